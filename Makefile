@@ -1,0 +1,33 @@
+# One word for each thing a developer does. Python 3.11 is needed; PYTHON names it where it has another name.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: setup run test bench battery lint lock clean
+
+setup:
+	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "set-up: $(PYTHON) is not here. Install Python 3.11 (Debian 12: apt-get install python3.11 python3.11-venv) or name it: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) packaging/set_up.py
+
+run: setup
+	@$(BIN)/vademecum
+
+test: setup
+	@$(BIN)/python -m pytest -q --ignore=tests/benchmarks --ignore=tests/battery
+
+bench: setup
+	@$(BIN)/python -m pytest -q -s tests/benchmarks
+
+battery: setup
+	@$(BIN)/python -m pytest -q tests/battery
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+# Resolves anew from wherever pip is configured to look: needs the network, and torch's CPU wheel within reach.
+lock: setup
+	@$(BIN)/python packaging/lock.py
+
+clean:
+	@rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis resources/models *.egg-info
+	@find engine desktop tests packaging -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,41 @@
+"""Brings files in: the import, then the index over what is new."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop.job_queue import JobQueue
+from engine.importing import ImportFiles, ImportReport
+from engine.retrieval.job import BuildIndex
+
+Kind = Literal["auto", "documents", "questions"]
+
+
+class Importer(QObject):
+    """Runs one import after the other; says when documents and questions have changed, and when they are indexed."""
+
+    imported = Signal(object)  # ImportReport
+    indexed = Signal(object)  # IndexReport
+    failed = Signal(object)  # EngineError
+    stopped = Signal()  # cancelled: what was imported until then is kept
+
+    def __init__(self, jobs: JobQueue, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._jobs = jobs
+
+    def add(self, paths: tuple[str, ...], kind: Kind = "auto") -> None:
+        """Import `paths`."""
+        thread = self._jobs.run(ImportFiles(tuple(paths), kind))
+        thread.finished_with.connect(self._index)
+        thread.failed.connect(self.failed)
+        thread.cancelled.connect(self.stopped)
+
+    def _index(self, report: ImportReport) -> None:
+        self.imported.emit(report)
+        if report.passages:
+            thread = self._jobs.run(BuildIndex())
+            thread.finished_with.connect(self.indexed)
+            thread.failed.connect(self.failed)
+            thread.cancelled.connect(self.stopped)

@@ -1,0 +1,307 @@
+"""The documents page: bring files in, see what became of each, look into one, remove some."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMessageBox,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop.job_queue import JobQueue
+from desktop.models.record_table import Column, RecordTable
+from desktop.theme import icon
+from desktop.widgets.drop_area import DropArea
+from desktop.widgets.empty_state import EmptyState
+from desktop.widgets.heading import Heading, page_layout
+from desktop.widgets.notice import Notice
+from desktop.widgets.passage_view import PassageView
+from desktop.widgets.table import make_table, selected_records
+from desktop.wording import counted, duration, plainly_joined
+from engine.jobs import Skipped
+from engine.records import Document
+
+# The jobs of the workspace bring its database and numpy with them: imported when they are used, after the first paint.
+if TYPE_CHECKING:
+    from engine.importing import ImportReport
+    from engine.workspace.documents import DocumentRow, RemovalReport
+    from engine.workspace.job import DocumentList
+
+_FEW = 3  # names said in a sentence
+
+
+class DocumentsPage(QWidget):
+    """Shows the documents and the files that could not be read, in one list."""
+
+    paths_dropped = Signal(tuple)  # of str
+    documents_removed = Signal()
+
+    def __init__(self, jobs: JobQueue) -> None:
+        super().__init__()
+        self._jobs = jobs
+        self._notice = Notice()
+        self._drop = DropArea(
+            self.tr("Drop documents and question files here"),
+            self.tr(
+                "PDF, Word, HTML, Markdown, text, and corpora as JSONL. Folders are searched. Question files (JSON, "
+                "JSONL, CSV) are recognised too."
+            ),
+        )
+        self._drop.paths_dropped.connect(self.paths_dropped)
+        self.table_model = RecordTable(
+            [
+                Column(self.tr("Title"), lambda row: _title(row), tip=lambda row: _path(row)),
+                Column(self.tr("Kind"), lambda row: _kind(row), width=80),
+                Column(
+                    self.tr("Pages"),
+                    lambda row: "" if isinstance(row, Skipped) else str(row.pages or ""),
+                    key=_pages,
+                    number=True,
+                    width=80,
+                ),
+                Column(
+                    self.tr("Passages"),
+                    lambda row: "" if isinstance(row, Skipped) else f"{row.passages:,}",
+                    key=_passages,
+                    number=True,
+                    width=100,
+                ),
+                Column(self.tr("State"), self._state, width=330),
+            ]
+        )
+        self.table = make_table(self.table_model, name=self.tr("Documents"))
+        self.table.doubleClicked.connect(self._open_row)
+        self.table.selectionModel().selectionChanged.connect(self._show_buttons)
+        self._filter = QLineEdit()
+        self._filter.setPlaceholderText(self.tr("Filter the list"))
+        self._filter.setAccessibleName(self.tr("Filter the documents"))
+        self._filter.setClearButtonEnabled(True)
+        self._filter.setFixedWidth(280)
+        self._filter.textChanged.connect(self.table_model.filter)
+        self._count = QLabel()
+        self._count.setObjectName("page_subtitle")
+        self._open = QPushButton(self.tr("Open"))
+        self._open.setAccessibleName(self.tr("Open the selected document"))
+        self._open.clicked.connect(self._open_selected)
+        self._remove = QPushButton(icon("remove"), self.tr("Remove"))
+        self._remove.setAccessibleName(self.tr("Remove the selected documents"))
+        self._remove.clicked.connect(self._ask_to_remove)
+        QShortcut(
+            QKeySequence(Qt.Key.Key_Return), self.table, self._open_selected, context=Qt.ShortcutContext.WidgetShortcut
+        )
+        QShortcut(
+            QKeySequence.StandardKey.Delete, self.table, self._ask_to_remove, context=Qt.ShortcutContext.WidgetShortcut
+        )
+        tools = QHBoxLayout()
+        tools.addWidget(self._filter)
+        tools.addWidget(self._count)
+        tools.addStretch(1)
+        tools.addWidget(self._open)
+        tools.addWidget(self._remove)
+        filled = QWidget()
+        list_column = QVBoxLayout(filled)
+        list_column.setContentsMargins(0, 0, 0, 0)
+        list_column.addLayout(tools)
+        list_column.addWidget(self.table, 1)
+        empty = EmptyState(
+            "documents",
+            self.tr("No documents yet"),
+            self.tr(
+                "Drop the department's documents into the field above. Then add questions with known answers, train "
+                "on them, and ask your own."
+            ),
+        )
+        self._stack = QStackedWidget()
+        self._stack.addWidget(empty)
+        self._stack.addWidget(filled)
+        column = page_layout(self)
+        column.addWidget(
+            Heading(self.tr("Documents"), self.tr("What answers are drawn from. Everything stays on this machine."))
+        )
+        column.addWidget(self._notice)
+        column.addWidget(self._drop)
+        column.addWidget(self._stack, 1)
+        self._show_buttons()
+
+    def reload(self) -> None:
+        """Read the list again."""
+        from engine.workspace.job import ListDocuments
+
+        thread = self._jobs.run(ListDocuments())
+        thread.finished_with.connect(self.show_list)
+        thread.failed.connect(self._notice.warn)
+
+    def start_over(self) -> None:
+        """Forget what belongs to another workspace."""
+        self._notice.hide()
+        self._filter.clear()
+        self.reload()
+
+    def show_list(self, found: DocumentList) -> None:
+        """Show the documents, and after them the files that could not be read."""
+        self.table_model.show([*found.skipped, *found.documents])
+        self._stack.setCurrentIndex(1 if self.table_model.rowCount() or self._filter.text() else 0)
+        unread = self.tr(", {0} could not be read").format(len(found.skipped)) if found.skipped else ""
+        self._count.setText(counted(len(found.documents), self.tr("document"), self.tr("documents")) + unread)
+        self._show_buttons()
+
+    def show_import(self, report: ImportReport) -> None:
+        """Say what an import did."""
+        self._notice.tell(import_sentence(report))
+        self.reload()
+
+    def show_error(self, error: object) -> None:
+        """Say why an import failed."""
+        self._notice.warn(error)  # type: ignore[arg-type]  # a signal's object: EngineError
+        self.reload()
+
+    @property
+    def notice(self) -> Notice:
+        """What the page says at its top."""
+        return self._notice
+
+    def _state(self, row: DocumentRow | Skipped) -> str:
+        if isinstance(row, Skipped):
+            return self.tr("Left out: {0}").format(row.reason)
+        return self.tr("Ready") if row.passages else self.tr("Holds no text")
+
+    def _show_buttons(self) -> None:
+        rows = self._selected_documents()
+        self._open.setEnabled(len(rows) == 1)
+        self._remove.setEnabled(bool(rows))
+
+    def _open_row(self, index: QModelIndex) -> None:
+        self._open_record(self.table_model.record(index.row()))
+
+    def _open_selected(self) -> None:
+        rows = self._selected_documents()
+        if rows:
+            self._open_record(rows[0])
+
+    def _selected_documents(self) -> list[DocumentRow]:
+        return [row for row in selected_records(self.table) if not isinstance(row, Skipped)]
+
+    def _open_record(self, row: DocumentRow | Skipped) -> None:
+        from engine.workspace.job import ReadDocument
+
+        if not isinstance(row, Skipped):
+            thread = self._jobs.run(ReadDocument(row.id))
+            thread.finished_with.connect(self._show_document)
+            thread.failed.connect(self._notice.warn)
+
+    def _show_document(self, document: Document) -> None:
+        window = QDialog(self)
+        window.setWindowTitle(document.title)
+        window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        window.resize(720, 760)
+        view = PassageView()
+        view.hide_close_button()
+        view.show_document(document)
+        QVBoxLayout(window).addWidget(view)
+        window.show()
+
+    def _ask_to_remove(self) -> None:
+        rows = self._selected_documents()
+        if not rows:
+            return
+        names = ", ".join(row.title for row in rows[:_FEW]) + (" …" if len(rows) > _FEW else "")
+        question = QMessageBox(self)
+        question.setIcon(QMessageBox.Icon.Warning)
+        question.setWindowTitle(self.tr("Remove documents"))
+        question.setTextFormat(Qt.TextFormat.PlainText)
+        question.setText(self.tr("Remove {0}?").format(counted(len(rows), self.tr("document"), self.tr("documents"))))
+        question.setInformativeText(
+            self.tr(
+                "{0}\n\nTheir passages and the questions about them go too. The files on the disk stay where they are."
+            ).format(names)
+        )
+        question.setStandardButtons(QMessageBox.StandardButton.Ok | QMessageBox.StandardButton.Cancel)
+        question.button(QMessageBox.StandardButton.Ok).setText(self.tr("Remove"))
+        question.setDefaultButton(QMessageBox.StandardButton.Cancel)
+        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        ids = tuple(row.id for row in rows)
+        question.finished.connect(
+            lambda answer: self._remove_documents(ids) if answer == QMessageBox.StandardButton.Ok else None
+        )
+        question.open()
+
+    def _remove_documents(self, ids: tuple[str, ...]) -> None:
+        from engine.workspace.job import RemoveDocuments
+
+        thread = self._jobs.run(RemoveDocuments(ids))
+        thread.finished_with.connect(self._show_removal)
+        thread.failed.connect(self._notice.warn)
+
+    def _show_removal(self, report: RemovalReport) -> None:
+        learned = (
+            self.tr("These runs learned from them and still do: {0}.").format(
+                ", ".join(report.runs_that_learned_from_it)
+            )
+            if report.runs_that_learned_from_it
+            else ""
+        )
+        self._notice.tell(
+            self.tr("Removed: {0}. {1}").format(
+                plainly_joined(
+                    [
+                        counted(report.documents, self.tr("document"), self.tr("documents")),
+                        counted(report.passages, self.tr("passage"), self.tr("passages")),
+                        counted(report.questions, self.tr("question"), self.tr("questions")),
+                    ]
+                ),
+                learned,
+            )
+        )
+        self.reload()
+        self.documents_removed.emit()
+
+
+def import_sentence(report: ImportReport) -> str:
+    """Return in a line what an import did."""
+    documents = [
+        (report.documents_added, "added"),
+        (report.documents_replaced, "replaced"),
+        (report.documents_unchanged, "known already"),
+    ]
+    told = [f"{number:,} {what}" for number, what in documents if number]
+    parts = ["Documents: " + ", ".join(told) if told else ""]
+    if report.questions_added or report.questions_unchanged:
+        known = f", {report.questions_unchanged:,} known already" if report.questions_unchanged else ""
+        parts.append(
+            f"Questions: {report.questions_added:,} added{known}, {report.questions_with_evidence:,} with evidence"
+        )
+    if report.skipped:
+        parts.append(f"{len(report.skipped):,} left out; the list says why")
+    line = plainly_joined(parts)
+    return f"{line} · {duration(report.seconds)}" if line else "Nothing was found that can be imported."
+
+
+def _title(row: DocumentRow | Skipped) -> str:
+    return PurePath(row.item).name or row.item if isinstance(row, Skipped) else row.title
+
+
+def _path(row: DocumentRow | Skipped) -> str:
+    return row.item if isinstance(row, Skipped) else row.path
+
+
+def _kind(row: DocumentRow | Skipped) -> str:
+    return PurePath(row.item).suffix.lstrip(".").lower()[:8] if isinstance(row, Skipped) else row.kind
+
+
+def _pages(row: DocumentRow | Skipped) -> int:
+    return -1 if isinstance(row, Skipped) else row.pages
+
+
+def _passages(row: DocumentRow | Skipped) -> int:
+    return -1 if isinstance(row, Skipped) else row.passages

@@ -1,0 +1,132 @@
+"""What to train and how thoroughly, with the buttons that start, hold and end it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QFormLayout, QFrame, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout
+
+from desktop.theme import SPACING, icon
+from engine.records import ModelInfo
+from engine.training.job import Train
+
+_WIDTH = 300
+_MOST_MINUTES = 24 * 60
+
+
+class TrainingForm(QFrame):
+    """Describes a training. Knows whether one runs only by being told."""
+
+    start_asked = Signal(object)  # Train
+    pause_asked = Signal(bool)  # True to hold, False to go on
+    cancel_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self.setFixedWidth(_WIDTH)
+        self._paused = False
+        self._what = QComboBox()
+        for name, value in (
+            (self.tr("Search and answers"), "all"),
+            (self.tr("Search"), "retriever"),
+            (self.tr("Answers"), "generator"),
+        ):
+            self._what.addItem(name, value)
+        self._what.currentIndexChanged.connect(self._offer_models)
+        self._model = QComboBox()
+        self._model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._preset = QComboBox()
+        for name, value in (
+            (self.tr("Quick"), "quick"),
+            (self.tr("Balanced"), "balanced"),
+            (self.tr("Thorough"), "thorough"),
+        ):
+            self._preset.addItem(name, value)
+        self._preset.setCurrentIndex(1)
+        self._minutes = QSpinBox()
+        self._minutes.setRange(0, _MOST_MINUTES)
+        self._minutes.setSpecialValueText(self.tr("no limit"))
+        self._minutes.setSuffix(self.tr(" min"))
+        form = QFormLayout()
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
+        form.setVerticalSpacing(SPACING)
+        for label, control in (
+            (self.tr("&Train"), self._what),
+            (self.tr("Answering &model to start from"), self._model),
+            (self.tr("&How thoroughly"), self._preset),
+            (self.tr("At m&ost"), self._minutes),
+        ):
+            form.addRow(label, control)
+            control.setAccessibleName(label.replace("&", ""))
+        self.start = QPushButton(icon("play", highlighted=True), self.tr("&Start training"))
+        self.start.setObjectName("primary")
+        self.start.setAccessibleName(self.tr("Start training"))
+        self.start.clicked.connect(self._ask_to_start)
+        self._pause = QPushButton(icon("pause"), self.tr("Pause"))
+        self._pause.setAccessibleName(self.tr("Pause the training"))
+        self._pause.clicked.connect(self._ask_to_pause)
+        self._cancel = QPushButton(icon("stop"), self.tr("Cancel"))
+        self._cancel.setAccessibleName(self.tr("Cancel the training"))
+        self._cancel.clicked.connect(self._ask_to_cancel)
+        running = QHBoxLayout()
+        running.addWidget(self._pause)
+        running.addWidget(self._cancel)
+        note = QLabel(
+            self.tr(
+                "It may be paused and cancelled at any time: "
+                "what is learnt up to the last checkpoint is kept and can be resumed."
+            )
+        )
+        note.setWordWrap(True)
+        note.setObjectName("faint")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(18, 16, 18, 16)
+        column.setSpacing(SPACING)
+        column.addLayout(form)
+        column.addWidget(self.start)
+        column.addLayout(running)
+        column.addWidget(note)
+        self.show_models(())
+        self.show_running(False)
+
+    def show_models(self, models: tuple[ModelInfo, ...]) -> None:
+        """Offer the library's models to start from."""
+        chosen = self._model.currentData()
+        self._model.clear()
+        self._model.addItem(self.tr("The active run's"), "")
+        for model in models:
+            if model.kind != "encoder":
+                self._model.addItem(
+                    self.tr("{0} ({1} M)").format(model.name, round(model.parameters / 1e6)), model.name
+                )
+        self._model.setCurrentIndex(max(0, self._model.findData(chosen)))
+
+    def show_running(self, runs: bool) -> None:
+        """Offer what can be done while a training runs, or while none does."""
+        self._paused = False
+        self.start.setEnabled(not runs)
+        self._pause.setVisible(runs)
+        self._cancel.setVisible(runs)
+        self._cancel.setEnabled(runs)
+        self._show_pause()
+
+    def _offer_models(self) -> None:
+        self._model.setEnabled(self._what.currentData() != "retriever")
+
+    def _ask_to_start(self) -> None:
+        what = self._what.currentData()
+        model = "" if what == "retriever" else self._model.currentData()
+        self.start_asked.emit(Train(what, model, self._preset.currentData(), minutes=self._minutes.value() or None))
+
+    def _ask_to_pause(self) -> None:
+        self._paused = not self._paused
+        self._show_pause()
+        self.pause_asked.emit(self._paused)
+
+    def _show_pause(self) -> None:
+        self._pause.setText(self.tr("Resume") if self._paused else self.tr("Pause"))
+        self._pause.setIcon(icon("play" if self._paused else "pause"))
+
+    def _ask_to_cancel(self) -> None:
+        self._cancel.setEnabled(False)
+        self.cancel_asked.emit()

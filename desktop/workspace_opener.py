@@ -1,0 +1,127 @@
+"""Opens, makes and remembers workspaces: asks what must be asked, and lets the worker do it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QDialog, QFileDialog, QMessageBox, QWidget
+
+from desktop.job_queue import JobQueue
+from desktop.job_thread import sentence
+from desktop.preferences import Preferences
+from desktop.theme import RESOURCES
+from desktop.widgets.workspace_dialogs import NewWorkspaceDialog, PassphraseDialog
+from engine.errors import EngineError, PassphraseError
+from engine.worker.protocol import Opened, Opening
+
+SAMPLE_FOLDER = RESOURCES / "sample"
+SAMPLE_NAME = "Sample workspace"
+
+
+class WorkspaceOpener(QObject):
+    """One workspace is open at a time; opening another closes the present one and its worker."""
+
+    opened = Signal(object)  # Opened
+    sample_made = Signal()  # the sample workspace is new and empty: its files are to be imported
+    opening = Signal(str)  # path
+
+    def __init__(
+        self, window: QWidget, jobs: JobQueue, preferences: Preferences, *, data_path: Path | None = None
+    ) -> None:
+        super().__init__(window)
+        self._window = window
+        self._jobs = jobs
+        self._preferences = preferences
+        self._data_path = data_path or platformdirs.user_data_path("vademecum", appauthor=False)
+        self._asked = Opening("")
+
+    @property
+    def sample_path(self) -> Path:
+        """Where the sample workspace is, or will be."""
+        return self._data_path / SAMPLE_NAME
+
+    def open_first(self, path: Path | None) -> None:
+        """Open `path`; without one the workspace opened last; at the very first start the sample."""
+        recent = self._preferences.recent
+        if path is not None:
+            self.open_path(path)
+        elif recent:
+            self.open_path(recent[0])
+        else:
+            self.open_sample()
+
+    def open_sample(self) -> None:
+        """Open the sample workspace, making it first when it isn't there."""
+        if (self.sample_path / "workspace.json").is_file():
+            self.open_path(self.sample_path)
+        else:
+            self._open(Opening(str(self.sample_path), create=True, name=SAMPLE_NAME))
+
+    def open_path(self, path: Path, passphrase: str | None = None) -> None:
+        """Open the workspace at `path`; its passphrase is asked for when it needs one."""
+        self._open(Opening(str(path), passphrase))
+
+    def ask_to_open(self) -> None:
+        """Let the person choose a workspace's folder."""
+        chosen = QFileDialog.getExistingDirectory(self._window, self.tr("Open a workspace"), str(self._data_path))
+        if chosen:
+            self.open_path(Path(chosen))
+
+    def ask_for_new(self) -> None:
+        """Let the person describe a new workspace, and make it."""
+        dialog = NewWorkspaceDialog(self._window, folder=platformdirs.user_documents_path())
+        dialog.accepted.connect(
+            lambda: self._open(
+                Opening(str(dialog.path), dialog.chosen_passphrase, create=True, name=dialog.name.text().strip())
+            )
+        )
+        _show(dialog)
+
+    def _open(self, asked: Opening) -> None:
+        if any(thread.isRunning() for thread in self._jobs.heavy) and not self._may_cancel():
+            return
+        self._asked = asked
+        self.opening.emit(asked.path)
+        thread = self._jobs.open_workspace(asked)
+        thread.finished_with.connect(self._take)
+        thread.failed.connect(self._explain)
+
+    def _take(self, opened: Opened) -> None:
+        self._preferences.remember(Path(opened.path))
+        self.opened.emit(opened)
+        if self._asked.create and Path(opened.path) == self.sample_path and SAMPLE_FOLDER.is_dir():
+            self.sample_made.emit()
+
+    def _explain(self, error: EngineError) -> None:
+        if isinstance(error, PassphraseError):
+            path = self._asked.path
+            wrong = self._asked.passphrase is not None
+            dialog = PassphraseDialog(self._window, workspace=Path(path).name, problem=sentence(error) if wrong else "")
+            dialog.accepted.connect(lambda: self.open_path(Path(path), dialog.passphrase.text()))
+            _show(dialog)
+            return
+        box = QMessageBox(
+            QMessageBox.Icon.Warning, self.tr("The workspace could not be opened"), error.message, parent=self._window
+        )
+        box.setInformativeText(error.hint)
+        _show(box)
+
+    def _may_cancel(self) -> bool:
+        answer = QMessageBox.question(
+            self._window,
+            self.tr("Work is running"),
+            self.tr(
+                "Opening another workspace cancels the work that runs now. What is done is kept and can be resumed. "
+                "Go on?"
+            ),
+        )
+        return answer == QMessageBox.StandardButton.Yes
+
+
+def _show(dialog: QDialog) -> None:
+    from PySide6.QtCore import Qt
+
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()  # not exec: a nested event loop lets things happen twice

@@ -1,0 +1,29 @@
+"""Vademecum's engine: everything the product does, without a window.
+
+The map of the house, lowest room first; a room imports only from rooms below it:
+
+    errors       the exception tree
+    records      frozen Document, Passage, Question, Citation, Answer, Run
+    settings     what can be set, each field described once
+    jobs         Job, Monitor and events: progress, cancel and errors
+    device       CUDA, cores, memory and precision
+    offline      no network: flags for the libraries, a filter in the kernel
+    workspace    the folder on disk: database, objects, lock, audit, migration
+    models       the model library: bundled models and imported folders
+    session      what a job receives: workspace, model library, device
+    documents    file → Document → Passages
+    questions    QA file → Questions with evidence and a split
+    importing    the one way in for files and folders
+    retrieval    encoder, dense index, lexical index, fusion
+    generation   prompt, generator, citations, abstention
+    training     retriever, generator, checkpoint
+    serving      answering questions from a run
+    evaluation   metrics, significance, report
+    worker       the process that runs jobs for the window
+    cli          the parts of the command line
+    __main__     vademecum-engine: one sub-command a job
+
+Importing this package imports no torch.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,204 @@
+"""Commands that ask: search and ask, one question or a file of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import typer
+
+from engine.cli.call import Call, UsageError, WorkspacePath, command
+from engine.cli.console import to_json
+from engine.errors import EngineError, QuestionError
+from engine.records import Answer, Hit
+
+_BATCH = 64  # questions a job: results of a long file come out as they are ready
+
+RunName = Annotated[str, typer.Option("--run", metavar="RUN", help='A run\'s id, "base" or "active".')]
+Batch = Annotated[Path | None, typer.Option("--batch", metavar="FILE.jsonl", help='One {"id", "question"} a line.')]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    command(app, "search", compute=True)(search)
+    command(app, "ask", compute=True)(ask)
+
+
+def search(
+    call: Call,
+    workspace: WorkspacePath,
+    query: Annotated[str | None, typer.Argument(metavar="QUERY")] = None,
+    top_k: Annotated[int, typer.Option("--top-k", min=1, max=1000, help="How many passages.")] = 5,
+    run: RunName = "active",
+    mode: Annotated[Literal["hybrid", "dense", "lexical"], typer.Option("--mode")] = "hybrid",
+    batch: Batch = None,
+) -> None:
+    """Find passages, without an answer."""
+    from engine.retrieval.job import Search, SearchMany, SearchResult
+
+    def described(result: SearchResult) -> dict[str, Any]:
+        return {
+            "question": result.question,
+            "run": result.run,
+            "passages": [_passage(hit) for hit in result.hits],
+            "timings_ms": result.timings_ms,
+        }
+
+    _one_of(query, batch, what="QUERY")
+    with call.session(workspace, compute=True) as session:
+        if batch is not None:
+            _answer_file(
+                call,
+                batch,
+                lambda questions: map(described, call.run(SearchMany(questions, top_k, run, mode), session)),
+            )
+            return
+        result = call.run(Search(query or "", top_k, run, mode), session)
+    lines = [
+        f"{place}. {_where(hit)}  ({hit.score:.3f})\n   {' '.join(hit.passage.text.split())[:300]}"
+        for place, hit in enumerate(result.hits, start=1)
+    ]
+    call.console.result(described(result), "\n".join(lines) or "Nothing was found.")
+
+
+def ask(
+    call: Call,
+    workspace: WorkspacePath,
+    question: Annotated[str | None, typer.Argument(metavar="QUESTION")] = None,
+    top_k: Annotated[int | None, typer.Option("--top-k", min=1, max=100, help="How many passages are read.")] = None,
+    run: RunName = "active",
+    risk: Annotated[
+        float | None,
+        typer.Option("--risk", min=0, max=1, help="Share of wrong answers you accept."),
+    ] = None,
+    batch: Batch = None,
+) -> None:
+    """Answer from the documents, with citations."""
+    from engine.serving.job import AnswerBatch, AnswerQuestion
+
+    _one_of(question, batch, what="QUESTION")
+    with call.session(workspace, compute=True) as session:
+        if batch is not None:
+            _answer_file(
+                call, batch, lambda questions: map(_answer, call.run(AnswerBatch(questions, top_k, run, risk), session))
+            )
+            return
+        call.console.streaming = call.console.out.isatty()
+        answer = call.run(AnswerQuestion(question or "", top_k, run, risk), session)
+    shown = "" if call.console.streamed.strip() == answer.answer.strip() else answer.answer
+    if call.console.streamed:
+        shown = "\n" + shown
+    sources = [f"[{place}] {_cited(citation)}" for place, citation in enumerate(answer.citations, start=1)]
+    call.console.result(_answer(answer), "\n".join([shown, *sources]).rstrip())
+
+
+def _one_of(given: str | None, batch: Path | None, *, what: str) -> None:
+    if (given is None) == (batch is None):
+        raise UsageError(f"Give a {what}, or a file of questions with --batch.")
+
+
+def _passage(hit: Hit) -> dict[str, Any]:
+    passage = hit.passage
+    return {
+        "id": passage.id,
+        "document_id": passage.document_id,
+        "title": passage.title,
+        "page": passage.page,
+        "section": passage.section,
+        "start": passage.start,
+        "end": passage.end,
+        "text": passage.text,
+        "score": hit.score,
+        "scores": {"dense": hit.dense, "lexical": hit.lexical},
+    }
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    return {
+        "question": answer.question,
+        "answer": answer.answer,
+        "abstained": answer.abstained,
+        "confidence": answer.confidence,
+        "citations": [msgspec.to_builtins(citation) for citation in answer.citations],
+        "passages": [_passage(hit) for hit in answer.hits],
+        "run": answer.run,
+        "cached": answer.cached,
+        "timings_ms": answer.timings_ms,
+    }
+
+
+def _where(hit: Hit) -> str:
+    page = f", page {hit.passage.page}" if hit.passage.page is not None else ""
+    section = f", {hit.passage.section}" if hit.passage.section else ""
+    return f"{hit.passage.title}{page}{section}"
+
+
+def _cited(citation: Any) -> str:
+    page = f", page {citation.page}" if citation.page is not None else ""
+    return f"{citation.title}{page}: “{' '.join(citation.quote.split())}”"
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    id: Any
+    question: str
+    problem: str = ""
+
+
+def _answer_file(call: Call, path: Path, job: Callable[[tuple[str, ...]], Iterator[dict[str, Any]]]) -> None:
+    """Write one JSON line for each line of the file, in its order; a bad line gets its error and stops nothing."""
+    answered = 0
+    problems: list[str] = []
+    lines = _lines(path)
+    while group := list(islice(lines, _BATCH)):
+        good = [line for line in group if not line.problem]
+        found = iter(job(tuple(line.question for line in good))) if good else iter(())
+        for line in group:
+            if line.problem:
+                problems.append(line.problem)
+                error = {
+                    "type": "QuestionError",
+                    "message": line.problem,
+                    "hint": 'Write {"id": …, "question": …} on each line.',
+                }
+                call.console.line(to_json({"id": line.id, "error": error}))
+            else:
+                answered += 1
+                call.console.line(to_json({"id": line.id, **next(found)}))
+    if not answered:
+        message = problems[0] if problems else f"{path.name} holds no questions."
+        raise QuestionError(message, hint='Write {"id": …, "question": …} on each line.')
+
+
+def _lines(path: Path) -> Iterator[_Line]:
+    from engine.retrieval.job import checked_question
+
+    for number, text in enumerate(_read_lines(path), start=1):
+        if not text.strip():
+            continue
+        try:
+            record = json.loads(text)
+        except ValueError:
+            yield _Line(None, "", f"Line {number} of {path.name} is not JSON.")
+            continue
+        asked = record.get("question") if isinstance(record, dict) else None
+        identity = record.get("id") if isinstance(record, dict) else None
+        if not isinstance(asked, str):
+            yield _Line(identity, "", f"Line {number} of {path.name} has no question.")
+            continue
+        try:
+            yield _Line(identity, checked_question(asked))
+        except EngineError as error:
+            yield _Line(identity, "", f"Line {number} of {path.name}: {error.message}")
+
+
+def _read_lines(path: Path) -> Sequence[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise QuestionError(f"{path} can't be read.", hint="Give a JSONL file in UTF-8.") from error

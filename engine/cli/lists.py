@@ -1,0 +1,209 @@
+"""Commands of the workspace itself: new, import, status, documents, questions, remove, verify."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import typer
+
+from engine.cli.call import PASSPHRASE_VARIABLE, Call, UsageError, WorkspacePath, command
+from engine.cli.console import in_words
+from engine.errors import DocumentError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    command(app, "new")(new)
+    command(app, "import")(import_)
+    command(app, "status")(status)
+    command(app, "documents")(documents)
+    command(app, "questions")(questions)
+    command(app, "remove")(remove)
+    command(app, "verify")(verify)
+
+
+def new(
+    call: Call,
+    workspace: WorkspacePath,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the matter or department.")] = None,
+    no_passphrase: Annotated[bool, typer.Option("--no-passphrase", help="Do not protect the workspace.")] = False,
+) -> None:
+    """Make an empty workspace, protected by a passphrase unless told otherwise."""
+    from engine.workspace.workspace import Workspace
+
+    passphrase = None if no_passphrase else call.passphrase() or _new_passphrase()
+    with Workspace.create(workspace, name=name, passphrase=passphrase) as made:
+        value = {
+            "workspace": str(made.path),
+            "id": made.id,
+            "name": made.name,
+            "schema": made.schema,
+            "protected": made.protected,
+        }
+        kind = "Protected workspace" if made.protected else "Workspace"
+        call.console.result(value, f"{kind} made in {made.path}.")
+
+
+def _new_passphrase() -> str:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"Choose how to protect the workspace: give --passphrase-file or {PASSPHRASE_VARIABLE}, or --no-passphrase."
+        )
+    first = getpass.getpass("Passphrase: ", stream=sys.stderr)
+    if not first:
+        raise UsageError("The passphrase is empty. Give --no-passphrase for a workspace without one.")
+    if getpass.getpass("Again: ", stream=sys.stderr) != first:
+        raise UsageError("The two passphrases differ.")
+    return first
+
+
+def import_(
+    call: Call,
+    workspace: WorkspacePath,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    kind: Annotated[
+        Literal["auto", "documents", "questions"],
+        typer.Option("--as", help="What the files are; detected when not said."),
+    ] = "auto",
+) -> None:
+    """Import files and folders. Safe to repeat; one bad file never stops the rest."""
+    from engine.importing import ImportFiles
+
+    with call.session(workspace) as session:
+        report = call.run(ImportFiles(tuple(str(path.absolute()) for path in paths), kind), session)
+    nothing = not (
+        report.documents_added
+        or report.documents_unchanged
+        or report.documents_replaced
+        or report.questions_added
+        or report.questions_unchanged
+    )
+    if nothing:
+        raise _nothing_imported(report.skipped)
+    value = {
+        "documents": {
+            "added": report.documents_added,
+            "unchanged": report.documents_unchanged,
+            "replaced": report.documents_replaced,
+        },
+        "passages": report.passages,
+        "questions": {
+            "added": report.questions_added,
+            "unchanged": report.questions_unchanged,
+            "with_evidence": report.questions_with_evidence,
+        },
+        "skipped": [{"path": skipped.item, "reason": skipped.reason} for skipped in report.skipped],
+        "seconds": report.seconds,
+    }
+    lines = [
+        f"Documents: {report.documents_added} added, {report.documents_replaced} replaced, "
+        f"{report.documents_unchanged} unchanged; {report.passages} passages in the workspace.",
+        f"Questions: {report.questions_added} added, {report.questions_unchanged} unchanged; "
+        f"{report.questions_with_evidence} with evidence.",
+        *([f"Skipped: {len(report.skipped)} (see above)."] if report.skipped else []),
+        f"Took {in_words(report.seconds)}.",
+    ]
+    call.console.result(value, "\n".join(lines))
+
+
+def _nothing_imported(skipped: tuple[Any, ...]) -> DocumentError:
+    if not skipped:
+        return DocumentError(
+            "There is nothing to import there.", hint="Give files or folders with documents or questions in them."
+        )
+    first = skipped[0]
+    rest = f" And {len(skipped) - 1} more." if len(skipped) > 1 else ""
+    return DocumentError(
+        f"Nothing could be imported. {first.item}: {first.reason}{rest}",
+        hint="Repair or convert the file and import it again; nothing in the workspace has changed.",
+    )
+
+
+def status(call: Call, workspace: WorkspacePath) -> None:
+    """Counts, split sizes, runs, and which run is active."""
+    from engine.workspace.job import ReadStatus
+
+    with call.session(workspace) as session:
+        found = call.run(ReadStatus(), session)
+    value = msgspec.to_builtins(found)
+    split = found.questions
+    lines = [
+        f"{found.name} ({'protected' if found.protected else 'not protected'})",
+        f"Documents: {found.documents}, passages: {found.passages}",
+        "Questions: "
+        + ", ".join(f"{count} {name}" for name, count in split.items())
+        + f"; {found.with_evidence} with evidence",
+        *(f"Run {run.id}: {run.what}, {run.state}{', kept' if run.kept else ''}. {run.reason}" for run in found.runs),
+        f"Active run: {found.active}",
+    ]
+    call.console.result(value, "\n".join(lines))
+
+
+def documents(call: Call, workspace: WorkspacePath) -> None:
+    """List the documents, and the files that were skipped."""
+    from engine.workspace.job import ListDocuments
+
+    with call.session(workspace) as session:
+        found = call.run(ListDocuments(), session)
+    value = {
+        "documents": [msgspec.to_builtins(row) for row in found.documents],
+        "skipped": [{"path": skipped.item, "reason": skipped.reason} for skipped in found.skipped],
+    }
+    lines = [f"{row.id}  {row.passages:>5} passages  {row.title}" for row in found.documents]
+    lines += [f"skipped  {skipped.item}: {skipped.reason}" for skipped in found.skipped]
+    call.console.result(value, "\n".join(lines) or "No documents yet.")
+
+
+def questions(call: Call, workspace: WorkspacePath) -> None:
+    """List the questions with their answers, evidence and split."""
+    from engine.workspace.job import ListQuestions
+
+    with call.session(workspace) as session:
+        found = call.run(ListQuestions(), session)
+    value = {"questions": [msgspec.to_builtins(question) for question in found]}
+    lines = [f"{question.split:<10} {question.question}  →  {' | '.join(question.answers)}" for question in found]
+    call.console.result(value, "\n".join(lines) or "No questions yet.")
+
+
+def remove(
+    call: Call,
+    workspace: WorkspacePath,
+    chosen: Annotated[list[str], typer.Argument(metavar="DOCUMENT...", help="Ids, as `documents` lists them.")],
+) -> None:
+    """Remove documents and everything derived from them."""
+    from engine.workspace.job import RemoveDocuments
+
+    with call.session(workspace) as session:
+        report = call.run(RemoveDocuments(tuple(chosen)), session)
+    removed = {
+        "documents": report.documents,
+        "passages": report.passages,
+        "questions": report.questions,
+        "cached_answers": report.cached_answers,
+    }
+    learned = list(report.runs_that_learned_from_it)
+    lines = ["Removed " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in removed.items()) + "."]
+    if learned:
+        lines.append(f"These runs learned from it and still may know it: {', '.join(learned)}.")
+    call.console.result({"removed": removed, "runs_that_learned_from_it": learned}, "\n".join(lines))
+
+
+def verify(
+    call: Call,
+    workspace: WorkspacePath,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every object and check its digest.")] = False,
+) -> None:
+    """Check the database and the objects."""
+    from engine.workspace.job import Verify
+
+    with call.session(workspace) as session:
+        report = call.run(Verify(deep), session)
+    value = {"ok": report.ok, "checked": report.checked, "problems": list(report.problems)}
+    text = f"Checked {report.checked}: " + ("everything is as it was written." if report.ok else "damage was found.")
+    call.console.result(value, "\n".join([text, *report.problems]))
+    if not report.ok:
+        raise typer.Exit(1)

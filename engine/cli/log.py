@@ -1,0 +1,32 @@
+"""The log file: where the details of a bug go, so that the terminal gets a sentence."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+import platformdirs
+
+from engine import __version__
+
+
+def log_path() -> Path:
+    """The command line's log file, in the folder the platform has for logs."""
+    return platformdirs.user_log_path("vademecum", appauthor=False) / "engine.log"
+
+
+def log_bug(error: BaseException) -> Path | None:
+    """Append what is needed to find the bug; None where the disk doesn't take it."""
+    path = log_path()
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    head = f"\n{now} vademecum {__version__}, Python {sys.version.split()[0]}, {platform.platform()}\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(head + "".join(traceback.format_exception(error)))
+    except OSError:
+        return None
+    return path

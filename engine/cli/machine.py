@@ -1,0 +1,140 @@
+"""Commands about this machine: models and doctor."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+import typer
+
+from engine import __version__
+from engine.cli.call import Call, UsageError, command
+from engine.cli.log import log_path
+from engine.errors import EngineError, ModelError
+
+if TYPE_CHECKING:
+    from engine.device import Device, Probe
+
+_LIBRARIES = (
+    "torch", "transformers", "faiss-cpu", "ctranslate2", "tokenizers", "datasets", "evaluate",
+    "sacrebleu", "rouge-score", "sqlcipher3", "cryptography", "numpy",
+)  # fmt: skip
+_TAKES = {"import": "a folder", "remove": "the name of a model"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    command(app, "models", key=False)(models)
+    command(app, "doctor", key=False, compute=True)(doctor)
+
+
+def models(
+    call: Call,
+    action: Annotated[Literal["list", "import", "remove", "verify"], typer.Argument(help="What to do.")] = "list",
+    target: Annotated[
+        str | None, typer.Argument(metavar="PATH|NAME", help="Folder to import, or model to remove.")
+    ] = None,
+) -> None:
+    """The model library: list it, import a folder, remove a model, verify all."""
+    from engine.models.library import ModelLibrary
+
+    if (action in ("import", "remove")) != (target is not None):
+        raise UsageError(f"`models {action}` takes {_TAKES.get(action, 'nothing more')}.")
+    library = ModelLibrary.default()
+    problems: tuple[str, ...] = ()
+    if action == "import":
+        library.import_folder(Path(target or ""))
+    elif action == "remove":
+        library.remove(target or "")
+    elif action == "verify":
+        problems = library.verify()
+    held = library.list()
+    value: dict[str, Any] = {"models": [msgspec.to_builtins(model) for model in held]}
+    lines = [f"{model.name:28}{model.kind:10}{model.parameters / 1e6:8.0f} M  {model.licence}" for model in held]
+    if action == "verify":
+        value |= {"ok": not problems, "problems": list(problems)}
+        lines += list(problems) or ["All files are as their manifests say."]
+    call.console.result(value, "\n".join(lines) or "No models: run `make models`.")
+    if problems:
+        raise typer.Exit(1)
+
+
+def doctor(call: Call) -> None:
+    """What this machine offers, and whether the network is really denied."""
+    from engine.models.library import ModelLibrary
+    from engine.offline import go_offline, network_is_open
+
+    enforced = go_offline()
+    device = call.detected()
+    probe = _probe(device)
+    library = ModelLibrary.default()
+    try:
+        names = [model.name for model in library.list()]
+        problems: list[str] = []
+    except ModelError as error:
+        names, problems = [], [error.message]
+    value = {
+        "device": device.kind,
+        "device_name": device.name,
+        "precision": probe.precision,
+        "precision_seconds": probe.seconds,
+        "precision_deviation": probe.deviation,
+        "cores": device.cores,
+        "memory_bytes": device.memory_bytes,
+        "network": "open" if network_is_open() else "denied",
+        "network_enforced_by_kernel": enforced,
+        "version": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "libraries": _versions(),
+        "models": names,
+        "problems": problems,
+        "log": str(log_path()),
+    }
+    lines = [
+        f"Vademecum {__version__}, Python {value['python']}, {value['platform']}",
+        f"Device: {device.kind} {device.name}, {device.cores} cores, {device.memory_bytes / 2**30:.1f} GiB",
+        f"Precision: {probe.precision}",
+        f"Network: {value['network']}",
+        f"Models: {', '.join(names) or 'none'}",
+        "Libraries: " + ", ".join(f"{name} {version}" for name, version in _versions().items()),
+        f"Log: {log_path()}",
+        *problems,
+    ]
+    call.console.result(value, "\n".join(lines))
+
+
+def _versions() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+def _probe(device: Device) -> Probe:
+    """Time a training step of one feed-forward block, the size of the bundled encoder's, in each precision."""
+    try:
+        import torch
+    except ImportError as error:
+        raise EngineError("torch can't be loaded.", hint="Install Vademecum again.") from error
+    from engine.device import Precision, probe_precision
+
+    device.set_threads()
+    random = torch.Generator().manual_seed(0)
+    block = torch.nn.Sequential(torch.nn.Linear(384, 1536), torch.nn.GELU(), torch.nn.Linear(1536, 384)).to(device.kind)
+    tokens = torch.randn(32, 64, 384, generator=random).to(device.kind)  # (batch, tokens, width)
+
+    def step(precision: Precision) -> float:
+        with torch.autocast(device.kind, dtype=torch.bfloat16, enabled=precision == "bf16"):
+            loss = (block(tokens) - tokens).float().pow(2).mean()
+        loss.backward()
+        block.zero_grad()
+        return float(loss.detach())
+
+    return probe_precision(step, device)

@@ -1,0 +1,1 @@
+"""Files become Documents, and Documents become Passages."""

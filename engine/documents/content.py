@@ -1,0 +1,76 @@
+"""What a format reader makes of a file: its text in reading order, with headings and pages as offsets into it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from engine.records import Heading
+
+# Control characters break SQLite text and terminals, lone surrogates can't be encoded: neither is ever content.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_SPACES = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file's text, before it has an id and a place in a workspace."""
+
+    kind: str  # pdf, docx, html, md, txt
+    title: str  # "" when the file doesn't name itself
+    text: str
+    page_starts: tuple[int, ...] = ()
+    headings: tuple[Heading, ...] = ()
+
+
+def clean(text: str) -> str:
+    """Return `text` with one kind of line end and without characters that can't be stored or shown."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _LONE_SURROGATE.sub("\ufffd", _UNPRINTABLE.sub("", text))
+
+
+def one_line(text: str) -> str:
+    """Return `text` with every run of white space as one space."""
+    return _SPACES.sub(" ", text).strip()
+
+
+@dataclass(slots=True)
+class ContentBuilder:
+    """Collects blocks of text and remembers where headings and pages start."""
+
+    _parts: list[str] = field(default_factory=list)
+    _length: int = 0
+    _headings: list[Heading] = field(default_factory=list)
+    _page_starts: list[int] = field(default_factory=list)
+
+    def add(self, text: str, *, separator: str = "\n\n") -> None:
+        """Append a block; `separator` stands before it unless it is the first."""
+        text = clean(text).strip("\n ")
+        if text:
+            self._append(text, separator)
+
+    def add_heading(self, title: str, *, level: int) -> None:
+        """Append a heading line and open its section."""
+        title = one_line(clean(title))
+        if title:
+            self._append(title, "\n\n")
+            self._headings.append(Heading(start=self._length - len(title), level=level, title=title))
+
+    def add_page(self, text: str) -> None:
+        """Append a page; an empty one keeps its number."""
+        text = clean(text).strip("\n ")
+        self._append(text, "\n\n")
+        self._page_starts.append(self._length - len(text))
+
+    def build(self, *, kind: str, title: str) -> Content:
+        """Return what was collected."""
+        text = "".join(self._parts)
+        return Content(kind, one_line(clean(title)), text, tuple(self._page_starts), tuple(self._headings))
+
+    def _append(self, text: str, separator: str) -> None:
+        if self._parts:
+            self._parts.append(separator)
+            self._length += len(separator)
+        self._parts.append(text)
+        self._length += len(text)

@@ -1,0 +1,85 @@
+"""Bytes to text in whatever encoding they are: byte order mark, UTF-8, the declared one, then the likeliest."""
+
+from __future__ import annotations
+
+import codecs
+
+from charset_normalizer import from_bytes
+
+# UTF-32 first: its little-endian mark begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_SAMPLE_BYTES = 64 * 1024  # enough to tell an encoding; the detector's time grows with it
+_WESTERN = "cp1252"
+_TOO_SHORT_TO_TELL = 0.1  # coherence below which the detector has recognised no language
+
+
+def decode(data: bytes, *, declared: str = "") -> str:
+    """Return the text of `data`. Never raises: bytes without meaning become U+FFFD.
+
+    A declared encoding is believed only where UTF-8 doesn't fit and the bytes are valid in it.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return data.decode(encoding, errors="replace")
+    wide = _unmarked_utf16(data)
+    if wide:
+        return data.decode(wide, errors="replace")
+    for encoding in ("utf-8", _known(declared)):
+        if not encoding:
+            continue
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode(_likeliest(data), errors="replace")
+
+
+def is_text(data: bytes) -> bool:
+    """Whether the beginning of a file, `data`, can be text in some encoding."""
+    if any(data.startswith(mark) for mark, _ in _MARKS) or _unmarked_utf16(data):
+        return True
+    if b"\x00" in data:
+        return False
+    odd = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in data)
+    return odd <= len(data) // 50
+
+
+def _known(declared: str) -> str:
+    try:
+        return codecs.lookup(declared.strip().strip("\"'")).name if declared else ""
+    except LookupError:
+        return ""
+
+
+def _unmarked_utf16(data: bytes) -> str:
+    """UTF-16 of mostly Latin text has a NUL in nearly every second byte."""
+    sample = data[:2048]
+    if len(sample) < 8:
+        return ""
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    half = len(sample) // 2
+    if odd > half * 0.4 and even < half * 0.05:
+        return "utf-16-le"
+    if even > half * 0.4 and odd < half * 0.05:
+        return "utf-16-be"
+    return ""
+
+
+def _likeliest(data: bytes) -> str:
+    """The detector's choice; Windows' western code page where it has recognised no language."""
+    best = from_bytes(data[:_SAMPLE_BYTES]).best()
+    if best is None:
+        return _WESTERN
+    if best.coherence < _TOO_SHORT_TO_TELL:
+        try:
+            data.decode(_WESTERN)
+        except UnicodeDecodeError:
+            return best.encoding
+        return _WESTERN
+    return best.encoding

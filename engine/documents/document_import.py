@@ -1,0 +1,208 @@
+"""Documents into the workspace: what is known is left alone, what changed is replaced, the rest is split and stored."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from engine.documents.formats.corpus import BadRecord, Record, read_records, survey
+from engine.documents.reader import Reader
+from engine.documents.splitter import split_many
+from engine.errors import DocumentError
+from engine.jobs import Monitor
+from engine.records import Document
+from engine.workspace.workspace import Workspace
+
+_BATCH_DOCUMENTS = 500
+_BATCH_CHARACTERS = 2_000_000
+_BATCH_S = 1.0  # what a kill may cost of files already read
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class DocumentImport:
+    """Adds documents to a workspace in batches. `flush` stores what waits."""
+
+    workspace: Workspace
+    tokenizer: Tokenizer
+    monitor: Monitor
+    reader: Reader
+    added: int = 0
+    unchanged: int = 0
+    replaced: int = 0
+    _paths: dict[str, tuple[str, str]] = field(default_factory=dict)  # path → document id and digest
+    _digests: dict[str, str] = field(default_factory=dict)  # digest → document id
+    _owners: dict[str, str] = field(default_factory=dict)  # document id → path
+    _waiting: list[tuple[Document, str]] = field(default_factory=list)  # with its original's object digest
+    _waiting_characters: int = 0
+    _flushed: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._paths = self.workspace.documents.paths()
+        self._digests = self.workspace.documents.ids_by_digest()
+        self._owners = {document_id: path for path, (document_id, _) in self._paths.items()}
+        self._flushed = self.monitor.clock()
+
+    def add_file(self, path: Path) -> None:
+        """Import a file as one document. Raises DocumentError."""
+        digest = _digest_of(path)
+        if self._is_known(str(path), digest):
+            return
+        read = self.reader.read(path, check=self.monitor.check)
+        if read.digest != digest:
+            raise _changed_meanwhile(path)
+        content = read.content
+        document = Document(
+            id=self._free_id(digest[:16], str(path), digest),
+            title=content.title or path.stem,
+            path=str(path),
+            digest=digest,
+            kind=content.kind,
+            text=content.text,
+            page_starts=content.page_starts,
+            headings=content.headings,
+        )
+        self.add(document, original=self.workspace.objects.publish(_chunks(path, digest)))
+
+    def add_corpus(self, path: Path, problem: Callable[[str], None]) -> None:
+        """Import each record of a corpus as a document; tell `problem` of bad ones. Raises DocumentError."""
+        surveyed = survey(path)
+        original = ""
+        seen: set[str] = set()
+        stage = f"Importing {path.name}"
+        for done, record in enumerate(read_records(path)):
+            if done % _BATCH_DOCUMENTS == 0:
+                self.monitor.progress(stage, done, surveyed.records)
+            if isinstance(record, BadRecord):
+                problem(f"Record {record.number:,}: {record.reason}.")
+                continue
+            source = f"{path}#{record.id or record.digest[:16]}"
+            if source in seen and record.id:
+                problem(f"Record {record.number:,}: another record has the id {record.id} already.")
+                continue
+            seen.add(source)
+            if self._is_known(source, record.digest):
+                continue
+            original = original or self.workspace.objects.publish(_chunks(path))
+            group = record.title if record.title in surveyed.shared_titles else ""
+            self.add(self._record_document(record, source, path, group=group), original=original)
+        self.monitor.progress(stage, surveyed.records, surveyed.records)
+
+    def add_context(self, text: str, *, title: str, group: str, source: Path) -> Document | None:
+        """Import a context that a question file brings along as a small document. None when its content is known."""
+        digest = hashlib.sha256(f"{title}\0{text}".encode()).hexdigest()
+        path = f"{source}#context-{digest[:16]}"
+        if self._is_known(path, digest):
+            return None
+        document = Document(
+            id=self._free_id(digest[:16], path, digest),
+            title=title or _first_words(text),
+            path=path,
+            digest=digest,
+            kind="context",
+            text=text,
+            group=group,
+        )
+        self.add(document, original="")
+        return document
+
+    def add(self, document: Document, *, original: str) -> None:
+        """Take a document in; it is stored with its batch."""
+        if document.path in self._paths:
+            self.replaced += 1
+        else:
+            self.added += 1
+        self._paths[document.path] = (document.id, document.digest)
+        self._digests.setdefault(document.digest, document.id)
+        self._owners[document.id] = document.path
+        self._waiting.append((document, original))
+        self._waiting_characters += len(document.text)
+        full = len(self._waiting) >= _BATCH_DOCUMENTS or self._waiting_characters >= _BATCH_CHARACTERS
+        if full or self.monitor.clock() - self._flushed >= _BATCH_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Split and store what waits, in one transaction."""
+        waiting, self._waiting, self._waiting_characters = self._waiting, [], 0
+        if waiting:
+            passages = split_many([document for document, _ in waiting], self.tokenizer)
+            self.workspace.documents.add_many(
+                (document, found, original) for (document, original), found in zip(waiting, passages, strict=True)
+            )
+        self._flushed = self.monitor.clock()
+
+    def _is_known(self, path: str, digest: str) -> bool:
+        """Whether this content is in the workspace. What was at `path` before gives way."""
+        held = self._paths.get(path)
+        if held is not None and held[1] == digest:
+            self.unchanged += 1
+            return True
+        if digest not in self._digests:
+            return False
+        if held is None:
+            self.unchanged += 1
+            return True
+        self.flush()
+        self.workspace.documents.remove([held[0]])
+        del self._paths[path], self._owners[held[0]]
+        self._digests = self.workspace.documents.ids_by_digest()
+        self.replaced += 1
+        return True
+
+    def _free_id(self, wanted: str, path: str, digest: str) -> str:
+        taken = self._owners.get(wanted, path)
+        return wanted if taken == path else f"{wanted}-{hashlib.sha256(f'{path}{digest}'.encode()).hexdigest()[:8]}"
+
+    def _record_document(self, record: Record, source: str, path: Path, *, group: str) -> Document:
+        wanted = record.id or record.digest[:16]
+        if self._owners.get(wanted, source) != source:
+            wanted = f"{path.stem}/{wanted}"
+        return Document(
+            id=self._free_id(wanted, source, record.digest),
+            title=record.title,
+            path=source,
+            digest=record.digest,
+            kind="record",
+            text=record.text,
+            group=group,
+        )
+
+
+def _first_words(text: str) -> str:
+    """A title for what has none: how it begins. Its first passage is not indexed with it twice."""
+    line = text.strip().split("\n", 1)[0][:80]
+    return line if len(line) < 80 else line.rsplit(" ", 1)[0]
+
+
+def _digest_of(path: Path) -> str:
+    digest = hashlib.sha256()
+    for chunk in _chunks(path):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _chunks(path: Path, digest: str = "") -> Iterator[bytes]:
+    """Yield the file's bytes. Raises DocumentError when it can't be read or hasn't the `digest` given."""
+    found = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                found.update(chunk)
+                yield chunk
+    except OSError as error:
+        raise DocumentError(
+            f"{path.name} can't be read: {error.strerror or error}.",
+            hint="Check that it is still there and that you may read it, then import it again.",
+        ) from error
+    if digest and found.hexdigest() != digest:
+        raise _changed_meanwhile(path)
+
+
+def _changed_meanwhile(path: Path) -> DocumentError:
+    return DocumentError(
+        f"{path.name} changed while it was being read.", hint="Import it again when nothing writes to it."
+    )

@@ -1,0 +1,1 @@
+"""One module a file format: a path becomes Documents."""

@@ -1,0 +1,69 @@
+"""Markdown: the text a reader sees, with its headings as sections."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from engine.documents.content import Content, ContentBuilder
+from engine.documents.decoding import decode
+from engine.documents.formats import html
+
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*\n", re.DOTALL)
+_VISIBLE = {"text", "code_inline", "text_special"}
+_BREAKS = {"softbreak", "hardbreak"}
+
+
+def read(data: bytes) -> Content:
+    """Return the visible text of a Markdown file; its title is the first heading of the first level."""
+    source = _FRONT_MATTER.sub("", decode(data).replace("\r\n", "\n"), count=1)
+    parser = MarkdownIt("commonmark").enable("table")
+    builder = ContentBuilder()
+    title = ""
+    heading_level = 0
+    row: list[str] | None = None
+    separator = "\n\n"
+    for token in parser.parse(source):
+        match token.type:
+            case "heading_open":
+                heading_level = int(token.tag[1:])
+            case "heading_close":
+                heading_level = 0
+            case "tr_open":
+                row = []
+            case "tr_close":
+                builder.add(" | ".join(row or []), separator=separator)
+                row, separator = None, "\n"
+            case "table_open" | "table_close":
+                separator = "\n\n"
+            case "inline":
+                text = _visible(token.children or [])
+                if row is not None:
+                    row.append(text)
+                elif heading_level:
+                    title = title or (text if heading_level == 1 else "")
+                    builder.add_heading(text, level=heading_level)
+                else:
+                    builder.add(text)
+            case "fence" | "code_block":
+                builder.add(token.content)
+            case "html_block":
+                builder.add(html.visible_text(token.content))
+            case _:
+                pass
+    return builder.build(kind="md", title=title)
+
+
+def _visible(tokens: Sequence[Token]) -> str:
+    parts: list[str] = []
+    for token in tokens:
+        if token.type in _VISIBLE:
+            parts.append(token.content)
+        elif token.type in _BREAKS:
+            parts.append("\n")
+        elif token.type == "image":
+            parts.append(_visible(token.children or []))  # the description stands in for the picture
+    return "".join(parts)

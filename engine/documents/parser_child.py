@@ -1,0 +1,167 @@
+"""The process that parses one file at a time for the reader: capped, without network, and easily replaced.
+
+It speaks frames of JSON (4 bytes of length, then the message) over its standard streams: never pickle, because what
+comes back was made by a parser that read a stranger's file.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from engine.documents.content import Content
+from engine.documents.detection import HEAD_BYTES, detect
+from engine.errors import DocumentError
+from engine.offline import go_offline
+
+MEMORY_BYTES_MAX = 2 << 30
+FILE_BYTES_MAX = 1 << 30
+TEXT_CHARACTERS_MAX = 64 << 20
+_DENIED_EVENTS = ("socket.", "subprocess.", "os.system", "os.exec", "os.spawn", "os.posix_spawn", "os.fork")
+
+_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One file to parse."""
+
+    path: str
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What became of it: content with the digest of the bytes it was made of, or a sentence and a hint."""
+
+    content: Content | None = None
+    digest: str = ""
+    message: str = ""
+    hint: str = ""
+
+
+def read_frame(stream: BinaryIO, *, size_bytes_max: int) -> bytes | None:
+    """Return the next frame, None at the end of the stream. Raises ValueError on a frame larger than allowed."""
+    header = stream.read(4)
+    if len(header) < 4:
+        return None
+    size = int.from_bytes(header, "big")
+    if size > size_bytes_max:
+        raise ValueError(f"a frame of {size} bytes")
+    data = stream.read(size)
+    return data if len(data) == size else None
+
+
+def write_frame(stream: BinaryIO, data: bytes) -> None:
+    """Send one frame."""
+    stream.write(len(data).to_bytes(4, "big") + data)
+    stream.flush()
+
+
+def main() -> None:
+    """Answer requests until the parent closes the pipe."""
+    requests, replies = _private_streams()
+    sys.dont_write_bytecode = True
+    _close_doors()
+    decoder = msgspec.json.Decoder(Request)
+    encoder = msgspec.json.Encoder()
+    while (frame := read_frame(requests, size_bytes_max=1 << 20)) is not None:
+        write_frame(replies, encoder.encode(parse(Path(decoder.decode(frame).path))))
+
+
+def parse(path: Path) -> Reply:
+    """Read one file. Every failure is a reply: what a parser raises on a broken file is not to be foreseen."""
+    try:
+        size = path.stat().st_size
+        if size > FILE_BYTES_MAX:
+            raise DocumentError(
+                f"{path.name} is larger than {FILE_BYTES_MAX >> 30} GiB.",
+                hint="Split it into smaller files and import those.",
+            )
+        data = path.read_bytes()
+        content = _reader(detect(path, data[:HEAD_BYTES]))(data)
+        if not content.text.strip():
+            raise DocumentError(
+                "{name} contains no text.", hint="Check the file in its own program, then import it again."
+            )
+        if len(content.text) > TEXT_CHARACTERS_MAX:
+            raise DocumentError(
+                "{name} holds more text than one document can.", hint="Split it into smaller files and import those."
+            )
+        return Reply(content=content, digest=hashlib.sha256(data).hexdigest())
+    except DocumentError as error:
+        return Reply(message=error.message.replace("{name}", path.name), hint=error.hint)
+    except MemoryError:
+        return Reply(
+            message=f"{path.name} needs more memory than a file may take.",
+            hint="Split it into smaller files and import those.",
+        )
+    except OSError as error:
+        return Reply(
+            message=f"{path.name} can't be read: {error.strerror or error}.",
+            hint="Check that it is still there and that you may read it, then import it again.",
+        )
+    except Exception as error:  # noqa: BLE001 - the border of the foreign parsers: one bad file is one line, whatever they raise
+        return Reply(
+            message=f"{path.name} can't be read: it is damaged ({type(error).__name__}).",
+            hint="Open it in its own program, save it again and import that.",
+        )
+
+
+def _reader(kind: str) -> Callable[[bytes], Content]:
+    """The format's reader, imported when the first such file comes."""
+    match kind:
+        case "pdf":
+            from engine.documents.formats.pdf import read
+        case "docx":
+            from engine.documents.formats.docx import read
+        case "html":
+            from engine.documents.formats.html import read
+        case "md":
+            from engine.documents.formats.markdown import read
+        case "txt":
+            from engine.documents.formats.txt import read
+        case _:
+            raise DocumentError(
+                "{name} is not a document.",
+                hint="Documents are PDF, DOCX, HTML, MD and TXT files, and corpora as JSONL.",
+            )
+    return read
+
+
+def _private_streams() -> tuple[BinaryIO, BinaryIO]:
+    """Take the pipes away from print() and from libraries that write to standard output."""
+    requests, replies = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1):
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
+    return os.fdopen(requests, "rb"), os.fdopen(replies, "wb")
+
+
+def _close_doors() -> None:
+    """Cap memory and output (where the system has such caps), and deny sockets and further processes."""
+    if sys.platform == "linux":
+        # A child that hangs in a file must not outlive a parent that was killed.
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    try:
+        import resource
+    except ImportError:  # Windows: the parent's watchdog and the size caps stand alone
+        pass
+    else:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    go_offline()  # makes a probe socket, so it comes before the hook
+    sys.addaudithook(_deny)
+
+
+def _deny(event: str, arguments: tuple[object, ...]) -> None:
+    del arguments
+    if event.startswith(_DENIED_EVENTS):
+        raise PermissionError(f"{event} is not allowed while parsing")

@@ -1,0 +1,151 @@
+"""Files to Content through the parser child: a hang, a crash or a bomb costs one file and one line."""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from engine.documents.content import Content
+from engine.documents.parser_child import Reply, Request, read_frame, write_frame
+from engine.errors import DocumentError
+
+FILE_TIME_S = 60.0
+_REPLY_BYTES_MAX = 512 << 20
+_POLL_S = 0.05  # how long a wish to cancel may wait
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file's content and the SHA-256 (hex) of the bytes it was made of."""
+
+    content: Content
+    digest: str
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads files one after the other in a child process, which starts with the first and is replaced when it dies.
+
+    Use it as a context manager: leaving it ends the child.
+    """
+
+    file_time_s: float = FILE_TIME_S
+    _child: subprocess.Popen[bytes] | None = None
+    _replies: queue.SimpleQueue[bytes | None] = field(default_factory=queue.SimpleQueue)
+
+    def read(self, path: Path, *, check: Callable[[], None] = lambda: None) -> ReadFile:
+        """Return the content of the file at `path`. Raises DocumentError; `check` may raise to give up at any time."""
+        child = self._running()
+        try:
+            assert child.stdin is not None  # opened as a pipe
+            try:
+                write_frame(child.stdin, msgspec.json.encode(Request(str(path))))
+            except OSError:  # it died since the last file
+                return self._given_up(path)
+            frame = self._wait(path, check)
+            if frame is None:
+                return self._given_up(path)
+            reply = msgspec.json.decode(frame, type=Reply)
+        except BaseException:
+            # A reply that was not waited for must never be taken for the next file's.
+            self.close()
+            raise
+        if reply.content is None:
+            raise DocumentError(reply.message, hint=reply.hint)
+        return ReadFile(reply.content, reply.digest)
+
+    def close(self) -> None:
+        """End the child."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.kill()
+        child.wait()
+        for stream in (child.stdin, child.stdout):
+            if stream is not None:
+                with suppress(OSError):  # what was still in the buffer has nobody to go to
+                    stream.close()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._child is not None and self._child.poll() is None:
+            return self._child
+        self.close()
+        # An own queue for each child: nothing a dead one left can be taken for the new one's.
+        self._replies = queue.SimpleQueue()
+        self._child = subprocess.Popen(  # noqa: S603 - our own executable
+            child_command(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        threading.Thread(target=_listen, args=(self._child, self._replies), name="parser replies", daemon=True).start()
+        return self._child
+
+    def _wait(self, path: Path, check: Callable[[], None]) -> bytes | None:
+        """Wait for the reply. The time a pause takes doesn't count against the file."""
+        waited_s = 0.0
+        while waited_s < self.file_time_s:
+            check()
+            began = time.monotonic()
+            try:
+                return self._replies.get(timeout=min(_POLL_S, self.file_time_s - waited_s))
+            except queue.Empty:
+                waited_s += time.monotonic() - began
+        self.close()
+        raise DocumentError(
+            f"{path.name} took longer than {self.file_time_s:.0f} seconds to read.",
+            hint="Split it into smaller files, or print it to a new PDF, and import that.",
+        )
+
+    def _given_up(self, path: Path) -> ReadFile:
+        self.close()
+        raise DocumentError(
+            f"{path.name} made its reader crash.",
+            hint="It may be damaged or hostile. Open it in its own program, save it again and import that.",
+        )
+
+
+def child_command() -> list[str]:
+    """The command that starts the parser child: this interpreter, or the frozen program with `--parser`."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "--parser"]
+    # -I keeps the environment's PYTHON variables out; the modules are found where this process finds them.
+    paths = json.dumps([str(_ROOT), *(entry for entry in sys.path if entry)])
+    return [
+        sys.executable,
+        "-I",
+        "-c",
+        f"import sys; sys.path[:] = {paths}; from engine.documents.parser_child import main; main()",
+    ]
+
+
+def _listen(child: subprocess.Popen[bytes], replies: queue.SimpleQueue[bytes | None]) -> None:
+    """Pass the child's replies on; None when it ended or broke the protocol."""
+    assert child.stdout is not None  # opened as a pipe
+    try:
+        while (frame := read_frame(child.stdout, size_bytes_max=_REPLY_BYTES_MAX)) is not None:
+            replies.put(frame)
+    except (OSError, ValueError):  # closed under us, or an impossible length
+        pass
+    replies.put(None)

@@ -1,0 +1,1 @@
+"""Our `evaluate` modules, loaded by local path."""

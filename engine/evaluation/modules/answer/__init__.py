@@ -1,0 +1,1 @@
+"""Short answers as an `evaluate` module."""

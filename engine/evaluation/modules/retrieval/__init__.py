@@ -1,0 +1,1 @@
+"""Retrieval as an `evaluate` module."""

@@ -1,0 +1,1 @@
+"""Writing answers from passages: prompt, generator, citations and abstention."""

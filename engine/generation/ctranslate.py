@@ -1,0 +1,131 @@
+"""The CPU runtime: CTranslate2 with int8 weights, converted once and kept as an object of the workspace."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+from ctranslate2.converters import TransformersConverter
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from engine.device import Device
+from engine.generation.generator import Generated
+from engine.generation.prompt import PromptWriter
+from engine.generation.weights import load_generator
+
+QUANTIZATION = "int8"
+BATCH_TOKENS = 8192
+
+
+def convert(files: Mapping[str, bytes], scratch: Path) -> dict[str, bytes]:
+    """Return the model folder `files` in CTranslate2's form. Writes into `scratch` and leaves nothing there."""
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        source, converted = Path(folder, "source"), Path(folder, "converted")
+        source.mkdir()
+        for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+            (source / name).write_bytes(files[name])
+        _InMemory(source, load_generator(files)).convert(str(converted), quantization=QUANTIZATION)
+        return {path.name: path.read_bytes() for path in sorted(converted.iterdir())}
+
+
+class _InMemory(TransformersConverter):
+    """Converts a model that is in memory already, so that weights never lie in the open on the disk."""
+
+    def __init__(self, source: Path, model: PreTrainedModel) -> None:
+        super().__init__(str(source))
+        self._model = model
+        self._source = source
+
+    def load_model(self, model_class: type, model_name_or_path: str, **kwargs: Any) -> PreTrainedModel:
+        # transformers 5 calls T5 tied in every case and keeps the truth in scale_decoder_outputs; CTranslate2 looks at
+        # the former and would scale an untied model's outputs, which flattens every probability.
+        scaled = getattr(self._model.config, "scale_decoder_outputs", None)
+        if scaled is not None:
+            self._model.config.tie_word_embeddings = scaled
+        return self._model
+
+    def load_tokenizer(self, tokenizer_class: type, model_name_or_path: str, **kwargs: Any) -> PreTrainedTokenizerFast:
+        return PreTrainedTokenizerFast.from_pretrained(self._source, local_files_only=True)
+
+
+class TranslatorGenerator:
+    """A sequence-to-sequence generator on CTranslate2."""
+
+    def __init__(self, files: Mapping[str, bytes], writer: PromptWriter, device: Device) -> None:
+        self.writer = writer
+        self._translator = ctranslate2.Translator(
+            "generator", device="cpu", files=dict(files), inter_threads=1, intra_threads=device.cores, compute_type=QUANTIZATION
+        )
+
+    def generate(self, prompts: Sequence[Sequence[int]], *, max_tokens: int) -> list[Generated]:
+        """Write an answer to each prompt, greedily."""
+        results = self._translator.translate_batch(
+            [self.writer.tokens(prompt) for prompt in prompts],
+            beam_size=1,
+            max_decoding_length=max_tokens,
+            max_batch_size=BATCH_TOKENS,
+            batch_type="tokens",
+            return_scores=True,
+        )
+        # The score is the mean log probability of the tokens (length_penalty 1).
+        return [Generated(_text(self.writer, result.hypotheses[0]), math.exp(result.scores[0])) for result in results]
+
+    def stream(self, prompt: Sequence[int], *, max_tokens: int, on_text: Callable[[str], None]) -> Generated:
+        """Write one answer, passing on each new piece."""
+        steps = self._translator.generate_tokens(self.writer.tokens(prompt), max_decoding_length=max_tokens, return_log_prob=True)
+        return _streamed(steps, self.writer, on_text)
+
+
+class CausalGenerator:
+    """A causal generator on CTranslate2."""
+
+    def __init__(self, files: Mapping[str, bytes], writer: PromptWriter, device: Device) -> None:
+        self.writer = writer
+        self._end = writer.tokens([writer.end_id])
+        self._generator = ctranslate2.Generator(
+            "generator", device="cpu", files=dict(files), inter_threads=1, intra_threads=device.cores, compute_type=QUANTIZATION
+        )
+
+    def generate(self, prompts: Sequence[Sequence[int]], *, max_tokens: int) -> list[Generated]:
+        """Write an answer to each prompt, greedily."""
+        results = self._generator.generate_batch(
+            [self.writer.tokens(prompt) for prompt in prompts],
+            beam_size=1,
+            max_length=max_tokens,
+            max_batch_size=BATCH_TOKENS,
+            batch_type="tokens",
+            include_prompt_in_result=False,
+            return_scores=True,
+            end_token=self._end,
+        )
+        return [Generated(_text(self.writer, result.sequences[0]), math.exp(result.scores[0])) for result in results]
+
+    def stream(self, prompt: Sequence[int], *, max_tokens: int, on_text: Callable[[str], None]) -> Generated:
+        """Write one answer, passing on each new piece."""
+        steps = self._generator.generate_tokens(self.writer.tokens(prompt), max_length=max_tokens, end_token=self._end, return_log_prob=True)
+        return _streamed(steps, self.writer, on_text)
+
+
+def _text(writer: PromptWriter, tokens: Sequence[str]) -> str:
+    return writer.text(writer.ids_of(tokens))
+
+
+def _streamed(steps: Any, writer: PromptWriter, on_text: Callable[[str], None]) -> Generated:
+    ids: list[int] = []
+    shown = ""
+    total = 0.0
+    for step in steps:
+        total += step.log_prob or 0.0
+        if step.token_id == writer.end_id:
+            ids.append(step.token_id)
+            break
+        ids.append(step.token_id)
+        text = writer.text(ids)
+        if text.startswith(shown) and len(text) > len(shown) and not text.endswith("�"):
+            on_text(text[len(shown) :])
+            shown = text
+    return Generated(writer.text(ids), math.exp(total / max(len(ids), 1)))

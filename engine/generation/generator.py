@@ -1,0 +1,31 @@
+"""One interface over the runtimes: prompts in, text with its likelihood out, as a batch or streaming."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.generation.prompt import PromptWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What the model wrote."""
+
+    text: str
+    likelihood: float  # geometric mean of the tokens' probabilities, 0 to 1
+
+
+class Generator(Protocol):
+    """A loaded generator."""
+
+    writer: PromptWriter
+
+    def generate(self, prompts: Sequence[Sequence[int]], *, max_tokens: int) -> list[Generated]:
+        """Write an answer to each prompt, greedily."""
+        ...
+
+    def stream(self, prompt: Sequence[int], *, max_tokens: int, on_text: Callable[[str], None]) -> Generated:
+        """Write one answer, passing on each new piece. Whatever `on_text` raises ends the writing."""
+        ...

@@ -1,0 +1,87 @@
+"""The prompt: question and passages as token ids, so that nothing in a document can pose as a control token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from tokenizers import Tokenizer
+
+from engine.records import Passage
+
+INSTRUCTION = "Answer the question from the passages."
+MAX_PROMPT_TOKENS = {"seq2seq": 1600, "causal": 1900}  # five passages of 220 tokens of the encoder fit
+MAX_TITLE_TOKENS = 16
+MAX_QUESTION_TOKENS = 256
+MAX_ANSWER_TOKENS = 128
+
+Kind = Literal["seq2seq", "causal"]
+
+
+class PromptWriter:
+    """Writes prompts and targets for one generator, and reads its tokens back as text.
+
+    Sequence-to-sequence models get "instruction, question, passages"; the question comes first, because truncation
+    cuts the end. Causal models get ChatML where their tokenizer knows it, else plain headed lines.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, *, kind: Kind, end_id: int) -> None:
+        self.kind: Kind = kind
+        self.end_id = end_id
+        self._tokenizer = tokenizer
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tokenizer.encode_special_tokens = True  # "</s>" in a document stays five characters
+        self._turn_start = tokenizer.token_to_id("<|im_start|>")
+        self._turn_end = tokenizer.token_to_id("<|im_end|>")
+
+    def prompt(self, question: str, passages: Sequence[Passage]) -> list[int]:
+        """Return the ids of the whole prompt, passages cut evenly where it would grow too long."""
+        asked = self._ids(f"question: {question}")[:MAX_QUESTION_TOKENS]
+        opening = self._opening()
+        closing = self._closing()
+        room = MAX_PROMPT_TOKENS[self.kind] - len(opening) - len(asked) - len(closing)
+        shown = [self._passage(passage) for passage in passages]
+        if passages and sum(map(len, shown)) > room:
+            shown = [ids[: room // len(passages)] for ids in shown]
+        body = [token for ids in shown for token in ids]
+        # A causal model reads to the left only: it must know the passages before the question is the last thing it saw.
+        return [*opening, *asked, *body, *closing] if self.kind == "seq2seq" else [*opening, *body, *self._ids("\n"), *asked, *closing]
+
+    def target(self, answer: str) -> list[int]:
+        """Return the ids of the answer with the end token, at most MAX_ANSWER_TOKENS of them."""
+        return [*self._ids(answer)[: MAX_ANSWER_TOKENS - 1], self.end_id]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Return what generated `ids` say, without control tokens."""
+        return self._tokenizer.decode(list(ids), skip_special_tokens=True).strip()
+
+    def tokens(self, ids: Sequence[int]) -> list[str]:
+        """Return the tokens by name, as runtimes want them that take no ids."""
+        return [self._tokenizer.id_to_token(token) or "" for token in ids]
+
+    def ids_of(self, tokens: Sequence[str]) -> list[int]:
+        """Return the ids of named tokens; unknown names are left out."""
+        ids = (self._tokenizer.token_to_id(token) for token in tokens)
+        return [token for token in ids if token is not None]
+
+    def _ids(self, text: str) -> list[int]:
+        return self._tokenizer.encode(text, add_special_tokens=False).ids
+
+    def _passage(self, passage: Passage) -> list[int]:
+        title = "" if passage.text.startswith(passage.title) else passage.title
+        return [*self._ids("passage:"), *self._ids(title)[:MAX_TITLE_TOKENS], *self._ids(passage.text)]
+
+    def _opening(self) -> list[int]:
+        if self.kind == "seq2seq":
+            return self._ids(INSTRUCTION)
+        if self._turn_start is None or self._turn_end is None:
+            return self._ids(f"{INSTRUCTION}\n")
+        return [self._turn_start, *self._ids(f"system\n{INSTRUCTION}"), self._turn_end, *self._ids("\n"), self._turn_start, *self._ids("user\n")]
+
+    def _closing(self) -> list[int]:
+        if self.kind == "seq2seq":
+            return [self.end_id]
+        if self._turn_start is None or self._turn_end is None:
+            return self._ids("\nanswer:")
+        return [self._turn_end, *self._ids("\n"), self._turn_start, *self._ids("assistant\n")]

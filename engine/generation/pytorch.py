@@ -1,0 +1,90 @@
+"""The CUDA runtime: the model as it was trained, in bf16 where the card has it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from transformers.generation.streamers import BaseStreamer
+
+from engine.device import Device
+from engine.generation.generator import Generated
+from engine.generation.prompt import PromptWriter
+from engine.generation.weights import load_generator
+
+BATCH_TOKENS = 65_536
+
+
+class TorchGenerator:
+    """A generator on torch, sequence-to-sequence or causal."""
+
+    def __init__(self, files: Mapping[str, bytes], writer: PromptWriter, device: Device) -> None:
+        self.writer = writer
+        self._device = device.kind
+        half = device.kind == "cuda" and torch.cuda.is_bf16_supported()
+        self._model = load_generator(files).to(device=device.kind, dtype=torch.bfloat16 if half else torch.float32)
+
+    def generate(self, prompts: Sequence[Sequence[int]], *, max_tokens: int) -> list[Generated]:
+        """Write an answer to each prompt, greedily."""
+        answers: list[Generated] = []
+        longest = max((len(prompt) for prompt in prompts), default=1)
+        rows = max(1, BATCH_TOKENS // longest)
+        for start in range(0, len(prompts), rows):
+            answers += self._generate(prompts[start : start + rows], max_tokens=max_tokens, streamer=None)
+        return answers
+
+    def stream(self, prompt: Sequence[int], *, max_tokens: int, on_text: Callable[[str], None]) -> Generated:
+        """Write one answer, passing on each new piece."""
+        skipped = len(prompt) if self.writer.kind == "causal" else 1  # the streamer is first shown the prompt
+        return self._generate([prompt], max_tokens=max_tokens, streamer=_Streamer(self.writer, on_text, skipped))[0]
+
+    def _generate(self, prompts: Sequence[Sequence[int]], *, max_tokens: int, streamer: BaseStreamer | None) -> list[Generated]:
+        length = max(len(prompt) for prompt in prompts)
+        ids = torch.full((len(prompts), length), self.writer.end_id)
+        mask = torch.zeros((len(prompts), length), dtype=torch.long)
+        for row, prompt in enumerate(prompts):  # padded on the left: a causal model goes on where the row ends
+            ids[row, length - len(prompt) :] = torch.tensor(prompt)
+            mask[row, length - len(prompt) :] = 1
+        with torch.inference_mode():
+            output = self._model.generate(
+                input_ids=ids.to(self._device),
+                attention_mask=mask.to(self._device),
+                do_sample=False,
+                num_beams=1,
+                max_new_tokens=max_tokens,
+                eos_token_id=self.writer.end_id,
+                pad_token_id=self.writer.end_id,
+                output_scores=True,
+                return_dict_in_generate=True,
+                streamer=streamer,
+            )
+        written = output.sequences[:, -len(output.scores) :].cpu()  # (B, T)
+        steps = torch.stack(output.scores, dim=1).float().log_softmax(-1).cpu()  # (B, T, V)
+        chosen = steps.gather(-1, written.unsqueeze(-1)).squeeze(-1)  # (B, T)
+        answers: list[Generated] = []
+        for row, logs in zip(written.tolist(), chosen.tolist(), strict=True):
+            end = row.index(self.writer.end_id) + 1 if self.writer.end_id in row else len(row)
+            answers.append(Generated(self.writer.text(row[:end]), math.exp(sum(logs[:end]) / max(end, 1))))
+        return answers
+
+
+class _Streamer(BaseStreamer):
+    """Decodes what has been written so far at each token and passes on what is new."""
+
+    def __init__(self, writer: PromptWriter, on_text: Callable[[str], None], skipped: int) -> None:
+        self._writer = writer
+        self._on_text = on_text
+        self._skipped = skipped
+        self._ids: list[int] = []
+        self._shown = ""
+
+    def put(self, value: torch.Tensor) -> None:
+        self._ids += value.reshape(-1).tolist()
+        text = self._writer.text(self._ids[self._skipped :])
+        if text.startswith(self._shown) and len(text) > len(self._shown):
+            self._on_text(text[len(self._shown) :])
+            self._shown = text
+
+    def end(self) -> None:
+        """Nothing is held back."""

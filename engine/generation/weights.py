@@ -1,0 +1,60 @@
+"""Generators as tensors: built from the files of a model folder in memory, and written back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import safetensors.torch
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoConfig, PreTrainedModel
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING
+
+from engine.errors import ModelError
+from engine.generation.prompt import PromptWriter
+
+
+def load_generator(files: Mapping[str, bytes]) -> PreTrainedModel:
+    """Build the model of a folder in float32, without touching the disk.
+
+    Built from weights and not from the configuration alone: transformers 5 ties T5's embeddings whatever its
+    configuration says, and unties them only when the weights disagree.
+    """
+    settings: dict[str, Any] = json.loads(files["config.json"])
+    config = AutoConfig.for_model(**settings)
+    mapping = MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING if settings.get("is_encoder_decoder") else MODEL_FOR_CAUSAL_LM_MAPPING
+    if type(config) not in mapping:
+        raise ModelError(f"{settings.get('model_type')} is not a generator.", hint="Choose a T5 or Llama type model.")
+    weights = {name: tensor.float() for name, tensor in safetensors.torch.load(files["model.safetensors"]).items()}
+    model: PreTrainedModel = mapping[type(config)].from_pretrained(None, config=config, state_dict=weights, dtype=torch.float32)
+    return model.eval()
+
+
+def load_writer(files: Mapping[str, bytes]) -> PromptWriter:
+    """Return the prompt writer that belongs to the model of a folder."""
+    settings: dict[str, Any] = json.loads(files["config.json"])
+    end = settings.get("eos_token_id", 1)
+    return PromptWriter(
+        Tokenizer.from_str(files["tokenizer.json"].decode("utf-8")),
+        kind="seq2seq" if settings.get("is_encoder_decoder") else "causal",
+        end_id=end[0] if isinstance(end, list) else int(end),
+    )
+
+
+def model_files(original: Mapping[str, bytes], weights: Mapping[str, torch.Tensor]) -> dict[str, bytes]:
+    """Return the folder `original` with other weights: the configuration stays as it was, byte for byte."""
+    kept = {name: content for name, content in original.items() if name != "model.safetensors"}
+    return {**kept, "model.safetensors": safetensors.torch.save(dict(weights), metadata={"format": "pt"})}
+
+
+def own_weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
+    """Return the model's weights, each tied tensor once, on the CPU."""
+    seen: set[int] = set()
+    weights: dict[str, torch.Tensor] = {}
+    for name, tensor in model.state_dict().items():
+        if tensor.data_ptr() not in seen:
+            seen.add(tensor.data_ptr())
+            weights[name] = tensor.detach().cpu().contiguous()
+    return weights

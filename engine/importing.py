@@ -1,0 +1,245 @@
+"""The one way in: files and folders become documents and questions, each bad one a line with its reason."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from engine.errors import Cancelled, DocumentError, QuestionError
+from engine.jobs import Monitor, Skipped
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+ImportKind = Literal["auto", "documents", "questions"]
+
+_ENCODER = "all-MiniLM-L6-v2"  # whose tokenizer measures passages, whichever model embeds them later
+_PROBLEMS_SHOWN_MAX = 20  # of one file
+_PEEKED_RECORDS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did."""
+
+    documents_added: int
+    documents_unchanged: int
+    documents_replaced: int
+    passages: int  # in the workspace now
+    questions_added: int
+    questions_unchanged: int
+    questions_with_evidence: int  # of those in these files
+    skipped: tuple[Skipped, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ImportFiles:
+    """Import files and folders, documents before questions. Safe to repeat: what is there already is left alone."""
+
+    paths: tuple[str, ...]
+    kind: ImportKind = "auto"
+
+    def run(self, session: Session, monitor: Monitor) -> ImportReport:
+        """Return what was imported and what was not. Cancelled, it keeps what was read so far."""
+        # Late, because the window makes this job without loading tokenizer and database.
+        from engine.documents.document_import import DocumentImport
+        from engine.documents.reader import Reader
+        from engine.questions.question_import import QuestionImport
+        from engine.questions.split import split_of_file
+
+        began = monitor.clock()
+        workspace = session.workspace
+        problems = _Problems(session, monitor)
+        files = list(_files(self.paths, workspace.path, problems))
+        with Reader() as reader:
+            documents = DocumentImport(
+                workspace=workspace, tokenizer=session.library.tokenizer(_ENCODER), monitor=monitor, reader=reader
+            )
+            question_files: list[Path] = []
+            try:
+                for path in monitor.track(files, "Reading documents"):
+                    with problems.of(path):
+                        match _destination(path, self.kind):
+                            case "questions":
+                                question_files.append(path)
+                            case "corpus":
+                                documents.add_corpus(path, problems.note)
+                            case "document":
+                                documents.add_file(path)
+                documents.flush()
+                questions = QuestionImport(workspace=workspace, documents=documents, monitor=monitor)
+                # Files that name their split come first: the same question elsewhere must not be drawn into another.
+                question_files.sort(key=lambda path: split_of_file(str(path)) is None)
+                for path in monitor.track(question_files, "Reading questions"):
+                    with problems.of(path):
+                        questions.add_file(path, problems.note)
+                documents.flush()
+            except Cancelled:
+                documents.flush()  # what was read is kept
+                raise
+        return ImportReport(
+            documents_added=documents.added,
+            documents_unchanged=documents.unchanged,
+            documents_replaced=documents.replaced,
+            passages=workspace.documents.passage_count(),
+            questions_added=questions.added,
+            questions_unchanged=questions.unchanged,
+            questions_with_evidence=questions.with_evidence,
+            skipped=tuple(problems.all),
+            seconds=monitor.clock() - began,
+        )
+
+
+@dataclass(slots=True)
+class _Problems:
+    """Collects what was left out and why, file by file, and keeps it in the workspace's list."""
+
+    session: Session
+    monitor: Monitor
+    all: list[Skipped] = field(default_factory=list)
+    _path: str = ""
+    _reasons: list[str] = field(default_factory=list)
+    _more: int = 0
+    _listed: set[str] | None = None
+
+    def of(self, path: Path) -> _Problems:
+        """The context in which one file is read: its failure is noted, and the next file goes on."""
+        self._path, self._reasons, self._more = str(path), [], 0
+        return self
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        expected = isinstance(error, DocumentError | QuestionError)
+        if expected:
+            self.note(f"{error.message} {error.hint}".strip())  # type: ignore[union-attr]  # one of the two
+        if error is None or expected:
+            self._close()
+        return expected
+
+    def note(self, reason: str) -> None:
+        """Note a problem of the file at hand; beyond a screenful they are only counted."""
+        if len(self._reasons) >= _PROBLEMS_SHOWN_MAX:
+            self._more += 1
+            return
+        self._reasons.append(reason)
+        self.skip(self._path, reason)
+
+    def skip(self, item: str, reason: str) -> None:
+        """Report something left out."""
+        skipped = Skipped(item, reason)
+        self.all.append(skipped)
+        self.monitor.report(skipped)
+
+    def _close(self) -> None:
+        """Bring the workspace's list of failed files up to date."""
+        if self._more:
+            self.skip(self._path, f"And {self._more:,} more records with problems.")
+        documents = self.session.workspace.documents
+        if self._listed is None:
+            self._listed = {skipped.item for skipped in documents.skipped()}
+        if self._reasons:
+            documents.note_skipped(self._path, " ".join(self._reasons[:3]))
+            self._listed.add(self._path)
+        elif self._path in self._listed:
+            documents.clear_skipped(self._path)
+
+
+def _files(paths: tuple[str, ...], workspace: Path, problems: _Problems) -> Iterator[Path]:
+    """Yield the files to import, each once; those of folders sorted, hidden ones left out."""
+    seen: set[Path] = set()
+    for name in paths:
+        path = Path(name).absolute()
+        if path.is_dir():
+            found = [file for file in _walk(path) if not file.is_relative_to(workspace)]
+            if not found:
+                problems.skip(str(path), f"The folder {path.name} has no files in it. Put some there, or name another.")
+        elif path.is_file():
+            found = [path]
+        else:
+            found = []
+            reason = f"{path.name} is not a file or folder." if path.exists() else f"There is no file or folder {path}."
+            problems.skip(str(path), f"{reason} Check the name and import it again.")
+        for file in found:
+            if file in seen:
+                continue
+            seen.add(file)
+            shown = os.fsencode(file).decode("utf-8", errors="replace")
+            if shown == str(file):
+                yield file
+            else:
+                problems.skip(shown, "The file's name is not valid text. Give it another name and import it again.")
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for where, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            file = Path(where, name)
+            if not name.startswith(".") and file.is_file():
+                yield file
+
+
+def _destination(path: Path, kind: ImportKind) -> Literal["document", "corpus", "questions"]:
+    """Where the file goes, by its content and what the person said. Raises DocumentError or QuestionError."""
+    from engine.documents.detection import is_data, read_head
+
+    data = is_data(path, read_head(path))
+    if data is None:
+        if kind == "questions":
+            raise QuestionError(
+                f"{path.name} is not a question file.", hint="Questions are JSON, JSONL, CSV or TSV files."
+            )
+        return "document"
+    if data == "table":
+        return _table_destination(path, kind)
+    return _json_destination(path, kind)
+
+
+def _table_destination(path: Path, kind: ImportKind) -> Literal["questions"]:
+    from engine.questions.reader import columns_hold_questions, no_question_column, table_columns
+
+    if kind == "documents":
+        raise DocumentError(
+            f"{path.name} is a table, which can't be imported as a document yet.",
+            hint="Save it as PDF or HTML and import that.",
+        )
+    columns = table_columns(path)
+    if not columns_hold_questions(columns):
+        raise no_question_column(path, columns)
+    return "questions"
+
+
+def _json_destination(path: Path, kind: ImportKind) -> Literal["corpus", "questions"]:
+    """A record with a question is one of a question file, whatever else it has; else one with a text is a document."""
+    from engine.documents.formats.corpus import holds_document
+    from engine.documents.json_values import read_values
+    from engine.questions.raw import has_question
+
+    fields: list[str] = []
+    broken = ""
+    for value in read_values(path):
+        record = value.record
+        if record is None:
+            broken = broken or f"record {value.number}: {value.problem}"
+        elif kind != "documents" and (has_question(record) or isinstance(record.get("paragraphs"), list)):
+            return "questions"
+        elif kind != "questions" and holds_document(record):
+            return "corpus"
+        else:
+            fields = fields or list(record)
+        if value.number >= _PEEKED_RECORDS:
+            break
+    found = f"fields found: {', '.join(fields[:12])}" if fields else broken or "it has no records"
+    needed = {
+        "questions": "Question records need `question`, and beside it `answer` or `context`.",
+        "documents": "Document records need `text`, and should have `id` and `title`.",
+        "auto": "Question records need `question` with `answer` or `context`; document records need `text`.",
+    }
+    error = QuestionError if kind == "questions" else DocumentError
+    raise error(f"{path.name} has neither questions nor documents in it ({found}).", hint=needed[kind])

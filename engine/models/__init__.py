@@ -1,0 +1,1 @@
+"""The model library: bundled models and folders imported safely."""

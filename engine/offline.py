@@ -1,0 +1,72 @@
+"""No network, ever: flags for the libraries, and on Linux a filter that denies internet sockets to the process tree."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import socket
+import struct
+import sys
+
+OFFLINE_FLAGS = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "HF_EVALUATE_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+    "DO_NOT_TRACK": "1",
+    "DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "true",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+}
+
+_SOCKET_SYSTEM_CALL = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}  # audit architecture, number of socket()
+_LOAD, _JUMP_EQUAL, _RETURN = 0x20, 0x15, 0x06  # BPF: ld abs word, jeq constant, ret constant
+_ALLOW, _DENY_EACCES = 0x7FFF0000, 0x00050000 | 13
+_NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER_MODE = 38, 22, 2
+
+
+def go_offline() -> bool:
+    """Set every offline flag, and deny AF_INET and AF_INET6 sockets to this process and all it starts.
+
+    Call it before the first import of a model library. Returns whether the kernel enforces it (Linux on x86-64 and
+    ARM64 only; elsewhere the flags and local paths stand alone). It can't be undone.
+    """
+    os.environ.update(OFFLINE_FLAGS)
+    if not network_is_open():
+        return True
+    known = _SOCKET_SYSTEM_CALL.get(platform.machine())
+    if sys.platform != "linux" or known is None:
+        return False
+    architecture, socket_number = known
+    # struct seccomp_data: nr at 0, arch at 4, args[0] at 16 (low word first on these little-endian machines).
+    instructions = [
+        (_LOAD, 0, 0, 4),
+        (_JUMP_EQUAL, 0, 5, architecture),
+        (_LOAD, 0, 0, 0),
+        (_JUMP_EQUAL, 0, 3, socket_number),
+        (_LOAD, 0, 0, 16),
+        (_JUMP_EQUAL, 2, 0, socket.AF_INET),
+        (_JUMP_EQUAL, 1, 0, socket.AF_INET6),
+        (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, _DENY_EACCES),
+    ]
+    packed = b"".join(struct.pack("HBBI", *instruction) for instruction in instructions)
+    code = ctypes.create_string_buffer(packed, len(packed))
+    program = struct.pack("HL", len(instructions), ctypes.addressof(code))  # struct sock_fprog, natural alignment
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0:
+        return False
+    return libc.prctl(_SET_SECCOMP, _FILTER_MODE, ctypes.create_string_buffer(program, len(program)), 0, 0) == 0
+
+
+def network_is_open() -> bool:
+    """Whether this process may make an internet socket: tried, not assumed. Nothing is sent."""
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
+    except OSError:
+        return False
+    return True

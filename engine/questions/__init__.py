@@ -1,0 +1,1 @@
+"""Question files become Questions with evidence, split once."""

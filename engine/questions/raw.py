@@ -1,0 +1,184 @@
+"""One record of a question file as it stands there, before it is linked to documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from engine.documents.content import clean
+from engine.errors import QuestionError
+from engine.records import Split
+
+QUESTION_NAMES = ("question", "query", "prompt")
+_ANSWER_NAMES = ("answers", "answer", "response", "output")
+_CONTEXT_NAMES = ("context", "passage", "evidence")
+_DOCUMENT_NAMES = ("context_ids", "context_id", "document", "document_id")
+_UNANSWERABLE_NAMES = ("unanswerable", "is_impossible")
+_SPLITS: dict[str, Split] = {
+    "train": "train", "training": "train",
+    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+    "test": "test",
+}  # fmt: skip
+_TRUE = {"true", "1", "yes", "y"}
+QUESTION_CHARACTERS_MAX = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class RawQuestion:
+    """A question with what its file says about where the answer is."""
+
+    question: str
+    answers: tuple[str, ...] = ()
+    answer_start: int | None = None  # of the first answer, in `context`; None when the file doesn't say
+    context: str = ""
+    documents: tuple[str, ...] = ()  # ids, paths or names of documents with the evidence, best first
+    title: str = ""  # of the context
+    id: str = ""
+    group: str = ""
+    context_group: str = ""  # of the document that `context` becomes when no imported document holds it
+    split: Split | None = None
+    unanswerable: bool = False
+    line: int = 0  # where the record is in its file, 1-based; 0 when it has no line
+
+
+def split_named(name: str) -> Split | None:
+    """Return the split that a file or a person calls `name`, None when it is none of them."""
+    return _SPLITS.get(name.strip().lower())
+
+
+def has_question(record: Mapping[str, object]) -> bool:
+    """Whether a record has one of the names a question may go by."""
+    names = {_plain(name) for name in record}
+    return any(name in names for name in QUESTION_NAMES)
+
+
+def from_record(record: Mapping[str, object], *, line: int = 0) -> RawQuestion:
+    """Return the question in `record`. Raises QuestionError with the reason when there is none to use."""
+    fields = {_plain(name): value for name, value in record.items() if value is not None}
+    question = _text(_first(fields, QUESTION_NAMES)).strip()
+    if not question:
+        named = ", ".join(str(name) for name in list(record)[:12]) or "none"
+        raise QuestionError(
+            f"it has no question (fields found: {named})", hint="A record needs `question`, `query` or `prompt`."
+        )
+    if len(question) > QUESTION_CHARACTERS_MAX:
+        raise QuestionError(f"its question has {len(question):,} characters", hint="Put the document into `context`.")
+    answers, answer_start = _answers(_first(fields, _ANSWER_NAMES))
+    if answer_start is None and isinstance(start := fields.get("answer_start"), int):
+        answer_start = start
+    context = _joined(_first(fields, _CONTEXT_NAMES))
+    unanswerable = _text(_first(fields, _UNANSWERABLE_NAMES)).strip().lower() in _TRUE
+    documents = _documents(fields)
+    if not (answers or context.strip() or documents or unanswerable):
+        raise QuestionError(
+            "it has neither an answer nor a context", hint="A record needs `answer` or `context` beside its question."
+        )
+    named_split = _text(fields.get("split", ""))
+    split = split_named(named_split)
+    if named_split.strip() and split is None:
+        raise QuestionError(f"its split is {named_split!r}", hint="A split is train, validation or test.")
+    return RawQuestion(
+        question=question,
+        answers=() if unanswerable else answers,
+        answer_start=answer_start,
+        context=context,
+        documents=documents,
+        title=_text(fields.get("title", "")).strip(),
+        id=_text(fields.get("id", "")).strip(),
+        group=_text(fields.get("group", "")).strip(),
+        split=split,
+        unanswerable=unanswerable,
+        line=line,
+    )
+
+
+def from_squad(article: Mapping[str, object], *, number: int, stem: str) -> tuple[list[RawQuestion], list[str]]:
+    """Return the questions of one article of SQuAD's nested form, and what is wrong with the others.
+
+    Its paragraphs are of one source, so its questions stay on one side of the split: they are grouped by title.
+    """
+    title = _text(article.get("title", "")).strip()
+    paragraphs = cast("Sequence[object]", article.get("paragraphs") or ())
+    group = title or (f"{stem}#{number}" if len(paragraphs) > 1 else "")
+    questions: list[RawQuestion] = []
+    problems: list[str] = []
+    for paragraph in paragraphs:
+        if not isinstance(paragraph, Mapping):
+            problems.append(f"article {number}: a paragraph is not an object")
+            continue
+        shared = {"context": paragraph.get("context", ""), "title": title}
+        for entry in paragraph.get("qas") or ():
+            if not isinstance(entry, Mapping):
+                problems.append(f"article {number}: a question is not an object")
+                continue
+            try:
+                raw = from_record({**shared, **entry})
+            except QuestionError as error:
+                problems.append(f"article {number}: {error.message}. {error.hint}")
+                continue
+            questions.append(replace(raw, group=raw.group or group, context_group=group))
+    return questions, problems
+
+
+def _plain(name: object) -> str:
+    return str(name).strip().lstrip("\ufeff").lower().replace(" ", "_").replace("-", "_")
+
+
+def _first(fields: Mapping[str, object], names: Sequence[str]) -> object:
+    return next((fields[name] for name in names if fields.get(name) not in (None, "", [])), None)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return clean(str(value))
+
+
+def _joined(value: object) -> str:
+    """A context given in several pieces is one text."""
+    if isinstance(value, Mapping):
+        value = value.get("text") or value.get("contexts")
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "\n\n".join(_text(part) for part in value)
+    return _text(value)
+
+
+def _answers(value: object) -> tuple[tuple[str, ...], int | None]:
+    """Accepted answers without repeats, and where the first stands in the context.
+
+    Text, a list of texts, SQuAD's list of {text, answer_start}, or its flat copies' {text: […], answer_start: […]}.
+    """
+    starts: object = None
+    if isinstance(value, Mapping):
+        starts, value = value.get("answer_start"), value.get("text")
+    if value is None:
+        return (), None
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        value = [value]
+    texts: list[str] = []
+    start: int | None = None
+    for part in value:
+        if isinstance(part, Mapping):
+            if not texts and isinstance(part.get("answer_start"), int):
+                start = part["answer_start"]
+            part = part.get("text")
+        text = _text(part).strip()
+        if text and text not in texts:
+            texts.append(text)
+    if isinstance(starts, Sequence) and not isinstance(starts, str) and starts and isinstance(starts[0], int):
+        start = starts[0]
+    return tuple(texts), start if texts else None
+
+
+def _documents(fields: Mapping[str, object]) -> tuple[str, ...]:
+    """Named documents, best first: `context_id` is the best of `context_ids`."""
+    named: list[str] = []
+    best = _text(fields.get("context_id", "")).strip()
+    for name in _DOCUMENT_NAMES:
+        value = fields.get(name)
+        values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+        named += [_text(part).strip() for part in values]
+    return tuple(dict.fromkeys(name for name in [best, *named] if name))

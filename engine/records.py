@@ -1,0 +1,160 @@
+"""The frozen records that travel between the rooms, the two processes and the front ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+REFUSAL = "The documents do not answer this question."
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A section heading: where it starts in the document's text, and how deep it stands."""
+
+    start: int
+    level: int  # 1 is the outermost
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One imported document: its whole text, with pages and headings as offsets into it."""
+
+    id: str
+    title: str
+    path: str  # absolute source path; of a corpus record "corpus.jsonl#record id"
+    digest: str  # SHA-256 (hex) of the content: the file's bytes, or the record's title and text
+    kind: str  # pdf, docx, html, md, txt, record, context
+    text: str
+    page_starts: tuple[int, ...] = ()  # offset of each page's first character; () where the format has no pages
+    headings: tuple[Heading, ...] = ()
+    group: str = ""  # questions about documents of one group never fall on both sides of a split; "" is the document
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The unit of retrieval: a span of one document."""
+
+    id: str
+    document_id: str
+    title: str  # the document's
+    text: str
+    page: int | None  # 1-based; None where the format has no pages
+    section: str  # heading path, outermost first, joined by " › "; "" outside any section
+    start: int  # character offsets into Document.text
+    end: int
+
+    @property
+    def indexed_text(self) -> str:
+        """What is embedded and matched: title and section path before the text. Never what is quoted."""
+        heads = [part for part in (self.title, self.section) if part and not self.text.startswith(part)]
+        return ". ".join([*heads, self.text]) if heads else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with its accepted answers and the passages that hold the evidence."""
+
+    id: str
+    question: str
+    answers: tuple[str, ...]
+    evidence: tuple[str, ...] = ()  # passage ids, best first
+    split: Split = "train"
+    group: str = ""  # kept on one side of the split
+    document_id: str = ""  # the document the evidence is in
+    source: str = ""  # path of the file it came from
+    unanswerable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A retrieved passage with its fused score and the scores it was made of."""
+
+    passage: Passage
+    score: float
+    dense: float | None = None  # cosine; None where the mode doesn't use it
+    lexical: float | None = None  # BM25, higher is better
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A quoted span: character offsets into the document's text, computed from the answer, never generated."""
+
+    passage_id: str
+    document_id: str
+    title: str
+    page: int | None
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer with its citations and what it cost."""
+
+    question: str
+    answer: str
+    abstained: bool
+    confidence: float  # 0 to 1
+    citations: tuple[Citation, ...]
+    hits: tuple[Hit, ...]
+    run: str
+    cached: bool
+    timings_ms: dict[str, float]  # retrieve, first_token, total
+
+
+RunState = Literal["running", "interrupted", "finished", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One bound package: encoder, generator, fusion and the numbers that justify them.
+
+    A model is named by the library name of a bundled or imported model, or, once tuned, by "object:" and the digest of
+    its manifest in the workspace.
+    """
+
+    id: str  # "base" for the untuned pair
+    what: str  # base, retriever, generator, joint, all
+    encoder: str
+    generator: str
+    fusion: Fusion
+    passages_per_answer: int = 3  # how many passages the generator reads
+    parent: str = ""
+    state: RunState = "finished"
+    created: str = ""  # ISO 8601, UTC
+    steps: int = 0
+    best_step: int = 0
+    seconds: float = 0.0
+    before: dict[str, float] = field(default_factory=dict)  # validation scores of the parent
+    after: dict[str, float] = field(default_factory=dict)  # validation scores of this run
+    kept: bool = False
+    reason: str = ""
+    settings: dict[str, float | int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """How lexical and dense scores become one: convex combination, or reciprocal ranks below 30 labelled questions."""
+
+    mode: Literal["convex", "rrf"] = "rrf"
+    weight: float = 0.5  # of the dense score in the convex combination, 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """One model of the library."""
+
+    name: str
+    kind: Literal["encoder", "seq2seq", "causal"]
+    parameters: int
+    path: str
+    digest: str  # SHA-256 of model.safetensors
+    licence: str
+    origin: str  # where the weights come from
+    trusted: bool  # bundled and its digest is the manifest's, or imported and unchanged since

@@ -1,0 +1,1 @@
+"""Finding passages: encoder, dense index, lexical index and their fusion."""

@@ -1,0 +1,120 @@
+"""The encoder: texts → unit vectors, in length buckets and in the precision that is fastest here and still agrees."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+
+import numpy as np
+import safetensors.torch
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoConfig
+from transformers.models.auto.modeling_auto import MODEL_MAPPING
+
+from engine.device import Device, Precision, probe_precision
+
+MAX_TOKENS = 256  # what MiniLM was trained on, special tokens included
+BATCH_TOKENS = 8192  # padded tokens in one forward pass
+MIN_COSINE = 0.999  # bf16 is used only where its vectors agree with fp32's this well
+
+PROBE_TEXTS = ("The agreement may be terminated by either party with thirty days' notice. " * 8, "What is the dose?") * 4
+
+
+class Encoder:
+    """A BERT-type sentence encoder with mean pooling."""
+
+    def __init__(self, files: Mapping[str, bytes], device: Device) -> None:
+        config = AutoConfig.for_model(**json.loads(files["config.json"]))
+        weights = safetensors.torch.load(files["model.safetensors"])
+        self.device = device
+        self.config_json = files["config.json"]
+        self.tokenizer_json = files["tokenizer.json"]
+        self.model = MODEL_MAPPING[type(config)].from_pretrained(None, config=config, state_dict=weights).to(device.kind)
+        self.model.eval()
+        self.tokenizer = Tokenizer.from_str(self.tokenizer_json.decode("utf-8"))
+        self.tokenizer.encode_special_tokens = True  # control tokens in a document are text
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(min(MAX_TOKENS, config.max_position_embeddings))
+        self.dimension: int = config.hidden_size
+        self._pad_id: int = config.pad_token_id or 0
+        self._precision: Precision | None = None
+
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Tokenise `texts`, special tokens included, cut to the encoder's length limit."""
+        return [encoded.ids for encoded in self.tokenizer.encode_batch(list(texts))]
+
+    def forward(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Embed rows of token ids as unit vectors, a tensor of shape (len(rows), dimension), with gradients."""
+        length = max(len(row) for row in rows)
+        ids = torch.full((len(rows), length), self._pad_id, dtype=torch.long)
+        mask = torch.zeros((len(rows), length), dtype=torch.long)
+        for index, row in enumerate(rows):
+            ids[index, : len(row)] = torch.tensor(row)
+            mask[index, : len(row)] = 1
+        mask = mask.to(self.device.kind)
+        hidden = self.model(input_ids=ids.to(self.device.kind), attention_mask=mask).last_hidden_state  # (B, T, D)
+        weights = mask.unsqueeze(-1).to(hidden.dtype)
+        pooled = (hidden * weights).sum(1).float() / weights.sum(1).float()
+        return torch.nn.functional.normalize(pooled, dim=-1)
+
+    def encode(self, texts: Sequence[str], *, report: Callable[[int], None] | None = None) -> np.ndarray:
+        """Embed `texts` as unit vectors, float32 of shape (len(texts), dimension).
+
+        `report` is told after each batch how many are done.
+        """
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        rows = self.token_ids(texts)
+        done = 0
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            for batch in length_buckets([len(row) for row in rows], BATCH_TOKENS):
+                vectors[batch] = self.forward([rows[index] for index in batch]).cpu().numpy()
+                done += len(batch)
+                if report is not None:
+                    report(done)
+        return vectors
+
+    @property
+    def precision(self) -> Precision:
+        """The probed precision: measured at the first use, on this machine."""
+        if self._precision is None:
+            self._precision = self._probe()
+        return self._precision
+
+    def weights(self) -> bytes:
+        """The weights as safetensors."""
+        return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in self.model.state_dict().items()})
+
+    def _probe(self) -> Precision:
+        rows = self.token_ids(PROBE_TEXTS)
+        exact: list[torch.Tensor] = []
+
+        def step(precision: Precision) -> float:
+            with torch.inference_mode(), autocast(self.device, precision):
+                vectors = self.forward(rows)
+            if not exact:
+                exact.append(vectors)
+            worst = float((vectors * exact[0]).sum(-1).min())
+            return 1.0 if worst >= MIN_COSINE else 0.0
+
+        return probe_precision(step, self.device).precision
+
+
+def autocast(device: Device, precision: Precision) -> torch.autocast | nullcontext[None]:
+    """The context in which matrix products run in `precision`."""
+    return torch.autocast(device.kind, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def length_buckets(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+    """Yield the indices of `lengths`, longest first, in batches whose padded size stays within `budget` tokens."""
+    batch: list[int] = []
+    longest = 0
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        longest = longest or max(lengths[index], 1)
+        if batch and (len(batch) + 1) * longest > budget:
+            yield batch
+            batch, longest = [], max(lengths[index], 1)
+        batch.append(index)
+    if batch:
+        yield batch

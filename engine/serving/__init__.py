@@ -1,0 +1,1 @@
+"""Answering questions from a run, one or many at a time."""

@@ -1,0 +1,49 @@
+"""Jobs that answer: one question as a stream, or many in batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.jobs import Monitor
+from engine.records import Answer
+from engine.retrieval.job import checked_question
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerQuestion:
+    """Answer one question from the documents, its text streaming as Token events.
+
+    `risk` is how unlikely an answer may be to be given at all, 0 to 1: above it the program says the documents don't answer.
+    """
+
+    question: str
+    top_k: int | None = None  # passages to read; None is the number the run was tuned to
+    run_name: str = "active"
+    risk: float | None = None
+
+    def run(self, session: Session, monitor: Monitor) -> Answer:
+        from engine.generation.rag import open_rag
+
+        rag = open_rag(session, session.run(self.run_name), monitor)
+        return rag.answer(checked_question(self.question), monitor=monitor, top_k=self.top_k, risk=self.risk)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerBatch:
+    """Answer many questions in batches: faster than one at a time, without a stream and without the cache."""
+
+    questions: tuple[str, ...]
+    top_k: int | None = None
+    run_name: str = "active"
+    risk: float | None = None
+
+    def run(self, session: Session, monitor: Monitor) -> tuple[Answer, ...]:
+        from engine.generation.rag import open_rag
+
+        asked = [checked_question(question) for question in self.questions]
+        rag = open_rag(session, session.run(self.run_name), monitor)
+        return tuple(rag.answer_many(asked, monitor=monitor, top_k=self.top_k, risk=self.risk))

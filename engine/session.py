@@ -1,0 +1,69 @@
+"""What a job works with: the open workspace, the model library, the device, and what is loaded already."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+import msgspec
+
+from engine.device import Device
+from engine.models.library import DEFAULT_ENCODER, DEFAULT_GENERATOR, ModelLibrary
+from engine.records import Fusion, Run
+from engine.workspace.workspace import Workspace
+
+Loaded = TypeVar("Loaded")
+
+BASE = "base"
+_BASE_FUSION = "base_fusion"
+TUNED = "object:"  # a run's model that was tuned in this workspace: followed by the digest of its folder
+
+
+class Session:
+    """One open workspace with its models. Safe to use from several threads."""
+
+    def __init__(self, *, workspace: Workspace, library: ModelLibrary, device: Device) -> None:
+        self.workspace = workspace
+        self.library = library
+        self.device = device
+        self._loaded: dict[str, tuple[Hashable, object]] = {}
+        self._guard = threading.RLock()
+
+    def run(self, name: str) -> Run:
+        """Return a run by its id, "active" or "base". Raises RunError when there is none."""
+        run_id = self.workspace.runs.active if name == "active" else name
+        if run_id != BASE:
+            return self.workspace.runs.get(run_id)
+        stored = self.workspace.setting(_BASE_FUSION)
+        fusion = msgspec.json.decode(stored, type=Fusion) if stored else Fusion()
+        return Run(BASE, BASE, DEFAULT_ENCODER, DEFAULT_GENERATOR, fusion, kept=True, reason="The bundled models, untuned.")
+
+    def set_base_fusion(self, fusion: Fusion) -> None:
+        """Keep the fusion weight of the untuned retriever, tuned on validation questions like every run's."""
+        self.workspace.set_setting(_BASE_FUSION, msgspec.json.encode(fusion).decode("utf-8"))
+
+    def model_files(self, model: str) -> dict[str, bytes]:
+        """Return the files of a model by its name in the library, or of a tuned one by "object:" and its digest."""
+        if model.startswith(TUNED):
+            return self.workspace.objects.read_folder(model.removeprefix(TUNED))
+        return self.library.files(model)
+
+    def loaded(self, kind: str, key: Hashable, load: Callable[[], Loaded]) -> Loaded:
+        """Return the one loaded thing of this `kind`; load it anew when `key` says it is another one.
+
+        One of a kind is kept, so memory stays bounded: the run asked last.
+        """
+        with self._guard:
+            held = self._loaded.get(kind)
+            if held is None or held[0] != key:
+                self._loaded.pop(kind, None)  # release the old one's memory before the new one takes its own
+                held = (key, load())
+                self._loaded[kind] = held
+            return held[1]  # type: ignore[return-value]  # the kind fixes the type
+
+    def close(self) -> None:
+        """Drop what is loaded and release the workspace."""
+        with self._guard:
+            self._loaded.clear()
+        self.workspace.close()

@@ -1,0 +1,198 @@
+"""The course of one training: questions and index → tuned models, measured on validation and published as a run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from engine.errors import EngineError, RunError, TrainingError
+from engine.jobs import Event, Measured, Monitor
+from engine.questions.split import hold_out
+from engine.records import Question, Run, RunState
+from engine.session import Session
+from engine.settings import TrainSettings, chosen
+from engine.training.generator_stage import tune_generator
+from engine.training.retriever_stage import tune_retriever
+from engine.training.stage import Lesson
+
+if TYPE_CHECKING:
+    from engine.training.job import Train
+
+LEAST_QUESTIONS = 8
+POINTS_FLUSH_S = 3.0  # points of the curve are stored this often, not one transaction a step
+RETRIEVER_SHARE = 0.3  # of a time budget, when both models are trained
+
+
+class Course:
+    """One training, new or resumed. Its row says at every moment what is done, so a kill costs no finished stage."""
+
+    def __init__(self, job: Train, run: Run, session: Session, monitor: Monitor) -> None:
+        self._job = job
+        self._run = run
+        self._session = session
+        self._recorder = _Recorder(session, run.id, monitor)
+        self._monitor = replace(monitor, listen=self._recorder.listen)
+        self._started = time.monotonic() - run.seconds
+
+    @classmethod
+    def begin(cls, job: Train, session: Session, monitor: Monitor) -> Course:
+        """Check that there is enough to learn from, and write the run's row, or find the one to resume."""
+        runs = session.workspace.runs
+        if job.resume:
+            run = runs.get(job.resume)
+            if run.state not in ("interrupted", "failed", "running"):
+                raise RunError(f"Run {run.id} is finished: there is nothing to resume.", hint="Start a new training.")
+            job = msgspec.convert({**run.settings, "resume": run.id}, type=type(job))
+        chosen(job.preset, epochs=job.epochs, batch_size=job.batch_size, learning_rate=job.learning_rate)
+        lesson_questions(session)  # both checked before a row is written
+        if job.resume:
+            runs.update(replace(run, state="running"))
+            return cls(job, replace(run, state="running"), session, monitor)
+        parent = session.run("active")
+        changes = _models(job, session)
+        run = replace(
+            parent,
+            **changes,
+            id=f"{job.what}-{len(runs.list()) + 1}",
+            what=job.what,
+            parent=parent.id,
+            state="running",
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            steps=0,
+            best_step=0,
+            seconds=0.0,
+            before={},
+            after={},
+            kept=False,
+            reason="",
+            settings={name: value for name, value in asdict(job).items() if value is not None and name != "resume"},
+        )
+        runs.add(run)
+        return cls(job, run, session, monitor)
+
+    def complete(self) -> Run:
+        """Train what is asked for, and keep it if it measures better than its parent."""
+        try:
+            for stage in ("retriever", "generator"):
+                if self._job.what in (stage, "all") and f"{stage} kept" not in self._run.after:
+                    self._learn(stage)
+            return self._finish()
+        except EngineError as error:
+            self._stop("failed", str(error))
+            raise
+        except BaseException:
+            self._stop("interrupted", "Stopped before the end; it can be resumed.")
+            raise
+
+    def _learn(self, stage: str) -> None:
+        training, validation = lesson_questions(self._session)
+        lesson = Lesson(
+            session=self._session,
+            monitor=self._monitor,
+            run=self._run,
+            parent=self._session.run(self._run.parent),
+            training=training,
+            validation=validation,
+            settings=self._settings(),
+            seed=self._job.seed,
+            seconds=self._budget_s(stage),
+        )
+        self._run = replace((tune_retriever if stage == "retriever" else tune_generator)(lesson), seconds=time.monotonic() - self._started)
+        self._recorder.flush()
+        with self._session.workspace.transaction():
+            self._session.workspace.runs.update(self._run)
+            self._session.workspace.runs.drop_checkpoints(self._run.id)
+            self._session.workspace.runs.learned_from(self._run.id, {question.document_id for question in training if question.document_id})
+
+    def _finish(self) -> Run:
+        kept = any(self._run.after.get(f"{stage} kept") for stage in ("retriever", "generator"))
+        run = replace(self._run, state="finished", kept=kept, reason=_reason(self._run, kept), seconds=time.monotonic() - self._started)
+        with self._session.workspace.transaction():
+            self._session.workspace.runs.update(run)
+            if kept:
+                self._session.workspace.runs.activate(run.id)
+        return run
+
+    def _stop(self, state: RunState, reason: str) -> None:
+        self._recorder.flush()
+        seconds = time.monotonic() - self._started
+        self._session.workspace.runs.update(replace(self._run, state=state, reason=reason, seconds=seconds))
+
+    def _settings(self) -> TrainSettings:
+        job = self._job
+        return chosen(job.preset, epochs=job.epochs, batch_size=job.batch_size, learning_rate=job.learning_rate)
+
+    def _budget_s(self, stage: str) -> float | None:
+        if self._job.minutes is None:
+            return None
+        share = RETRIEVER_SHARE if stage == "retriever" else 1 - RETRIEVER_SHARE
+        return self._job.minutes * 60 * (share if self._job.what == "all" else 1.0)
+
+
+def lesson_questions(session: Session) -> tuple[tuple[Question, ...], tuple[Question, ...]]:
+    """Return (training, validation) questions with evidence; without validation questions a tenth is held out.
+
+    Raises TrainingError when there are too few.
+    """
+    stored = session.workspace.questions
+    training = [question for question in stored.list("train") if question.evidence]
+    validation = tuple(question for question in stored.list("validation") if question.evidence)
+    if not training:
+        asked = stored.counts()["train"]
+        raise TrainingError(
+            "No training question has evidence in the documents." if asked else "There are no training questions.",
+            hint="Import questions with a context, or with the document the answer stands in.",
+        )
+    if len(training) < LEAST_QUESTIONS:
+        raise TrainingError(
+            f"There are only {len(training)} training questions with evidence.", hint=f"At least {LEAST_QUESTIONS} are needed; some hundreds are better."
+        )
+    return (tuple(training), validation) if validation else hold_out(training)
+
+
+def _models(job: Train, session: Session) -> dict[str, str]:
+    """Return the model the person chose to start from, by the field of the run it replaces."""
+    if not job.model:
+        return {}
+    kind = session.library.get(job.model).kind
+    if kind == "encoder" and job.what == "generator" or kind != "encoder" and job.what == "retriever":
+        raise TrainingError(f"{job.model} is no {job.what}.", hint="Choose another model, or train the other part.")
+    return {"encoder" if kind == "encoder" else "generator": job.model}
+
+
+def _reason(run: Run, kept: bool) -> str:
+    parts: list[str] = []
+    for stage, measure in (("retriever", "ndcg@10"), ("generator", "f1")):
+        if f"{stage} kept" in run.after:
+            verdict = "better" if run.after[f"{stage} kept"] else "no better, so the one before stays"
+            parts.append(f"{stage} {verdict}: {measure} {run.before[measure]:.3f} → {run.after[measure]:.3f}")
+    return ("Kept. " if kept else "Not kept. ") + "; ".join(parts) + "."
+
+
+class _Recorder:
+    """Keeps the points of the curves in the workspace on their way to the listener."""
+
+    def __init__(self, session: Session, run_id: str, monitor: Monitor) -> None:
+        self._session = session
+        self._run_id = run_id
+        self._next = monitor.listen
+        self._points: list[Measured] = []
+        self._flushed = time.monotonic()
+
+    def listen(self, event: Event) -> None:
+        if isinstance(event, Measured):
+            self._points.append(event)
+            if time.monotonic() - self._flushed > POINTS_FLUSH_S:
+                self.flush()
+        self._next(event)
+
+    def flush(self) -> None:
+        with self._session.workspace.transaction():
+            for point in self._points:
+                self._session.workspace.runs.add_point(self._run_id, point)
+        self._points.clear()
+        self._flushed = time.monotonic()

@@ -1,0 +1,35 @@
+"""The job that fine-tunes: its inputs, checked before anything heavy is imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from engine.jobs import Monitor
+from engine.records import Run
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+What = Literal["retriever", "generator", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """Fine-tune retriever, generator or both, from the active run on. The same job with `resume` goes on after a stop."""
+
+    what: What = "all"
+    model: str = ""  # generator (or, for `retriever`, encoder) to start from; "" is the active run's
+    preset: str = "balanced"
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    minutes: float | None = None  # time budget of the whole training
+    resume: str = ""  # id of an interrupted run: everything else is taken from it
+    seed: int = 0
+
+    def run(self, session: Session, monitor: Monitor) -> Run:
+        """Raises TrainingError when there is too little to learn from, RunError when the run can't be resumed."""
+        from engine.training.course import Course
+
+        return Course.begin(self, session, monitor).complete()

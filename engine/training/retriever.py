@@ -1,0 +1,180 @@
+"""Fine-tuning the retriever: contrastive loss over in-batch and mined hard negatives, then fusion and interpolation."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from engine.evaluation.metrics import ndcg_at
+from engine.jobs import Monitor
+from engine.records import Fusion, Passage, Question
+from engine.retrieval.encoder import Encoder
+from engine.retrieval.fusion import Candidates, mean_metric, tune
+from engine.retrieval.retriever import Retriever
+from engine.settings import RetrieverSettings
+
+MINED = 30  # hits looked at for hard negatives
+POOL_DEPTH = 10  # of each index's hits per validation question that enter the validation pool
+INTERPOLATIONS = (1.0, 0.75, 0.5)  # share of the tuned weights in the mixture with the base (WiSE-FT, arXiv 2109.01903)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A training question with a passage that answers it and passages that only look like it."""
+
+    question: str
+    positive: str  # indexed text
+    positive_ids: frozenset[str]  # all evidence of the question: never a negative
+    positive_id: str
+    negatives: tuple[tuple[str, str], ...]  # passage id, indexed text
+
+
+def mine(
+    questions: Sequence[Question], passages: Mapping[str, Passage], retriever: Retriever, settings: RetrieverSettings, monitor: Monitor
+) -> list[Pair]:
+    """Pair each question with its evidence and with hard negatives from the hybrid index.
+
+    A passage is never a negative if it is evidence, holds an accepted answer, or comes within `negative_margin` of the
+    evidence's own cosine (NV-Retriever, arXiv 2407.15831): it may well be right.
+    """
+    pairs: list[Pair] = []
+    size = 64
+    for start in range(0, len(questions), size):
+        batch = questions[start : start + size]
+        found = retriever.search([question.question for question in batch], top_k=MINED)
+        for question, hits in zip(batch, found, strict=True):
+            evidence = [passage_id for passage_id in question.evidence if passage_id in passages]
+            cosine = {hit.passage.id: hit.dense or 0.0 for hit in hits}
+            ceiling = (1 - settings.negative_margin) * max((cosine[one] for one in evidence if one in cosine), default=1.0)
+            negatives = [
+                (hit.passage.id, hit.passage.indexed_text)
+                for hit in hits
+                if hit.passage.id not in evidence and cosine[hit.passage.id] < ceiling and not _holds(hit.passage.text, question.answers)
+            ]
+            positive = passages[evidence[0]]
+            pairs.append(Pair(question.question, positive.indexed_text, frozenset(evidence), positive.id, tuple(negatives)))
+        monitor.progress("Mining hard negatives", min(start + size, len(questions)), len(questions))
+    return pairs
+
+
+class Validation:
+    """Measures an encoder on validation questions over a pool of passages: nDCG@10 of the fused ranking."""
+
+    def __init__(self, questions: Sequence[Question], passages: Mapping[str, Passage], retriever: Retriever, monitor: Monitor) -> None:
+        self._monitor = monitor
+        self.questions = [question.question for question in questions]
+        self.evidence = [question.evidence for question in questions]
+        found = retriever.candidates(self.questions)
+        pool: dict[str, None] = {}
+        for question, one in zip(questions, found, strict=True):
+            pool.update(dict.fromkeys(question.evidence))
+            for scores in (one.dense, one.lexical):
+                pool.update(dict.fromkeys(one.passage_ids[row] for row in np.argsort(-scores)[:POOL_DEPTH]))
+        self._ids = [passage_id for passage_id in pool if passage_id in passages]
+        self._texts = [passages[passage_id].indexed_text for passage_id in self._ids]
+        self._lexical: list[np.ndarray] = []
+        for one in found:
+            score_of = dict(zip(one.passage_ids, one.lexical.tolist(), strict=True))
+            self._lexical.append(np.array([score_of.get(passage_id, 0.0) for passage_id in self._ids]))
+
+    def measure(self, encoder: Encoder, fusion: Fusion | None = None) -> tuple[float, Fusion]:
+        """Return nDCG@10 of the fused ranking and the fusion it was reached with: the given one, else the best."""
+        candidates = self._candidates(encoder)
+        chosen = fusion or tune(candidates, self.evidence, metric=ndcg_at)
+        return mean_metric(candidates, self.evidence, chosen, metric=ndcg_at), chosen
+
+    def _candidates(self, encoder: Encoder) -> list[Candidates]:
+        vectors = encoder.encode(self._texts, report=lambda done: self._monitor.check())
+        asked = encoder.encode(self.questions)
+        ids = tuple(self._ids)
+        return [Candidates(ids, vectors @ vector, lexical) for vector, lexical in zip(asked, self._lexical, strict=True)]
+
+
+class RetrieverTask:
+    """Multiple-negatives ranking (InfoNCE): each question against every passage of the batch."""
+
+    name = "retriever"
+
+    def __init__(self, encoder: Encoder, pairs: Sequence[Pair], validation: Validation, settings: RetrieverSettings, *, seed: int) -> None:
+        self.model = encoder.model
+        self.steps_per_epoch = max(1, -(-len(pairs) // settings.batch_size))
+        self._encoder = encoder
+        self._pairs = list(pairs)
+        self._validation = validation
+        self._settings = settings
+        self._seed = seed
+        without_dropout(self.model)
+
+    def losses(self, step: int) -> Iterator[torch.Tensor]:
+        """Cross-entropy of the right passage among all of the batch, at the settings' temperature."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        order = list(range(len(self._pairs)))
+        random.Random(f"{self._seed} {epoch}").shuffle(order)
+        batch = [self._pairs[row] for row in order[position :: self.steps_per_epoch]]
+        choose = random.Random(f"{self._seed} {step}")
+        ids = [pair.positive_id for pair in batch]
+        texts = [pair.positive for pair in batch]
+        for pair in batch:
+            for passage_id, text in choose.sample(pair.negatives[:10], min(self._settings.hard_negatives, len(pair.negatives[:10]))):
+                ids.append(passage_id)
+                texts.append(text)
+        questions = self._encoder.forward(self._encoder.token_ids([pair.question for pair in batch]))  # (B, D)
+        passages = self._encoder.forward(self._encoder.token_ids(texts))  # (P, D)
+        scores = questions @ passages.T / self._settings.temperature  # (B, P)
+        others = [[passage_id in pair.positive_ids and row != column for column, passage_id in enumerate(ids)] for row, pair in enumerate(batch)]
+        scores = scores.masked_fill(torch.tensor(others, device=scores.device), float("-inf"))
+        yield torch.nn.functional.cross_entropy(scores, torch.arange(len(batch), device=scores.device))
+
+    def validate(self) -> dict[str, float]:
+        """nDCG@10 of the fused ranking on the validation pool."""
+        return {"validation_ndcg@10": self._validation.measure(self._encoder)[0]}
+
+
+def interpolate(
+    encoder: Encoder, base: Mapping[str, torch.Tensor], validation: Validation, monitor: Monitor
+) -> tuple[float, float, Fusion]:
+    """Mix the tuned weights with the base's, the share chosen on validation; leaves the best mixture in the encoder.
+
+    Returns the share of the tuned weights, nDCG@10 and the tuned fusion. A mixture forgets less than the tuned end.
+    """
+    tuned = {name: tensor.detach().clone() for name, tensor in encoder.model.state_dict().items()}
+    best: tuple[float, float, Fusion] | None = None
+    for share in monitor.track(INTERPOLATIONS, "Choosing the mixture with the base"):
+        encoder.model.load_state_dict(_mixed(base, tuned, share))
+        score, fusion = validation.measure(encoder)
+        if best is None or score > best[1]:
+            best = (share, score, fusion)
+    assert best is not None  # INTERPOLATIONS is not empty
+    encoder.model.load_state_dict(_mixed(base, tuned, best[0]))
+    return best
+
+
+def without_dropout(model: torch.nn.Module) -> None:
+    """Turn dropout off: in few epochs it regularises little, and on a CPU its random numbers cost half the time."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        for name in ("dropout", "attention_dropout", "dropout_prob"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, 0.0)
+
+
+def _mixed(base: Mapping[str, torch.Tensor], tuned: Mapping[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
+    return {
+        name: torch.lerp(base[name].to(tensor.device), tensor, share) if tensor.is_floating_point() else tensor
+        for name, tensor in tuned.items()
+    }
+
+
+def _holds(text: str, answers: Sequence[str]) -> bool:
+    words = _plain(text)
+    return any(_plain(answer) in words for answer in answers if answer.strip())
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))

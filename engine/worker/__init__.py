@@ -1,0 +1,1 @@
+"""The process that runs jobs for the window: the protocol, its server (the child process) and its client."""

@@ -1,0 +1,72 @@
+"""The jobs the worker runs: by class name, where each lives, its lane, and whether it needs the tensor libraries."""
+
+from __future__ import annotations
+
+import importlib
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.errors import WorkerError
+from engine.jobs import Job
+from engine.worker.protocol import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a job is found and how it is run."""
+
+    module: str
+    lane: Lane
+    tensors: bool = False  # wait until torch and its kin are imported: two threads importing them at once can deadlock
+
+
+JOBS: dict[str, Entry] = {
+    "ImportFiles": Entry("engine.importing", "heavy"),
+    "BuildIndex": Entry("engine.retrieval.job", "heavy", tensors=True),
+    "Train": Entry("engine.training.job", "heavy", tensors=True),
+    "Evaluate": Entry("engine.evaluation.job", "heavy", tensors=True),
+    "Verify": Entry("engine.workspace.job", "heavy"),
+    "ReadReport": Entry("engine.evaluation.job", "query"),
+    "ReadPerQuestion": Entry("engine.evaluation.job", "query"),
+    "ImportModel": Entry("engine.models.job", "heavy"),
+    "VerifyModels": Entry("engine.models.job", "heavy"),
+    "WarmUp": Entry("engine.worker.warm_up", "chat", tensors=True),
+    "AnswerQuestion": Entry("engine.serving.job", "chat", tensors=True),
+    "Search": Entry("engine.retrieval.job", "chat", tensors=True),
+    "ListDocuments": Entry("engine.workspace.job", "query"),
+    "ReadDocument": Entry("engine.workspace.job", "query"),
+    "ListPassages": Entry("engine.workspace.job", "query"),
+    "RemoveDocuments": Entry("engine.workspace.job", "query"),
+    "ListQuestions": Entry("engine.workspace.job", "query"),
+    "ReadStatus": Entry("engine.workspace.job", "query"),
+    "ListRuns": Entry("engine.workspace.job", "query"),
+    "ReadPoints": Entry("engine.workspace.job", "query"),
+    "Promote": Entry("engine.workspace.job", "query"),
+    "Rollback": Entry("engine.workspace.job", "query"),
+    "ListModels": Entry("engine.models.job", "query"),
+    "RemoveModel": Entry("engine.models.job", "query"),
+}
+
+
+def entry_of(name: str, jobs: Mapping[str, Entry]) -> Entry:
+    """Return the entry of the job called `name`. Raises WorkerError when there is none."""
+    entry = jobs.get(name)
+    if entry is None:
+        raise WorkerError(
+            f"The engine knows no job {name}.",
+            hint="The window and the engine are of different versions: install both again.",
+        )
+    return entry
+
+
+def job_class(name: str, entry: Entry) -> type[Job[Any]]:
+    """Return the class of the job called `name`, importing its module."""
+    return getattr(importlib.import_module(entry.module), name)
+
+
+def result_type(job: type[Job[Any]]) -> Any:
+    """Return the type a job's `run` is annotated to return."""
+    # Session and Monitor are imported for type checking only in most job modules.
+    return typing.get_type_hints(job.run, localns={"Session": object, "Monitor": object})["return"]

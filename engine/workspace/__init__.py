@@ -1,0 +1,1 @@
+"""The workspace: one matter or department as a folder on disk, with its database, objects, lock and audit."""

@@ -1,0 +1,27 @@
+"""Answers kept from before, valid only as long as the documents they came from stay as they are."""
+
+from __future__ import annotations
+
+from engine.workspace.database import Database
+
+
+class AnswerCache:
+    """Answers as JSON under a key of the asker's making."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, key: str) -> str | None:
+        """Return the JSON kept under `key`, None when there is none."""
+        row = self._database.row("SELECT json FROM cached_answers WHERE key = ?", (key,))
+        return row[0] if row else None
+
+    def put(self, key: str, json: str) -> None:
+        """Keep `json` under `key` until the documents change."""
+        with self._database.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO cached_answers VALUES (?, ?)", (key, json))
+
+    def clear(self) -> int:
+        """Drop everything and return how much that was."""
+        with self._database.transaction() as connection:
+            return int(connection.execute("DELETE FROM cached_answers").rowcount)

@@ -1,0 +1,291 @@
+"""Documents and their passages: imported, replaced and removed as a whole, with everything derived from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.errors import DocumentError
+from engine.jobs import Skipped
+from engine.records import Document, Heading, Passage
+from engine.workspace import dbapi
+from engine.workspace.answers import AnswerCache
+from engine.workspace.audit import AuditLog
+from engine.workspace.database import AMONG, Database, decoded, encoded, listed
+from engine.workspace.objects import ObjectStore
+from engine.workspace.passages import PASSAGE_COLUMNS, to_passage, to_row
+from engine.workspace.vectors import VectorStore
+
+_PASSAGES = f"SELECT {PASSAGE_COLUMNS} FROM passages JOIN documents ON documents.id = passages.document_id"
+
+ImportedDocument = tuple[Document, Sequence[Passage], str]  # the last is the original's object digest, "" for none
+_Link = tuple[int, int, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """A line of the document list."""
+
+    id: str
+    title: str
+    path: str
+    kind: str
+    pages: int  # 0 where the format has none
+    passages: int
+    digest: str
+    group: str
+    characters: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalReport:
+    """What went with the removed documents."""
+
+    documents: int
+    passages: int
+    questions: int
+    cached_answers: int
+    runs_that_learned_from_it: tuple[str, ...]
+
+
+class DocumentStore:
+    """The documents of a workspace, their passages and the lexical index over them."""
+
+    def __init__(
+        self, database: Database, objects: ObjectStore, vectors: VectorStore, answers: AnswerCache, audit: AuditLog
+    ) -> None:
+        self._database = database
+        self._objects = objects
+        self._vectors = vectors
+        self._answers = answers
+        self._audit = audit
+
+    def add(self, document: Document, passages: Sequence[Passage], *, original: str = "") -> None:
+        """Import one document; `original` is the object digest of the file it came from. See `add_many`."""
+        self.add_many([(document, passages, original)])
+
+    def add_many(self, items: Iterable[ImportedDocument]) -> None:
+        """Import documents with their passages, all or none.
+
+        A document of the same path is replaced when its content differs, and left alone when not; questions keep
+        their evidence where the new content has a passage of the same text. Raises DocumentError when an id belongs
+        to a document of another path.
+        """
+        with self._database.transaction() as connection:
+            held = self.paths()
+            owners = {document_id: path for path, (document_id, _) in held.items()}
+            new: dict[str, ImportedDocument] = {}
+            for item in items:
+                document = item[0]
+                if held.get(document.path, ("", ""))[1] == document.digest:
+                    continue
+                if owners.setdefault(document.id, document.path) != document.path:
+                    raise DocumentError(
+                        f"{document.path} would take the id {document.id} of {owners[document.id]}.",
+                        hint="Remove one of the two, or give the record another id.",
+                    )
+                new[document.path] = item
+            if not new:
+                return
+            old = [held[path][0] for path in new if path in held]
+            links = self._links_of(old)
+            self._delete(old)
+            self._insert(connection, list(new.values()))
+            self._relink(connection, links, {held[path][0]: item for path, item in new.items() if path in held})
+            self._audit.record("documents added", f"{len(new)}, {len(old)} of them in place of older ones")
+            self._changed(connection)
+
+    def get(self, document_id: str) -> Document:
+        """Return a document with its text. Raises DocumentError when there is none of this id."""
+        row = self._database.row("SELECT * FROM documents WHERE id = ?", (document_id,))
+        if row is None:
+            raise _no_document(document_id)
+        return _to_document(row)
+
+    def find(self, *, digest: str | None = None, path: str | None = None) -> Document | None:
+        """Return the first document of this content or path, None when there is none."""
+        row = self._database.row(
+            "SELECT * FROM documents WHERE (?1 IS NULL OR digest = ?1) AND (?2 IS NULL OR path = ?2) ORDER BY rowid",
+            (digest, path),
+        )
+        return None if row is None else _to_document(row)
+
+    def list(self) -> tuple[DocumentRow, ...]:
+        """Return a line for each document, in the order of import."""
+        rows = self._database.rows(
+            "SELECT id, title, path, kind, pages, "
+            "(SELECT count(*) FROM passages WHERE document_id = documents.id), "
+            "digest, group_name, characters FROM documents ORDER BY rowid"
+        )
+        return tuple(DocumentRow(*row) for row in rows)
+
+    def ids_by_digest(self) -> dict[str, str]:
+        """Return the id of the first document of each content."""
+        rows = self._database.rows("SELECT digest, id FROM documents ORDER BY rowid DESC")
+        return {row[0]: row[1] for row in rows}
+
+    def paths(self) -> dict[str, tuple[str, str]]:
+        """Return id and digest of each document by its path."""
+        rows = self._database.rows("SELECT path, id, digest FROM documents")
+        return {row[0]: (row[1], row[2]) for row in rows}
+
+    def passages(self, document_id: str | None = None) -> tuple[Passage, ...]:
+        """Return the passages of a document, or of all, in the order of import."""
+        where = "" if document_id is None else " WHERE passages.document_id = ?"
+        rows = self._database.rows(
+            f"{_PASSAGES}{where} ORDER BY passages.rowid", () if document_id is None else (document_id,)
+        )
+        return tuple(to_passage(row) for row in rows)
+
+    def passages_by_id(self, ids: Sequence[str]) -> dict[str, Passage]:
+        """Return those of the passages that are there."""
+        rows = self._database.rows(f"{_PASSAGES} WHERE passages.id {AMONG}", (listed(ids),))
+        return {row[0]: to_passage(row) for row in rows}
+
+    def passage_count(self) -> int:
+        """Return how many passages there are."""
+        return self._database.count("SELECT count(*) FROM passages")
+
+    def original(self, document_id: str) -> str:
+        """Return the object digest of the file the document came from, "" when none was kept."""
+        row = self._database.row("SELECT digest FROM object_references WHERE owner = ?", (f"document:{document_id}",))
+        return row[0] if row else ""
+
+    def remove(self, ids: Iterable[str]) -> RemovalReport:
+        """Remove documents and everything derived from them. Raises DocumentError when one is not there."""
+        wanted = list(dict.fromkeys(ids))
+        with self._database.transaction() as connection:
+            known = {
+                row[0] for row in self._database.rows(f"SELECT id FROM documents WHERE id {AMONG}", (listed(wanted),))
+            }
+            for document_id in wanted:
+                if document_id not in known:
+                    raise _no_document(document_id)
+            runs = self._database.rows(
+                f"SELECT DISTINCT run FROM learned_from WHERE document_id {AMONG} ORDER BY run", (listed(wanted),)
+            )
+            of_them = (listed(wanted),)
+            questions = connection.execute(f"DELETE FROM questions WHERE document_id {AMONG}", of_them).rowcount
+            passages = self._delete(wanted)
+            report = RemovalReport(
+                documents=len(wanted),
+                passages=passages,
+                questions=questions,
+                cached_answers=self._changed(connection) if wanted else 0,
+                runs_that_learned_from_it=tuple(row[0] for row in runs),
+            )
+            self._audit.record("documents removed", ", ".join(wanted))
+            self._database.after_commit(self._database.checkpoint)
+        return report
+
+    def note_skipped(self, path: str, reason: str) -> None:
+        """Keep a file that failed in the list, with its reason."""
+        with self._database.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO skipped VALUES (?, ?)", (path, reason))
+
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Return the files that failed."""
+        rows = self._database.rows("SELECT path, reason FROM skipped ORDER BY path")
+        return tuple(Skipped(*row) for row in rows)
+
+    def clear_skipped(self, path: str) -> None:
+        """Take a file off the list of those that failed."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM skipped WHERE path = ?", (path,))
+
+    def _insert(self, connection: dbapi.Connection, items: Sequence[ImportedDocument]) -> None:
+        connection.executemany(
+            "INSERT INTO documents (id, title, path, digest, kind, text, page_starts, headings, group_name, pages, "
+            "characters) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [_to_row(document) for document, _, _ in items],
+        )
+        first = connection.execute("SELECT coalesce(max(rowid), 0) + 1 FROM passages").fetchone()[0]
+        passages = (passage for _, passages, _ in items for passage in passages)
+        rows = [to_row(passage, number) for number, passage in enumerate(passages, start=first)]
+        connection.executemany("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.execute(
+            "INSERT INTO passages_fts (rowid, text) SELECT rowid, text FROM indexed_passages WHERE rowid >= ?", (first,)
+        )
+        for document, _, original in items:
+            if original:
+                self._objects.refer(original, f"document:{document.id}")
+        connection.executemany("DELETE FROM skipped WHERE path = ?", [(document.path,) for document, _, _ in items])
+
+    def _delete(self, ids: Sequence[str]) -> int:
+        """Delete documents with passages, lexical rows, vectors and originals; return how many passages went."""
+        if not ids:
+            return 0
+        with self._database.transaction() as connection:
+            rows = self._database.rows(f"SELECT rowid FROM passages WHERE document_id {AMONG}", (listed(ids),))
+            passages = [row[0] for row in rows]
+            segments = self._vectors.segments_of(passages)
+            # before the passages: the index looks up there which words to forget
+            connection.execute(f"DELETE FROM passages_fts WHERE rowid {AMONG}", (listed(passages),))
+            connection.execute(f"DELETE FROM documents WHERE id {AMONG}", (listed(ids),))
+            self._vectors.rewrite(segments)
+            for document_id in ids:
+                self._objects.release(f"document:{document_id}")
+        return len(passages)
+
+    def _links_of(self, ids: Sequence[str]) -> Sequence[_Link]:
+        """Return question, place, document and passage text of each evidence link into these documents."""
+        rows = self._database.rows(
+            "SELECT evidence.question, evidence.place, passages.document_id, passages.text FROM evidence "
+            f"JOIN passages ON passages.rowid = evidence.passage WHERE passages.document_id {AMONG}",
+            (listed(ids),),
+        )
+        return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+    def _relink(
+        self, connection: dbapi.Connection, links: Sequence[_Link], by_old_id: dict[str, ImportedDocument]
+    ) -> None:
+        renamed = [(item[0].id, old) for old, item in by_old_id.items() if item[0].id != old]
+        connection.executemany("UPDATE questions SET document_id = ? WHERE document_id = ?", renamed)
+        texts = {old: {passage.text: passage.id for passage in item[1]} for old, item in by_old_id.items()}
+        kept = [(question, place, texts[old][text]) for question, place, old, text in links if text in texts[old]]
+        connection.executemany(
+            "INSERT INTO evidence (question, place, passage) SELECT ?, ?, rowid FROM passages WHERE id = ?", kept
+        )
+
+    def _changed(self, connection: dbapi.Connection) -> int:
+        """Count the change, so that caches of the index know, and drop the cached answers; return how many."""
+        connection.execute(
+            "INSERT INTO settings VALUES ('index_version', '1') "
+            "ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+        )
+        return self._answers.clear()
+
+
+def _no_document(document_id: str) -> DocumentError:
+    return DocumentError(f"There is no document {document_id}.", hint="List the documents to see their ids.")
+
+
+def _to_row(document: Document) -> tuple[Any, ...]:
+    return (
+        document.id,
+        document.title,
+        document.path,
+        document.digest,
+        document.kind,
+        document.text,
+        encoded(document.page_starts),
+        encoded(document.headings),
+        document.group,
+        len(document.page_starts),
+        len(document.text),
+    )
+
+
+def _to_document(row: dbapi.Row) -> Document:
+    return Document(
+        id=row["id"],
+        title=row["title"],
+        path=row["path"],
+        digest=row["digest"],
+        kind=row["kind"],
+        text=row["text"],
+        page_starts=decoded(row["page_starts"], tuple[int, ...]),
+        headings=decoded(row["headings"], tuple[Heading, ...]),
+        group=row["group_name"],
+    )

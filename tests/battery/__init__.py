@@ -1,0 +1,1 @@
+"""Faults and attacks: long, and not part of `make test`."""

@@ -1,0 +1,1 @@
+"""Measurements that are run by hand; `docs/measurements.md` has what they gave."""

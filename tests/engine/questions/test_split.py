@@ -1,0 +1,98 @@
+"""Train, validation and test without leaks."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.questions.split import assign, group_of, hold_out, split_of_file
+from engine.records import Question, Split
+
+
+def _questions(*sizes: int) -> list[Question]:
+    """One document for each of `sizes`, with that many questions."""
+    return [
+        Question(f"{document}/{number}", f"q {document} {number}", ("a",), document_id=f"d{document}")
+        for document, size in enumerate(sizes)
+        for number in range(size)
+    ]
+
+
+@given(sizes=st.lists(st.integers(min_value=1, max_value=9), min_size=1, max_size=60), seed=st.integers(0, 99))
+def test_no_documents_questions_fall_on_both_sides(sizes: list[int], seed: int) -> None:
+    questions = _questions(*sizes)
+    sides: dict[str, set[Split]] = {}
+    for question in assign(questions, given={}, seed=seed):
+        sides.setdefault(group_of(question), set()).add(question.split)
+    assert all(len(splits) == 1 for splits in sides.values())
+
+
+def test_the_sizes_are_seventy_ten_and_twenty_per_cent() -> None:
+    counts = Counter(question.split for question in assign(_questions(*[3] * 100), given={}))
+    assert counts == {"train": 210, "validation": 30, "test": 60}
+
+
+def test_the_draw_depends_on_the_seed_only() -> None:
+    questions = _questions(*[2] * 30)
+    first = {question.id: question.split for question in assign(questions, given={}, seed=1)}
+    assert first == {question.id: question.split for question in assign(questions[::-1], given={}, seed=1)}
+    assert first != {question.id: question.split for question in assign(questions, given={}, seed=2)}
+
+
+def test_what_is_given_is_obeyed_and_its_group_follows() -> None:
+    questions = _questions(3, 3)
+    split = assign(questions, given={"0/1": "test"})
+    assert {question.split for question in split if question.document_id == "d0"} == {"test"}
+    assert assign(questions, given={question.id: "validation" for question in questions})[5].split == "validation"
+
+
+def test_a_group_imported_earlier_keeps_its_side() -> None:
+    for side in ("train", "validation", "test"):
+        split = assign(_questions(4), given={}, settled={"d0": side})
+        assert {question.split for question in split} == {side}
+
+
+def test_one_group_is_for_training() -> None:
+    assert {question.split for question in assign(_questions(50), given={})} == {"train"}
+
+
+@pytest.mark.parametrize(
+    ("path", "split"),
+    [
+        ("/x/train.jsonl", "train"),
+        ("covid_test.csv", "test"),
+        ("my-dev.json", "validation"),
+        ("q.valid.json", "validation"),
+        ("Validation.csv", "validation"),
+        ("contest.csv", None),
+        ("questions.csv", None),
+        ("test_data.csv", None),
+    ],
+)
+def test_a_files_name_gives_its_split(path: str, split: Split | None) -> None:
+    assert split_of_file(path) == split
+
+
+def test_validation_questions_are_held_out_in_whole_groups() -> None:
+    questions = _questions(*[3] * 40)
+    training, validation = hold_out(questions, seed=3)
+    assert len(validation) == 12 and len(training) == 108
+    assert not {group_of(question) for question in training} & {group_of(question) for question in validation}
+    assert hold_out(questions, seed=3) == (training, validation)
+    assert hold_out(questions, seed=4) != (training, validation)
+
+
+def test_at_most_150_are_held_out() -> None:
+    assert len(hold_out(_questions(*[1] * 4000))[1]) == 150
+
+
+def test_few_questions_or_one_document_still_give_validation() -> None:
+    assert len(hold_out(_questions(20))[1]) == 2
+    assert len(hold_out(_questions(10, 12))[1]) == 10
+    training, validation = hold_out(_questions(1, 1, 1))
+    assert (len(training), len(validation)) == (2, 1)
+    assert hold_out(_questions(1)) == (tuple(_questions(1)), ())
+    assert hold_out([]) == ((), ())

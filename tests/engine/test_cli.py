@@ -1,0 +1,324 @@
+"""The command line: what goes where, exit codes, and errors as sentences."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import engine.__main__ as entry
+from engine.cli.call import Call
+from engine.cli.console import Console, in_words
+from engine.errors import Cancelled
+from engine.jobs import Measured, Monitor, Progress, Skipped, Token
+from engine.workspace.job import ReadStatus
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # The filter can't be taken back, and other tests of this process need sockets; the journey runs with it.
+    monkeypatch.setattr(entry, "go_offline", lambda: True)
+    monkeypatch.delenv("VADEMECUM_PASSPHRASE", raising=False)
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    monkeypatch.setattr("engine.cli.log.platformdirs.user_log_path", lambda *_, **__: tmp_path / "log")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    path = tmp_path / "matter"
+    assert entry.main(["new", str(path), "--no-passphrase"]) == 0
+    capsys.readouterr()
+    return path
+
+
+def _json(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """The one line of stdout."""
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1, lines
+    return json.loads(lines[0])
+
+
+def test_new_makes_an_unprotected_workspace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "matter"
+
+    code = entry.main(["new", str(path), "--no-passphrase", "--name", "Cardiology", "--json"])
+
+    made = _json(capsys)
+    assert code == 0
+    assert made == {"workspace": str(path), "id": made["id"], "name": "Cardiology", "schema": 1, "protected": False}
+
+
+def test_new_asks_for_a_decision_about_the_passphrase(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = entry.main(["new", str(tmp_path / "matter"), "--json"])
+
+    assert code == 2
+    assert "--no-passphrase" in _json(capsys)["error"]["message"]
+    assert not (tmp_path / "matter").exists()
+
+
+def test_a_protected_workspace_opens_with_its_passphrase_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, key, wrong = str(tmp_path / "matter"), tmp_path / "key", tmp_path / "wrong"
+    key.write_text("correct horse\n", encoding="utf-8")
+    wrong.write_text("battery staple\n", encoding="utf-8")
+
+    assert entry.main(["new", path, "--passphrase-file", str(key), "--json"]) == 0
+    assert _json(capsys)["protected"] is True
+    assert entry.main(["status", path, "--passphrase-file", str(wrong), "--json"]) == 1
+    assert _json(capsys)["error"]["type"] == "PassphraseError"
+    assert entry.main(["status", path, "--json"]) == 1
+    assert _json(capsys)["error"]["type"] == "PassphraseError"
+    monkeypatch.setenv("VADEMECUM_PASSPHRASE", "correct horse")
+    assert entry.main(["status", path, "--json"]) == 0
+    assert _json(capsys)["protected"] is True
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\xfa"])
+def test_a_passphrase_file_that_says_nothing_is_an_error(
+    content: bytes | None, workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+
+    assert entry.main(["status", str(workspace), "--passphrase-file", str(file), "--json"]) == 1
+    error = _json(capsys)["error"]
+    assert error["type"] == "PassphraseError"
+    assert error["hint"]
+
+
+def test_status_has_the_keys_of_the_contract(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.main(["status", str(workspace), "--json"]) == 0
+
+    found = _json(capsys)
+    assert found.keys() >= {"documents", "passages", "questions", "runs", "active", "index_version"}
+    assert found["questions"] == {"train": 0, "validation": 0, "test": 0}
+    assert found["active"] == "base"
+
+
+def test_an_error_is_a_sentence_and_a_hint_on_stderr_and_json_on_stdout(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = entry.main(["status", str(tmp_path / "nowhere"), "--json"])
+
+    printed = capsys.readouterr()
+    error = json.loads(printed.out)["error"]
+    assert code == 1
+    assert error.keys() == {"type", "message", "hint"}
+    assert error["type"] == "WorkspaceError"
+    assert printed.err.splitlines() == [error["message"], error["hint"]]
+
+
+def test_without_json_an_error_leaves_stdout_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.main(["status", str(tmp_path / "nowhere")]) == 1
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "Traceback" not in printed.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status"],
+        ["unheard-of"],
+        ["status", "x", "--unheard-of"],
+        ["train", "x", "--what", "joint"],
+        ["search", "x"],
+        ["ask", "x"],
+        ["search", "x", "query", "--top-k", "0"],
+        ["models", "import"],
+        ["models", "list", "more"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.main(arguments) == 2
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err
+
+
+def test_joint_training_is_not_offered_and_the_choices_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.main(["train", "x", "--what", "joint"]) == 2
+
+    assert "'retriever', 'generator', 'all'" in capsys.readouterr().err
+
+
+def test_a_bug_is_a_sentence_and_the_place_of_the_log(
+    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: ReadStatus, session: object, monitor: Monitor) -> None:
+        raise ZeroDivisionError("patient name")
+
+    monkeypatch.setattr(ReadStatus, "run", broken)
+
+    assert entry.main(["status", str(workspace), "--json"]) == 1
+    printed = capsys.readouterr()
+    error = json.loads(printed.out)["error"]
+    log = tmp_path / "log" / "engine.log"
+    assert error["type"] == "Bug"
+    assert str(log) in error["hint"]
+    assert "Traceback" not in printed.out + printed.err
+    assert "ZeroDivisionError" in log.read_text(encoding="utf-8")
+
+
+def test_what_a_library_prints_stays_off_stdout(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ReadStatus.run
+
+    def chatty(self: ReadStatus, session: Any, monitor: Monitor) -> object:
+        sys.stdout.write("downloading…\n")
+        return run(self, session, monitor)
+
+    monkeypatch.setattr(ReadStatus, "run", chatty)
+
+    assert entry.main(["status", str(workspace), "--json"]) == 0
+    _json(capsys)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waits:
+    """Reports until it is cancelled, and says so to whoever waits for it."""
+
+    started: threading.Event
+
+    def run(self, session: object, monitor: Monitor) -> None:
+        self.started.set()
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            monitor.progress("Waiting", 1, 2)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_cancels_the_job_at_its_next_report(number: signal.Signals) -> None:
+    started = threading.Event()
+    before = signal.getsignal(number)
+
+    def send() -> None:
+        started.wait(10)
+        os.kill(os.getpid(), number)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    with pytest.raises(Cancelled):
+        Call(Console()).run(_Waits(started), None)  # type: ignore[arg-type]  # the job needs no session
+    sender.join()
+
+    assert signal.getsignal(number) == before
+
+
+def test_cancelled_is_exit_code_130(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancelled(self: ReadStatus, session: object, monitor: Monitor) -> None:
+        raise Cancelled
+
+    monkeypatch.setattr(ReadStatus, "run", cancelled)
+
+    assert entry.main(["status", str(workspace), "--json"]) == 130
+    assert _json(capsys)["error"]["type"] == "Cancelled"
+
+
+def test_events_are_json_lines_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(events=True)
+    with console.listening():
+        for event in (
+            Progress("Reading", 0, 2, None),
+            Skipped("a.pdf", "It is empty."),
+            Measured(3, {"train_loss": 0.5}),
+            Token("Yes"),
+            Progress("Reading", 2, 2, 0.0),
+        ):
+            console.listen(event)
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert [json.loads(line) for line in printed.err.splitlines()] == [
+        {"event": "progress", "stage": "Reading", "done": 0, "total": 2, "left_s": None},
+        {"event": "skipped", "item": "a.pdf", "reason": "It is empty."},
+        {"event": "measured", "step": 3, "values": {"train_loss": 0.5}},
+        {"event": "token", "text": "Yes"},
+        {"event": "progress", "stage": "Reading", "done": 2, "total": 2, "left_s": 0.0},
+    ]
+
+
+def test_many_reports_of_one_stage_are_thinned_out(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(events=True)
+    for done in range(10_001):
+        console.listen(Progress("Reading", done, 10_000))
+
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) < 100
+    assert json.loads(lines[-1])["done"] == 10_000
+
+
+def test_durations_are_said_in_words() -> None:
+    assert [in_words(seconds) for seconds in (4.2, 89, 600, 7200)] == ["4 s", "89 s", "10 min", "2.0 h"]
+
+
+def test_nan_never_gets_into_the_json(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        Console(as_json=True).result({"value": float("nan")}, "")
+
+
+def test_doctor_finds_the_network_denied() -> None:
+    done = _started("doctor", "--json", "--device", "cpu")
+
+    found = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert found.keys() >= {"device", "precision", "cores", "memory_bytes", "network"}
+    if sys.platform == "linux":
+        assert found["network"] == "denied"
+    assert found["precision"] in ("fp32", "bf16")
+    assert "missing" not in found["libraries"].values()
+
+
+def test_cheap_commands_import_neither_torch_nor_transformers(workspace: Path) -> None:
+    code = (
+        "import sys; from engine.__main__ import main; code = main(sys.argv[1:]);"
+        "heavy = {'torch', 'transformers', 'faiss', 'datasets', 'ctranslate2', 'numpy'} & set(sys.modules);"
+        "sys.exit(f'imported {heavy}' if heavy - {'numpy'} else code)"
+    )
+    for command in ("status", "documents", "questions", "verify"):
+        subprocess.run(
+            [sys.executable, "-c", code, command, str(workspace)], cwd=REPOSITORY, check=True, capture_output=True
+        )
+
+
+def test_the_reader_of_a_pipe_may_leave_early(workspace: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "engine", "status", str(workspace)],
+            cwd=REPOSITORY,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def _started(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "engine", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
