@@ -30,6 +30,7 @@ class JobQueue(QObject):
         # `restarted` is emitted from a thread of the client's; Qt queues it to this one.
         self._client = client or WorkerClient(log_path=log_path, on_restart=self.restarted.emit)
         self._threads: dict[int, JobThread] = {}
+        self._closed = False
 
     @property
     def heavy(self) -> list[JobThread]:
@@ -60,6 +61,7 @@ class JobQueue(QObject):
 
     def close(self) -> None:
         """End the worker, in two seconds at most, and wait for the threads."""
+        self._closed = True
         self._client.close()
         for thread in list(self._threads.values()):
             thread.start()  # one that was handed over in this very moment; no effect on another
@@ -67,6 +69,8 @@ class JobQueue(QObject):
 
     def _watch(self, ticket: Ticket) -> JobThread:
         thread = JobThread(ticket, self)
+        if self._closed:
+            return thread  # never started: what a late signal asks for has no one to do it
         self._threads[ticket.id] = thread
         thread.broke.connect(self.broke)
         thread.finished.connect(self._forget)

@@ -47,8 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EngineError as error:
         console.failed(type(error).__name__, error.message, error.hint)
         return EXIT_FAILED
-    except (Cancelled, KeyboardInterrupt, Abort):
-        console.failed("Cancelled", "Cancelled. What was finished is kept.", "Run the same command again to go on.")
+    except (Cancelled, KeyboardInterrupt, Abort) as error:
+        hint = str(error) or "Run the same command again to go on."
+        console.failed("Cancelled", "Cancelled. What was finished is kept.", hint)
         return EXIT_CANCELLED
     except Exception as error:  # noqa: BLE001 - the last border: a bug becomes a sentence and a log
         path = log_bug(error)

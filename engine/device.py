@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import psutil
@@ -17,6 +18,7 @@ Choice = Literal["auto", "cpu", "cuda"]
 Precision = Literal["fp32", "bf16"]
 
 PROBE_STEPS = 3
+CLEAR_RATIO = 2.0  # a precision this much slower needs no further step to be told apart
 PROBE_TOLERANCE = 0.02  # largest relative difference of a probed loss from the fp32 one
 
 
@@ -31,7 +33,9 @@ class Device:
 
     @classmethod
     def detect(cls, choice: Choice = "auto", *, threads: int | None = None) -> Device:
-        """Take CUDA when there is a GPU that works, otherwise the CPU. Cheap: torch is only asked when CUDA may be there.
+        """Take CUDA when there is a GPU that works, otherwise the CPU.
+
+        Cheap: torch is only asked when CUDA may be there.
 
         Raises DeviceError when CUDA is asked for and there is none.
         """
@@ -44,7 +48,10 @@ class Device:
                 properties = torch.cuda.get_device_properties(0)
                 return cls("cuda", properties.name, cores, properties.total_memory)
             if choice == "cuda":
-                raise DeviceError("No CUDA GPU can be used on this machine.", hint="Choose the CPU, or install the CUDA add-on and a driver.")
+                raise DeviceError(
+                    "No CUDA GPU can be used on this machine.",
+                    hint="Choose the CPU, or install the CUDA add-on and a driver.",
+                )
         return cls("cpu", platform.processor() or platform.machine(), cores, psutil.virtual_memory().total)
 
     def set_threads(self) -> None:
@@ -63,7 +70,7 @@ class Device:
 
 
 def _may_have_cuda() -> bool:
-    return platform.system() == "Windows" or os.path.exists("/dev/nvidia0") or os.path.exists("/dev/nvidiactl")
+    return platform.system() == "Windows" or Path("/dev/nvidiactl").exists()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +78,14 @@ class Probe:
     """What the precision probe saw: the choice, seconds a step, and how far each loss lay from the fp32 one."""
 
     precision: Precision
-    seconds: dict[str, float]
-    deviation: dict[str, float]
+    seconds: dict[Precision, float]
+    deviation: dict[Precision, float]
 
 
-def probe_precision(step: Callable[[Precision], float], device: Device, *, clock: Callable[[], float] = time.perf_counter) -> Probe:
-    """Time three steps in each precision and keep the fastest that still agrees with fp32.
+def probe_precision(
+    step: Callable[[Precision], float], device: Device, *, clock: Callable[[], float] = time.perf_counter
+) -> Probe:
+    """Time up to three steps in each precision and keep the fastest that still agrees with fp32.
 
     `step(precision)` runs one training step without changing the weights and returns its loss. bf16 is 3 × as fast on
     CPUs with the instructions for it and up to 100 × slower on others, so it is never assumed. On CUDA bf16 is taken
@@ -86,19 +95,16 @@ def probe_precision(step: Callable[[Precision], float], device: Device, *, clock
         import torch
 
         return Probe("bf16" if torch.cuda.is_bf16_supported() else "fp32", {}, {})
-    seconds: dict[str, float] = {}
-    losses: dict[str, float] = {}
     precisions: tuple[Precision, ...] = ("fp32", "bf16")
-    for precision in precisions:
-        step(precision)  # the first call pays for allocation and kernel choice
-        best = float("inf")
-        for _ in range(PROBE_STEPS):
+    losses = {precision: step(precision) for precision in precisions}  # the first call pays for allocation and kernels
+    seconds = dict.fromkeys(precisions, float("inf"))
+    for _ in range(PROBE_STEPS):
+        for precision in precisions:
             started = clock()
             losses[precision] = step(precision)
-            best = min(best, clock() - started)
-            if best > 10 * seconds.get("fp32", float("inf")):
-                break
-        seconds[precision] = best
+            seconds[precision] = min(seconds[precision], clock() - started)
+        if max(seconds.values()) > CLEAR_RATIO * min(seconds.values()):
+            break
     deviation = {name: abs(loss - losses["fp32"]) / max(abs(losses["fp32"]), 1e-6) for name, loss in losses.items()}
     fits: list[Precision] = [name for name in precisions if deviation[name] <= PROBE_TOLERANCE]
     return Probe(min(fits, key=lambda name: seconds[name]), seconds, deviation)

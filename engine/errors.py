@@ -67,12 +67,14 @@ class WorkerError(EngineError):
     """The engine's process ended or can't be reached."""
 
 
-class Cancelled(BaseException):  # noqa: N818 - not an error: a person's wish
+class Cancelled(BaseException):
     """Cancel was asked. A BaseException, so that no library's `except Exception` swallows it."""
 
 
 @contextmanager
-def translated(into: type[EngineError], message: str, *, hint: str, foreign: type[Exception] | tuple[type[Exception], ...]) -> Iterator[None]:
+def translated(
+    into: type[EngineError], message: str, *, hint: str, foreign: type[Exception] | tuple[type[Exception], ...]
+) -> Iterator[None]:
     """Raise `into(message, hint)` in place of a `foreign` exception; ours pass through unchanged."""
     try:
         yield

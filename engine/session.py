@@ -28,7 +28,8 @@ class Session:
         self.library = library
         self.device = device
         self._loaded: dict[str, tuple[Hashable, object]] = {}
-        self._guard = threading.RLock()
+        self._guards: dict[str, threading.RLock] = {}
+        self._guarding = threading.Lock()
 
     def run(self, name: str) -> Run:
         """Return a run by its id, "active" or "base". Raises RunError when there is none."""
@@ -37,7 +38,9 @@ class Session:
             return self.workspace.runs.get(run_id)
         stored = self.workspace.setting(_BASE_FUSION)
         fusion = msgspec.json.decode(stored, type=Fusion) if stored else Fusion()
-        return Run(BASE, BASE, DEFAULT_ENCODER, DEFAULT_GENERATOR, fusion, kept=True, reason="The bundled models, untuned.")
+        return Run(
+            BASE, BASE, DEFAULT_ENCODER, DEFAULT_GENERATOR, fusion, kept=True, reason="The bundled models, untuned."
+        )
 
     def set_base_fusion(self, fusion: Fusion) -> None:
         """Keep the fusion weight of the untuned retriever, tuned on validation questions like every run's."""
@@ -54,7 +57,7 @@ class Session:
 
         One of a kind is kept, so memory stays bounded: the run asked last.
         """
-        with self._guard:
+        with self.guard(kind):
             held = self._loaded.get(kind)
             if held is None or held[0] != key:
                 self._loaded.pop(kind, None)  # release the old one's memory before the new one takes its own
@@ -62,8 +65,12 @@ class Session:
                 self._loaded[kind] = held
             return held[1]  # type: ignore[return-value]  # the kind fixes the type
 
+    def guard(self, name: str) -> threading.RLock:
+        """Return the lock of this name: what two lanes must not do at once, without one waiting for all the other does."""
+        with self._guarding:
+            return self._guards.setdefault(name, threading.RLock())
+
     def close(self) -> None:
         """Drop what is loaded and release the workspace."""
-        with self._guard:
-            self._loaded.clear()
+        self._loaded.clear()
         self.workspace.close()

@@ -40,13 +40,21 @@ class RetrieverSettings(Bounded):
     """How the encoder is fine-tuned."""
 
     epochs: int = _setting(3, least=1, most=50, unit="passes", help="Passes over the training pairs")
-    batch_size: int = _setting(24, least=2, most=512, unit="pairs", help="Questions per step; the others' passages are its negatives")
+    batch_size: int = _setting(
+        24, least=2, most=512, unit="pairs", help="Questions per step; the others' passages are its negatives"
+    )
     learning_rate: float = _setting(1e-4, least=1e-7, most=1e-2, unit="", help="Peak learning rate")
-    warmup_share: float = _setting(0.1, least=0, most=0.9, unit="of the steps", help="Share of the steps in which the learning rate rises")
+    warmup_share: float = _setting(
+        0.1, least=0, most=0.9, unit="of the steps", help="Share of the steps in which the learning rate rises"
+    )
     temperature: float = _setting(0.05, least=0.005, most=1, unit="", help="Divides the cosine in the contrastive loss")
     hard_negatives: int = _setting(1, least=0, most=8, unit="passages", help="Mined wrong passages per question")
-    negative_margin: float = _setting(0.05, least=0, most=0.5, unit="", help="A passage scoring within this share of the gold one is not a negative")
-    patience: int = _setting(2, least=1, most=50, unit="epochs", help="Epochs without improvement before training stops")
+    negative_margin: float = _setting(
+        0.05, least=0, most=0.5, unit="", help="A passage scoring within this share of the gold one is not a negative"
+    )
+    patience: int = _setting(
+        2, least=1, most=50, unit="epochs", help="Epochs without improvement before training stops"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +64,25 @@ class GeneratorSettings(Bounded):
     epochs: int = _setting(2, least=1, most=50, unit="passes", help="Passes over the training questions")
     batch_size: int = _setting(8, least=1, most=256, unit="questions", help="Questions per step")
     learning_rate: float = _setting(5e-4, least=1e-7, most=1e-2, unit="", help="Peak learning rate")
-    warmup_share: float = _setting(0.05, least=0, most=0.9, unit="of the steps", help="Share of the steps in which the learning rate rises")
-    distractors: int = _setting(2, least=0, most=9, unit="passages", help="Wrong passages, really retrieved, beside the right one")
-    alone_share: float = _setting(0.5, least=0, most=1, unit="of the questions", help="Share that shows the right passage alone")
-    refusal_share: float = _setting(0.05, least=0, most=0.5, unit="of the questions", help="Share without the right passage, whose target is the refusal")
-    patience: int = _setting(2, least=1, most=50, unit="validations", help="Validations without improvement before training stops")
+    warmup_share: float = _setting(
+        0.05, least=0, most=0.9, unit="of the steps", help="Share of the steps in which the learning rate rises"
+    )
+    distractors: int = _setting(
+        2, least=0, most=9, unit="passages", help="Wrong passages, really retrieved, beside the right one"
+    )
+    alone_share: float = _setting(
+        0.5, least=0, most=1, unit="of the questions", help="Share that shows the right passage alone"
+    )
+    refusal_share: float = _setting(
+        0.05,
+        least=0,
+        most=0.5,
+        unit="of the questions",
+        help="Share without the right passage, whose target is the refusal",
+    )
+    patience: int = _setting(
+        2, least=1, most=50, unit="validations", help="Validations without improvement before training stops"
+    )
     validations: int = _setting(2, least=1, most=50, unit="per epoch", help="Validations per epoch")
 
 

@@ -51,14 +51,14 @@ class DocumentsPage(QWidget):
         super().__init__()
         self._jobs = jobs
         self._notice = Notice()
-        self._drop = DropArea(
+        self.drop_area = DropArea(
             self.tr("Drop documents and question files here"),
             self.tr(
                 "PDF, Word, HTML, Markdown, text, and corpora as JSONL. Folders are searched. Question files (JSON, "
                 "JSONL, CSV) are recognised too."
             ),
         )
-        self._drop.paths_dropped.connect(self.paths_dropped)
+        self.drop_area.paths_dropped.connect(self.paths_dropped)
         self.table_model = RecordTable(
             [
                 Column(self.tr("Title"), lambda row: _title(row), tip=lambda row: _path(row)),
@@ -130,7 +130,7 @@ class DocumentsPage(QWidget):
             Heading(self.tr("Documents"), self.tr("What answers are drawn from. Everything stays on this machine."))
         )
         column.addWidget(self._notice)
-        column.addWidget(self._drop)
+        column.addWidget(self.drop_area)
         column.addWidget(self._stack, 1)
         self._show_buttons()
 

@@ -54,10 +54,10 @@ class TrainingPage(QWidget):
         self._paused = False
         self._notice = Notice()
         self._curves = Curves()
-        self._form = TrainingForm()
-        self._form.start_asked.connect(self.start_training)
-        self._form.pause_asked.connect(self._hold)
-        self._form.cancel_asked.connect(self._cancel_training)
+        self.form = TrainingForm()
+        self.form.start_asked.connect(self.start_training)
+        self.form.pause_asked.connect(self._hold)
+        self.form.cancel_asked.connect(self._cancel_training)
         what_names = {
             "all": self.tr("search and answers"),
             "retriever": self.tr("search"),
@@ -125,7 +125,7 @@ class TrainingPage(QWidget):
         right.addWidget(halves, 1)
         row = QHBoxLayout()
         row.setSpacing(SPACING + 4)
-        row.addWidget(self._form, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.form, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(right, 1)
         column = page_layout(self)
         column.addWidget(
@@ -148,6 +148,11 @@ class TrainingPage(QWidget):
         return self._curves
 
     @property
+    def stage(self) -> str:
+        """What the page says about the training that runs."""
+        return self._stage.text()
+
+    @property
     def notice(self) -> Notice:
         """What the page says at its top."""
         return self._notice
@@ -160,7 +165,7 @@ class TrainingPage(QWidget):
         runs = self._jobs.run(ListRuns())
         runs.finished_with.connect(self.show_runs)
         runs.failed.connect(self._notice.warn)
-        self._jobs.run(ListModels()).finished_with.connect(self._form.show_models)
+        self._jobs.run(ListModels()).finished_with.connect(self.form.show_models)
 
     def start_over(self) -> None:
         """Forget what belongs to another workspace."""
@@ -255,7 +260,7 @@ class TrainingPage(QWidget):
         self.reload()
 
     def _show_running(self) -> None:
-        self._form.show_running(self._thread is not None)
+        self.form.show_running(self._thread is not None)
         self._show_buttons()
 
     def _hold(self, pauses: bool) -> None:

@@ -47,6 +47,11 @@ class JobBar(QFrame):
         row.addWidget(self._cancel)
         self.hide()
 
+    @property
+    def told(self) -> tuple[str, str]:
+        """The stage and the time left, as they are shown."""
+        return self._stage.text(), self._left.text()
+
     def add_job(self, thread: JobThread) -> None:
         """Take a job into account."""
         self._threads.append(thread)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -10,6 +10,10 @@ import typer
 from engine.cli.asking import RunName
 from engine.cli.call import Call, WorkspacePath, command
 from engine.cli.console import in_words
+from engine.errors import Cancelled
+
+if TYPE_CHECKING:
+    from engine.session import Session
 
 Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of everything random.")]
 
@@ -52,7 +56,10 @@ def train(
         seed=seed,
     )
     with call.session(workspace, compute=True) as session:
-        run = call.run(job, session)
+        try:
+            run = call.run(job, session)
+        except Cancelled:
+            raise Cancelled(_how_to_go_on(session)) from None
     value = {
         "run": run.id,
         "what": run.what,
@@ -70,6 +77,11 @@ def train(
     ]
     lines.append(run.reason)
     call.console.result(value, "\n".join(lines))
+
+
+def _how_to_go_on(session: Session) -> str:
+    stopped = [run.id for run in session.workspace.runs.list() if run.state == "interrupted"]
+    return f"Go on with train --resume {stopped[-1]}." if stopped else ""
 
 
 def evaluate(

@@ -57,7 +57,7 @@ def models(
     if action == "verify":
         value |= {"ok": not problems, "problems": list(problems)}
         lines += list(problems) or ["All files are as their manifests say."]
-    call.console.result(value, "\n".join(lines) or "No models: run `make models`.")
+    call.console.result(value, "\n".join(lines) or "No models: run `make setup`.")
     if problems:
         raise typer.Exit(1)
 

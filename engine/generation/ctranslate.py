@@ -58,7 +58,12 @@ class TranslatorGenerator:
     def __init__(self, files: Mapping[str, bytes], writer: PromptWriter, device: Device) -> None:
         self.writer = writer
         self._translator = ctranslate2.Translator(
-            "generator", device="cpu", files=dict(files), inter_threads=1, intra_threads=device.cores, compute_type=QUANTIZATION
+            "generator",
+            device="cpu",
+            files=dict(files),
+            inter_threads=1,
+            intra_threads=device.cores,
+            compute_type=QUANTIZATION,
         )
 
     def generate(self, prompts: Sequence[Sequence[int]], *, max_tokens: int) -> list[Generated]:
@@ -76,7 +81,9 @@ class TranslatorGenerator:
 
     def stream(self, prompt: Sequence[int], *, max_tokens: int, on_text: Callable[[str], None]) -> Generated:
         """Write one answer, passing on each new piece."""
-        steps = self._translator.generate_tokens(self.writer.tokens(prompt), max_decoding_length=max_tokens, return_log_prob=True)
+        steps = self._translator.generate_tokens(
+            self.writer.tokens(prompt), max_decoding_length=max_tokens, return_log_prob=True
+        )
         return _streamed(steps, self.writer, on_text)
 
 
@@ -87,7 +94,12 @@ class CausalGenerator:
         self.writer = writer
         self._end = writer.tokens([writer.end_id])
         self._generator = ctranslate2.Generator(
-            "generator", device="cpu", files=dict(files), inter_threads=1, intra_threads=device.cores, compute_type=QUANTIZATION
+            "generator",
+            device="cpu",
+            files=dict(files),
+            inter_threads=1,
+            intra_threads=device.cores,
+            compute_type=QUANTIZATION,
         )
 
     def generate(self, prompts: Sequence[Sequence[int]], *, max_tokens: int) -> list[Generated]:
@@ -106,7 +118,9 @@ class CausalGenerator:
 
     def stream(self, prompt: Sequence[int], *, max_tokens: int, on_text: Callable[[str], None]) -> Generated:
         """Write one answer, passing on each new piece."""
-        steps = self._generator.generate_tokens(self.writer.tokens(prompt), max_length=max_tokens, end_token=self._end, return_log_prob=True)
+        steps = self._generator.generate_tokens(
+            self.writer.tokens(prompt), max_length=max_tokens, end_token=self._end, return_log_prob=True
+        )
         return _streamed(steps, self.writer, on_text)
 
 

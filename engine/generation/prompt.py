@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -31,7 +32,8 @@ class PromptWriter:
         self._tokenizer = tokenizer
         tokenizer.no_truncation()
         tokenizer.no_padding()
-        tokenizer.encode_special_tokens = True  # "</s>" in a document stays five characters
+        control = [re.escape(token.content) for token in tokenizer.get_added_tokens_decoder().values() if token.special]
+        self._control = re.compile("|".join(sorted(control, key=len, reverse=True)) or "(?!)")
         self._turn_start = tokenizer.token_to_id("<|im_start|>")
         self._turn_end = tokenizer.token_to_id("<|im_end|>")
 
@@ -46,7 +48,11 @@ class PromptWriter:
             shown = [ids[: room // len(passages)] for ids in shown]
         body = [token for ids in shown for token in ids]
         # A causal model reads to the left only: it must know the passages before the question is the last thing it saw.
-        return [*opening, *asked, *body, *closing] if self.kind == "seq2seq" else [*opening, *body, *self._ids("\n"), *asked, *closing]
+        return (
+            [*opening, *asked, *body, *closing]
+            if self.kind == "seq2seq"
+            else [*opening, *body, *self._ids("\n"), *asked, *closing]
+        )
 
     def target(self, answer: str) -> list[int]:
         """Return the ids of the answer with the end token, at most MAX_ANSWER_TOKENS of them."""
@@ -66,7 +72,9 @@ class PromptWriter:
         return [token for token in ids if token is not None]
 
     def _ids(self, text: str) -> list[int]:
-        return self._tokenizer.encode(text, add_special_tokens=False).ids
+        # A unigram model takes "</s>" for the control token wherever it stands; broken in two it is text.
+        harmless = self._control.sub(lambda found: f"{found.group()[0]} {found.group()[1:]}", text)
+        return self._tokenizer.encode(harmless, add_special_tokens=False).ids
 
     def _passage(self, passage: Passage) -> list[int]:
         title = "" if passage.text.startswith(passage.title) else passage.title
@@ -77,7 +85,14 @@ class PromptWriter:
             return self._ids(INSTRUCTION)
         if self._turn_start is None or self._turn_end is None:
             return self._ids(f"{INSTRUCTION}\n")
-        return [self._turn_start, *self._ids(f"system\n{INSTRUCTION}"), self._turn_end, *self._ids("\n"), self._turn_start, *self._ids("user\n")]
+        return [
+            self._turn_start,
+            *self._ids(f"system\n{INSTRUCTION}"),
+            self._turn_end,
+            *self._ids("\n"),
+            self._turn_start,
+            *self._ids("user\n"),
+        ]
 
     def _closing(self) -> list[int]:
         if self.kind == "seq2seq":

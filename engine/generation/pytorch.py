@@ -39,7 +39,9 @@ class TorchGenerator:
         skipped = len(prompt) if self.writer.kind == "causal" else 1  # the streamer is first shown the prompt
         return self._generate([prompt], max_tokens=max_tokens, streamer=_Streamer(self.writer, on_text, skipped))[0]
 
-    def _generate(self, prompts: Sequence[Sequence[int]], *, max_tokens: int, streamer: BaseStreamer | None) -> list[Generated]:
+    def _generate(
+        self, prompts: Sequence[Sequence[int]], *, max_tokens: int, streamer: BaseStreamer | None
+    ) -> list[Generated]:
         length = max(len(prompt) for prompt in prompts)
         ids = torch.full((len(prompts), length), self.writer.end_id)
         mask = torch.zeros((len(prompts), length), dtype=torch.long)

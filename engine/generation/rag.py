@@ -12,7 +12,7 @@ import msgspec
 from engine.errors import QuestionError
 from engine.generation.citations import cite
 from engine.generation.generator import Generated, Generator
-from engine.generation.prompt import MAX_ANSWER_TOKENS, PromptWriter
+from engine.generation.prompt import MAX_ANSWER_TOKENS
 from engine.jobs import Monitor, Token
 from engine.records import REFUSAL, Answer, Hit, Passage, Run
 from engine.retrieval.retriever import Retriever, open_retriever
@@ -40,7 +40,9 @@ class Rag:
             answer = msgspec.json.decode(held, type=Answer)
             monitor.report(Token(answer.answer))
             spent_ms = (time.perf_counter() - started) * 1000
-            return replace(answer, cached=True, timings_ms={"retrieve": 0.0, "first_token": spent_ms, "total": spent_ms})
+            return replace(
+                answer, cached=True, timings_ms={"retrieve": 0.0, "first_token": spent_ms, "total": spent_ms}
+            )
         hits = self._hits([question], top_k)[0]
         retrieved = time.perf_counter()
         first: list[float] = []
@@ -50,7 +52,9 @@ class Rag:
             monitor.report(Token(text))
 
         read = [hit.passage for hit in hits[: self._reads(top_k)]]
-        generated = self.generator.stream(self.generator.writer.prompt(question, read), max_tokens=MAX_ANSWER_TOKENS, on_text=show)
+        generated = self.generator.stream(
+            self.generator.writer.prompt(question, read), max_tokens=MAX_ANSWER_TOKENS, on_text=show
+        )
         ended = time.perf_counter()
         timings_ms = {
             "retrieve": (retrieved - started) * 1000,
@@ -86,9 +90,15 @@ class Rag:
                 found = [[Hit(passage, 1.0) for passage in given] for given in passages[start : start + BATCH]]
                 read = [list(given) for given in passages[start : start + BATCH]]
             else:
-                found = [list(given) for given in hits[start : start + BATCH]] if hits is not None else self._hits(batch, top_k)
+                found = (
+                    [list(given) for given in hits[start : start + BATCH]]
+                    if hits is not None
+                    else self._hits(batch, top_k)
+                )
                 read = [[hit.passage for hit in one[: self._reads(top_k)]] for one in found]
-            prompts = [self.generator.writer.prompt(question, shown) for question, shown in zip(batch, read, strict=True)]
+            prompts = [
+                self.generator.writer.prompt(question, shown) for question, shown in zip(batch, read, strict=True)
+            ]
             generated = self.generator.generate(prompts, max_tokens=MAX_ANSWER_TOKENS)
             spent_ms = (time.perf_counter() - started) * 1000 / len(batch)
             answers += [
@@ -101,7 +111,9 @@ class Rag:
     def _hits(self, questions: Sequence[str], top_k: int | None) -> list[list[Hit]]:
         hits = self.retriever.search(questions, top_k=max(top_k or 0, SHOWN))
         if not self.retriever.index.passage_ids:
-            raise QuestionError("There is nothing to answer from: the workspace has no documents.", hint="Add documents first.")
+            raise QuestionError(
+                "There is nothing to answer from: the workspace has no documents.", hint="Add documents first."
+            )
         return hits
 
     def _reads(self, top_k: int | None) -> int:
@@ -131,7 +143,15 @@ class Rag:
         )
 
     def _key(self, question: str, top_k: int | None, risk: float | None) -> str:
-        parts = (question, self.run.id, self.run.fusion, self._session.workspace.index_version, self._reads(top_k), top_k, risk)
+        parts = (
+            question,
+            self.run.id,
+            self.run.fusion,
+            self._session.workspace.index_version,
+            self._reads(top_k),
+            top_k,
+            risk,
+        )
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 
@@ -173,4 +193,3 @@ def _converted(session: Session, model: str, files: dict[str, bytes]) -> dict[st
             session.workspace.objects.refer(digest, setting)
             session.workspace.set_setting(setting, digest)
     return session.workspace.objects.read_folder(digest)
-

@@ -24,11 +24,15 @@ def load_generator(files: Mapping[str, bytes]) -> PreTrainedModel:
     """
     settings: dict[str, Any] = json.loads(files["config.json"])
     config = AutoConfig.for_model(**settings)
-    mapping = MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING if settings.get("is_encoder_decoder") else MODEL_FOR_CAUSAL_LM_MAPPING
+    mapping = (
+        MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING if settings.get("is_encoder_decoder") else MODEL_FOR_CAUSAL_LM_MAPPING
+    )
     if type(config) not in mapping:
         raise ModelError(f"{settings.get('model_type')} is not a generator.", hint="Choose a T5 or Llama type model.")
     weights = {name: tensor.float() for name, tensor in safetensors.torch.load(files["model.safetensors"]).items()}
-    model: PreTrainedModel = mapping[type(config)].from_pretrained(None, config=config, state_dict=weights, dtype=torch.float32)
+    model: PreTrainedModel = mapping[type(config)].from_pretrained(
+        None, config=config, state_dict=weights, dtype=torch.float32
+    )
     return model.eval()
 
 

@@ -19,7 +19,10 @@ MAX_TOKENS = 256  # what MiniLM was trained on, special tokens included
 BATCH_TOKENS = 8192  # padded tokens in one forward pass
 MIN_COSINE = 0.999  # bf16 is used only where its vectors agree with fp32's this well
 
-PROBE_TEXTS = ("The agreement may be terminated by either party with thirty days' notice. " * 8, "What is the dose?") * 4
+PROBE_TEXTS = (
+    "The agreement may be terminated by either party with thirty days' notice. " * 8,
+    "What is the dose?",
+) * 4
 
 
 class Encoder:
@@ -28,12 +31,13 @@ class Encoder:
     def __init__(self, files: Mapping[str, bytes], device: Device) -> None:
         config = AutoConfig.for_model(**json.loads(files["config.json"]))
         weights = safetensors.torch.load(files["model.safetensors"])
+        device.set_threads()
         self.device = device
-        self.config_json = files["config.json"]
-        self.tokenizer_json = files["tokenizer.json"]
-        self.model = MODEL_MAPPING[type(config)].from_pretrained(None, config=config, state_dict=weights).to(device.kind)
+        self.model = (
+            MODEL_MAPPING[type(config)].from_pretrained(None, config=config, state_dict=weights).to(device.kind)
+        )
         self.model.eval()
-        self.tokenizer = Tokenizer.from_str(self.tokenizer_json.decode("utf-8"))
+        self.tokenizer = Tokenizer.from_str(files["tokenizer.json"].decode("utf-8"))
         self.tokenizer.encode_special_tokens = True  # control tokens in a document are text
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(min(MAX_TOKENS, config.max_position_embeddings))
@@ -84,7 +88,9 @@ class Encoder:
 
     def weights(self) -> bytes:
         """The weights as safetensors."""
-        return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in self.model.state_dict().items()})
+        return safetensors.torch.save(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in self.model.state_dict().items()}
+        )
 
     def _probe(self) -> Precision:
         rows = self.token_ids(PROBE_TEXTS)

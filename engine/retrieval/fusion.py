@@ -32,8 +32,12 @@ def fuse(candidates: Candidates, fusion: Fusion) -> np.ndarray:
     if not candidates.passage_ids:
         return np.empty(0)
     if fusion.mode == "rrf":
-        return _reciprocal_ranks(candidates.dense) + np.where(candidates.lexical > 0, _reciprocal_ranks(candidates.lexical), 0.0)
-    return fusion.weight * _scaled(candidates.dense, float(candidates.dense.min())) + (1 - fusion.weight) * _scaled(candidates.lexical, 0.0)
+        return _reciprocal_ranks(candidates.dense) + np.where(
+            candidates.lexical > 0, _reciprocal_ranks(candidates.lexical), 0.0
+        )
+    return fusion.weight * _scaled(candidates.dense, float(candidates.dense.min())) + (1 - fusion.weight) * _scaled(
+        candidates.lexical, 0.0
+    )
 
 
 def tune(

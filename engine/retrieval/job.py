@@ -69,7 +69,8 @@ class SearchMany:
         found = retriever.search(asked, top_k=self.top_k, mode=self.mode)
         spent_ms = (time.perf_counter() - started) * 1000 / max(len(asked), 1)
         return tuple(
-            SearchResult(question, run.id, tuple(hits), {"retrieve": spent_ms}) for question, hits in zip(asked, found, strict=True)
+            SearchResult(question, run.id, tuple(hits), {"retrieve": spent_ms})
+            for question, hits in zip(asked, found, strict=True)
         )
 
 
@@ -93,6 +94,7 @@ def checked_question(question: str) -> str:
         raise QuestionError("The question is empty.", hint="Type a question.")
     if len(question) > MAX_QUESTION_CHARACTERS:
         raise QuestionError(
-            f"The question has {len(question):,} characters.", hint=f"Ask with at most {MAX_QUESTION_CHARACTERS:,} characters."
+            f"The question has {len(question):,} characters.",
+            hint=f"Ask with at most {MAX_QUESTION_CHARACTERS:,} characters.",
         )
     return question

@@ -10,9 +10,11 @@ MAX_TERMS = 64  # a pasted page is a query too; more terms add time, not precisi
 
 # Words that stand in every question and say nothing about the passage.
 STOP_WORDS = frozenset(
-    "a an and are as at be been by can could did do does for from had has have how if in into is it its may might of on"
-    " or shall should such than that the their them there these they this those to was were what when where which who"
-    " whom whose why will with would".split()
+    """
+    a an and are as at be been by can could did do does for from had has have how if in into is it its may might
+    of on or shall should such than that the their them there these they this those to was were what when where
+    which who whom whose why will with would
+    """.split()
 )
 
 _WORD = re.compile(r"\w+", re.UNICODE)
@@ -37,9 +39,9 @@ class LexicalIndex:
         if not expression:
             return []
         rows = self._workspace.connection().execute(
-            "SELECT passages.id, -scores.score FROM"
-            " (SELECT rowid, bm25(passages_fts) AS score FROM passages_fts WHERE passages_fts MATCH ? ORDER BY score LIMIT ?)"
-            " AS scores JOIN passages ON passages.rowid = scores.rowid ORDER BY scores.score",
+            "SELECT passages.id, -scores.score FROM (SELECT rowid, bm25(passages_fts) AS score FROM passages_fts"
+            " WHERE passages_fts MATCH ? ORDER BY score LIMIT ?) AS scores"
+            " JOIN passages ON passages.rowid = scores.rowid ORDER BY scores.score",
             (expression, top_k),
         )
         return [(str(row[0]), float(row[1])) for row in rows]

@@ -55,7 +55,9 @@ class Retriever:
             )
         return results
 
-    def candidates(self, questions: Sequence[str], *, mode: Mode = "hybrid", top_k: int = CANDIDATES) -> list[Candidates]:
+    def candidates(
+        self, questions: Sequence[str], *, mode: Mode = "hybrid", top_k: int = CANDIDATES
+    ) -> list[Candidates]:
         """Return what the indexes found for each question, with both scores of every candidate."""
         if mode == "lexical":
             dense = [np.empty(0, dtype=np.int64)] * len(questions)
@@ -90,6 +92,11 @@ def embed_missing(session: Session, encoder: Encoder, model: str, monitor: Monit
     Returns how many were embedded. Stopped half-way, the published segments stay and the next call goes on.
     """
     key = vectors_key(session, model)
+    with session.guard(f"vectors of {key}"):
+        return _embed(session, encoder, key, monitor)
+
+
+def _embed(session: Session, encoder: Encoder, key: str, monitor: Monitor) -> int:
     missing = session.workspace.vectors.missing(key)
     for start in range(0, len(missing), SEGMENT):
         segment = missing[start : start + SEGMENT]

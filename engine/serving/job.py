@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class AnswerQuestion:
     """Answer one question from the documents, its text streaming as Token events.
 
-    `risk` is how unlikely an answer may be to be given at all, 0 to 1: above it the program says the documents don't answer.
+    `risk` is how unlikely an answer may be to be given at all, 0 to 1: above it, the program says that the documents
+    don't answer.
     """
 
     question: str

@@ -31,7 +31,9 @@ class Progressed:
     seconds: float = 0.0
 
 
-def save(workspace: Workspace, run_id: str, model: nn.Module, optimizer: torch.optim.Optimizer, progressed: Progressed) -> None:
+def save(
+    workspace: Workspace, run_id: str, model: nn.Module, optimizer: torch.optim.Optimizer, progressed: Progressed
+) -> None:
     """Publish the model's weights, the optimizer's moments and the counters. Nothing is visible before all is safe."""
     tensors = {_MODEL + name: tensor for name, tensor in unique(model.state_dict()).items()}
     names = {parameter: name for name, parameter in model.named_parameters()}
@@ -42,7 +44,9 @@ def save(workspace: Workspace, run_id: str, model: nn.Module, optimizer: torch.o
     workspace.runs.save_checkpoint(run_id, step=progressed.step, digest=digest, stage=progressed.stage)
 
 
-def restore(workspace: Workspace, run_id: str, model: nn.Module, optimizer: torch.optim.Optimizer, stage: str) -> Progressed:
+def restore(
+    workspace: Workspace, run_id: str, model: nn.Module, optimizer: torch.optim.Optimizer, stage: str
+) -> Progressed:
     """Load the newest published checkpoint of `stage` into model and optimizer; the twin of `save`.
 
     Returns the counters, those of a fresh start when there is no checkpoint of this stage.
@@ -56,7 +60,9 @@ def restore(workspace: Workspace, run_id: str, model: nn.Module, optimizer: torc
     state = {name.removeprefix(_MODEL): tensor for name, tensor in tensors.items() if name.startswith(_MODEL)}
     missing, unexpected = model.load_state_dict(state, strict=False)
     if unexpected or any(name in dict(model.named_parameters()) for name in missing):
-        raise DamagedError("The checkpoint belongs to another model.", hint="Start the training again without resuming.")
+        raise DamagedError(
+            "The checkpoint belongs to another model.", hint="Start the training again without resuming."
+        )
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
@@ -76,7 +82,11 @@ def serialised(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str])
     offset = 0
     for name, tensor in tensors.items():
         size = tensor.numel() * tensor.element_size()
-        header[name] = {"dtype": _TYPE_NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [offset, offset + size]}
+        header[name] = {
+            "dtype": _TYPE_NAMES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [offset, offset + size],
+        }
         offset += size
     encoded = json.dumps(header).encode("utf-8")
     encoded += b" " * (-len(encoded) % 8)

@@ -101,16 +101,27 @@ class Course:
             seed=self._job.seed,
             seconds=self._budget_s(stage),
         )
-        self._run = replace((tune_retriever if stage == "retriever" else tune_generator)(lesson), seconds=time.monotonic() - self._started)
+        self._run = replace(
+            (tune_retriever if stage == "retriever" else tune_generator)(lesson),
+            seconds=time.monotonic() - self._started,
+        )
         self._recorder.flush()
         with self._session.workspace.transaction():
             self._session.workspace.runs.update(self._run)
             self._session.workspace.runs.drop_checkpoints(self._run.id)
-            self._session.workspace.runs.learned_from(self._run.id, {question.document_id for question in training if question.document_id})
+            self._session.workspace.runs.learned_from(
+                self._run.id, {question.document_id for question in training if question.document_id}
+            )
 
     def _finish(self) -> Run:
         kept = any(self._run.after.get(f"{stage} kept") for stage in ("retriever", "generator"))
-        run = replace(self._run, state="finished", kept=kept, reason=_reason(self._run, kept), seconds=time.monotonic() - self._started)
+        run = replace(
+            self._run,
+            state="finished",
+            kept=kept,
+            reason=_reason(self._run, kept),
+            seconds=time.monotonic() - self._started,
+        )
         with self._session.workspace.transaction():
             self._session.workspace.runs.update(run)
             if kept:
@@ -149,7 +160,8 @@ def lesson_questions(session: Session) -> tuple[tuple[Question, ...], tuple[Ques
         )
     if len(training) < LEAST_QUESTIONS:
         raise TrainingError(
-            f"There are only {len(training)} training questions with evidence.", hint=f"At least {LEAST_QUESTIONS} are needed; some hundreds are better."
+            f"There are only {len(training)} training questions with evidence.",
+            hint=f"At least {LEAST_QUESTIONS} are needed; some hundreds are better.",
         )
     return (tuple(training), validation) if validation else hold_out(training)
 
@@ -159,7 +171,7 @@ def _models(job: Train, session: Session) -> dict[str, str]:
     if not job.model:
         return {}
     kind = session.library.get(job.model).kind
-    if kind == "encoder" and job.what == "generator" or kind != "encoder" and job.what == "retriever":
+    if (kind == "encoder" and job.what == "generator") or (kind != "encoder" and job.what == "retriever"):
         raise TrainingError(f"{job.model} is no {job.what}.", hint="Choose another model, or train the other part.")
     return {"encoder" if kind == "encoder" else "generator": job.model}
 

@@ -19,7 +19,11 @@ from engine.settings import GeneratorSettings
 from engine.training.retriever import without_dropout
 
 MAX_EVIDENCE = 2  # passages of one question's evidence that are shown together
-PART_TOKENS = {"cpu": 2400, "cuda": 65_536}  # padded prompt tokens of one forward and backward pass: what bounds the memory
+PART_TOKENS = {
+    "cpu": 2400,
+    "cuda": 65_536,
+}  # padded prompt tokens of one forward and backward pass: what bounds the memory
+PROBED_EXAMPLES = 3
 STEPS_PER_BUCKET = 16  # batches among which examples are sorted by length
 
 Example = tuple[list[int], list[int]]  # ids of the prompt and of the target
@@ -35,7 +39,9 @@ class Grounded:
     distractors: tuple[Passage, ...]
 
 
-def ground(questions: Sequence[Question], found: Sequence[Sequence[Hit]], passages: Mapping[str, Passage]) -> list[Grounded]:
+def ground(
+    questions: Sequence[Question], found: Sequence[Sequence[Hit]], passages: Mapping[str, Passage]
+) -> list[Grounded]:
     """Put each question together with its evidence and the wrong passages that the run's own retriever returned for it.
 
     The method is RAFT's (arXiv 2403.10131): what the generator will have to read is what it learns to read.
@@ -108,6 +114,12 @@ class GeneratorTask:
         for part in self._parts(batch):
             yield self._loss(part) / tokens
 
+    def probe(self) -> torch.Tensor:
+        """The loss of a few training examples."""
+        chance = random.Random(self._seed)
+        few = [example(one, self._writer, self._settings, chance) for one in self._training[:PROBED_EXAMPLES]]
+        return self._loss(few) / sum(len(target) for _, target in few)
+
     def validate(self) -> dict[str, float]:
         """Log-likelihood of an answer token on validation examples: minus the validation loss, so higher is better."""
         total = 0.0
@@ -124,7 +136,9 @@ class GeneratorTask:
         """Draw the epoch's examples anew and sort them into batches of like length."""
         chance = random.Random(f"{self._seed} {epoch}")
         drawn = [example(one, self._writer, self._settings, chance) for one in self._training]
-        self._examples = Dataset.from_dict({"prompt": [prompt for prompt, _ in drawn], "target": [target for _, target in drawn]})
+        self._examples = Dataset.from_dict(
+            {"prompt": [prompt for prompt, _ in drawn], "target": [target for _, target in drawn]}
+        )
         order = list(range(len(drawn)))
         chance.shuffle(order)
         size = self._settings.batch_size
@@ -142,12 +156,18 @@ class GeneratorTask:
             ids, mask = _padded([torch.tensor(prompt) for prompt, _ in batch], self._writer.end_id)
             labels, answered = _padded([torch.tensor(target) for _, target in batch], self._writer.end_id)
             start = torch.full((len(batch), 1), self.model.config.decoder_start_token_id)
-            inputs = {"input_ids": ids, "attention_mask": mask, "decoder_input_ids": torch.cat([start, labels[:, :-1]], dim=1)}
+            inputs = {
+                "input_ids": ids,
+                "attention_mask": mask,
+                "decoder_input_ids": torch.cat([start, labels[:, :-1]], dim=1),
+            }
             predicting = answered.bool()  # (B, T): position t predicts the answer's token t
         else:
             ids, mask = _padded([torch.tensor([*prompt, *target]) for prompt, target in batch], self._writer.end_id)
             inputs = {"input_ids": ids, "attention_mask": mask}
-            predicting = torch.zeros_like(mask, dtype=torch.bool)  # (B, L): the position before each of the answer's tokens
+            predicting = torch.zeros_like(
+                mask, dtype=torch.bool
+            )  # (B, L): the position before each of the answer's tokens
             for row, (prompt, target) in enumerate(batch):
                 predicting[row, len(prompt) - 1 : len(prompt) + len(target) - 1] = True
         wanted = torch.tensor([token for _, target in batch for token in target], device=device)  # (N,)
@@ -162,7 +182,9 @@ def _head_only_at(model: PreTrainedModel, positions: torch.Tensor) -> Iterator[N
 
     It is the larger half of a small model's work, and answers are a small part of what is read.
     """
-    hook = model.get_output_embeddings().register_forward_pre_hook(lambda head, inputs: (inputs[0][positions].unsqueeze(0),))
+    hook = model.get_output_embeddings().register_forward_pre_hook(
+        lambda head, inputs: (inputs[0][positions].unsqueeze(0),)
+    )
     try:
         yield
     finally:

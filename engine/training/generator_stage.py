@@ -11,7 +11,7 @@ from engine.evaluation.metrics import exact_match, f1
 from engine.generation.rag import Rag, load_runtime
 from engine.generation.weights import load_generator, load_writer, model_files, own_weights
 from engine.records import Hit, Run
-from engine.retrieval.retriever import Retriever, open_retriever
+from engine.retrieval.retriever import Retriever, load_retriever
 from engine.session import TUNED
 from engine.training.generator import GeneratorTask, ground
 from engine.training.loop import train
@@ -25,7 +25,7 @@ def tune_generator(lesson: Lesson) -> Run:
     """Return the run with its tuned generator, or with the one it had if that answers validation questions no worse."""
     session, monitor = lesson.session, lesson.monitor
     passages = lesson.passages()
-    retriever = open_retriever(session, lesson.run, monitor)
+    retriever = load_retriever(session, lesson.run, monitor)
     monitor.progress("Retrieving passages for the examples", 0, 2)
     training_hits = retriever.search([question.question for question in lesson.training], top_k=RETRIEVED)
     monitor.progress("Retrieving passages for the examples", 1, 2)
@@ -52,9 +52,13 @@ def tune_generator(lesson: Lesson) -> Run:
         monitor=monitor,
     )
     digest = session.workspace.objects.publish_folder(model_files(files, own_weights(model)))
-    run = replace(lesson.run, generator=TUNED + digest, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step)
+    run = replace(
+        lesson.run, generator=TUNED + digest, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step
+    )
     session.workspace.runs.update(run)
-    reads_before, before = _best_reading(lesson, lesson.run, retriever, validation_hits, (lesson.run.passages_per_answer,))
+    reads_before, before = _best_reading(
+        lesson, lesson.run, retriever, validation_hits, (lesson.run.passages_per_answer,)
+    )
     reads, after = _best_reading(lesson, run, retriever, validation_hits, READS)
     kept = after["f1"] > before["f1"]
     if not kept:
@@ -67,18 +71,25 @@ def tune_generator(lesson: Lesson) -> Run:
 def _best_reading(
     lesson: Lesson, run: Run, retriever: Retriever, hits: Sequence[Sequence[Hit]], reads: Sequence[int]
 ) -> tuple[int, dict[str, float]]:
-    """Answer the validation questions end to end with each number of passages; return the best number and its scores."""
+    """Answer the validation questions end to end with each number of passages; return the best, and its scores."""
     generator = load_runtime(lesson.session, run.generator)
     questions = [question.question for question in lesson.validation]
     accepted = [question.answers for question in lesson.validation]
     best: tuple[int, dict[str, float]] | None = None
     for number in reads:
-        rag = Rag(run=replace(run, passages_per_answer=number), retriever=retriever, generator=generator, session=lesson.session)
+        rag = Rag(
+            run=replace(run, passages_per_answer=number),
+            retriever=retriever,
+            generator=generator,
+            session=lesson.session,
+        )
         stage = f"Answering validation questions from {number} passage{'s' if number > 1 else ''}"
         answers = rag.answer_many(questions, monitor=lesson.monitor, hits=hits, stage=stage)
         scores = {
             "f1": float(np.mean([f1(answer.answer, right) for answer, right in zip(answers, accepted, strict=True)])),
-            "exact_match": float(np.mean([exact_match(answer.answer, right) for answer, right in zip(answers, accepted, strict=True)])),
+            "exact_match": float(
+                np.mean([exact_match(answer.answer, right) for answer, right in zip(answers, accepted, strict=True)])
+            ),
         }
         if best is None or scores["f1"] > best[1]["f1"]:
             best = (number, scores)

@@ -16,7 +16,7 @@ What = Literal["retriever", "generator", "all"]
 
 @dataclass(frozen=True, slots=True)
 class Train:
-    """Fine-tune retriever, generator or both, from the active run on. The same job with `resume` goes on after a stop."""
+    """Fine-tune retriever, generator or both, from the active run on. With `resume` it goes on after a stop."""
 
     what: What = "all"
     model: str = ""  # generator (or, for `retriever`, encoder) to start from; "" is the active run's

@@ -34,10 +34,14 @@ class Task(Protocol):
     steps_per_epoch: int
 
     def losses(self, step: int) -> Iterator[torch.Tensor]:
-        """Yield parts whose sum is the mean loss of the batch that belongs to `step`; each is back-propagated on its own.
+        """Yield parts whose sum is the mean loss of the batch of `step`; each is back-propagated on its own.
 
         The same step always gives the same batch.
         """
+        ...
+
+    def probe(self) -> torch.Tensor:
+        """Return the loss of a small part of a step: enough to time a precision by."""
         ...
 
     def validate(self) -> dict[str, float]:
@@ -156,7 +160,9 @@ class _Saver:
     """Publishes checkpoints often enough to lose little, seldom enough to cost at most 5 % of the time."""
 
     def __init__(self, workspace: Workspace, run_id: str, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        self._write: Callable[[Progressed], None] = lambda state: checkpoint.save(workspace, run_id, model, optimizer, state)
+        self._write: Callable[[Progressed], None] = lambda state: checkpoint.save(
+            workspace, run_id, model, optimizer, state
+        )
         self._written = time.monotonic()
         self._interval_s = LEAST_CHECKPOINT_INTERVAL_S
         self._step = -1
@@ -187,9 +193,11 @@ class _Clock:
 
 def _probe_step(task: Task, device: Device, precision: Precision) -> float:
     task.model.zero_grad(set_to_none=True)
-    loss = _backward(task, 0, device, precision)
+    with autocast(device, precision):
+        loss = task.probe()
+    loss.backward()
     task.model.zero_grad(set_to_none=True)
-    return loss
+    return loss.item()
 
 
 def _backward(task: Task, step: int, device: Device, precision: Precision) -> float:

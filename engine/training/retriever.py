@@ -20,6 +20,7 @@ from engine.settings import RetrieverSettings
 
 MINED = 30  # hits looked at for hard negatives
 POOL_DEPTH = 10  # of each index's hits per validation question that enter the validation pool
+PROBED_PAIRS = 4
 INTERPOLATIONS = (1.0, 0.75, 0.5)  # share of the tuned weights in the mixture with the base (WiSE-FT, arXiv 2109.01903)
 
 
@@ -35,7 +36,11 @@ class Pair:
 
 
 def mine(
-    questions: Sequence[Question], passages: Mapping[str, Passage], retriever: Retriever, settings: RetrieverSettings, monitor: Monitor
+    questions: Sequence[Question],
+    passages: Mapping[str, Passage],
+    retriever: Retriever,
+    settings: RetrieverSettings,
+    monitor: Monitor,
 ) -> list[Pair]:
     """Pair each question with its evidence and with hard negatives from the hybrid index.
 
@@ -50,14 +55,20 @@ def mine(
         for question, hits in zip(batch, found, strict=True):
             evidence = [passage_id for passage_id in question.evidence if passage_id in passages]
             cosine = {hit.passage.id: hit.dense or 0.0 for hit in hits}
-            ceiling = (1 - settings.negative_margin) * max((cosine[one] for one in evidence if one in cosine), default=1.0)
+            ceiling = (1 - settings.negative_margin) * max(
+                (cosine[one] for one in evidence if one in cosine), default=1.0
+            )
             negatives = [
                 (hit.passage.id, hit.passage.indexed_text)
                 for hit in hits
-                if hit.passage.id not in evidence and cosine[hit.passage.id] < ceiling and not _holds(hit.passage.text, question.answers)
+                if hit.passage.id not in evidence
+                and cosine[hit.passage.id] < ceiling
+                and not _holds(hit.passage.text, question.answers)
             ]
             positive = passages[evidence[0]]
-            pairs.append(Pair(question.question, positive.indexed_text, frozenset(evidence), positive.id, tuple(negatives)))
+            pairs.append(
+                Pair(question.question, positive.indexed_text, frozenset(evidence), positive.id, tuple(negatives))
+            )
         monitor.progress("Mining hard negatives", min(start + size, len(questions)), len(questions))
     return pairs
 
@@ -65,7 +76,9 @@ def mine(
 class Validation:
     """Measures an encoder on validation questions over a pool of passages: nDCG@10 of the fused ranking."""
 
-    def __init__(self, questions: Sequence[Question], passages: Mapping[str, Passage], retriever: Retriever, monitor: Monitor) -> None:
+    def __init__(
+        self, questions: Sequence[Question], passages: Mapping[str, Passage], retriever: Retriever, monitor: Monitor
+    ) -> None:
         self._monitor = monitor
         self.questions = [question.question for question in questions]
         self.evidence = [question.evidence for question in questions]
@@ -92,7 +105,9 @@ class Validation:
         vectors = encoder.encode(self._texts, report=lambda done: self._monitor.check())
         asked = encoder.encode(self.questions)
         ids = tuple(self._ids)
-        return [Candidates(ids, vectors @ vector, lexical) for vector, lexical in zip(asked, self._lexical, strict=True)]
+        return [
+            Candidates(ids, vectors @ vector, lexical) for vector, lexical in zip(asked, self._lexical, strict=True)
+        ]
 
 
 class RetrieverTask:
@@ -100,7 +115,9 @@ class RetrieverTask:
 
     name = "retriever"
 
-    def __init__(self, encoder: Encoder, pairs: Sequence[Pair], validation: Validation, settings: RetrieverSettings, *, seed: int) -> None:
+    def __init__(
+        self, encoder: Encoder, pairs: Sequence[Pair], validation: Validation, settings: RetrieverSettings, *, seed: int
+    ) -> None:
         self.model = encoder.model
         self.steps_per_epoch = max(1, -(-len(pairs) // settings.batch_size))
         self._encoder = encoder
@@ -116,19 +133,30 @@ class RetrieverTask:
         order = list(range(len(self._pairs)))
         random.Random(f"{self._seed} {epoch}").shuffle(order)
         batch = [self._pairs[row] for row in order[position :: self.steps_per_epoch]]
-        choose = random.Random(f"{self._seed} {step}")
+        yield self._contrast(batch, random.Random(f"{self._seed} {step}"))
+
+    def probe(self) -> torch.Tensor:
+        """The loss of a few pairs."""
+        return self._contrast(self._pairs[:PROBED_PAIRS], random.Random(self._seed))
+
+    def _contrast(self, batch: Sequence[Pair], choose: random.Random) -> torch.Tensor:
         ids = [pair.positive_id for pair in batch]
         texts = [pair.positive for pair in batch]
         for pair in batch:
-            for passage_id, text in choose.sample(pair.negatives[:10], min(self._settings.hard_negatives, len(pair.negatives[:10]))):
+            for passage_id, text in choose.sample(
+                pair.negatives[:10], min(self._settings.hard_negatives, len(pair.negatives[:10]))
+            ):
                 ids.append(passage_id)
                 texts.append(text)
         questions = self._encoder.forward(self._encoder.token_ids([pair.question for pair in batch]))  # (B, D)
         passages = self._encoder.forward(self._encoder.token_ids(texts))  # (P, D)
         scores = questions @ passages.T / self._settings.temperature  # (B, P)
-        others = [[passage_id in pair.positive_ids and row != column for column, passage_id in enumerate(ids)] for row, pair in enumerate(batch)]
+        others = [
+            [passage_id in pair.positive_ids and row != column for column, passage_id in enumerate(ids)]
+            for row, pair in enumerate(batch)
+        ]
         scores = scores.masked_fill(torch.tensor(others, device=scores.device), float("-inf"))
-        yield torch.nn.functional.cross_entropy(scores, torch.arange(len(batch), device=scores.device))
+        return torch.nn.functional.cross_entropy(scores, torch.arange(len(batch), device=scores.device))
 
     def validate(self) -> dict[str, float]:
         """nDCG@10 of the fused ranking on the validation pool."""
@@ -164,7 +192,9 @@ def without_dropout(model: torch.nn.Module) -> None:
                 setattr(module, name, 0.0)
 
 
-def _mixed(base: Mapping[str, torch.Tensor], tuned: Mapping[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
+def _mixed(
+    base: Mapping[str, torch.Tensor], tuned: Mapping[str, torch.Tensor], share: float
+) -> dict[str, torch.Tensor]:
     return {
         name: torch.lerp(base[name].to(tensor.device), tensor, share) if tensor.is_floating_point() else tensor
         for name, tensor in tuned.items()

@@ -9,7 +9,7 @@ from engine.evaluation.metrics import hit_at, ndcg_at
 from engine.records import Fusion, Question, Run
 from engine.retrieval.encoder import Encoder
 from engine.retrieval.fusion import mean_metric, tune
-from engine.retrieval.retriever import Retriever, load_retriever, open_retriever
+from engine.retrieval.retriever import Retriever, load_retriever
 from engine.session import BASE, TUNED
 from engine.training.loop import train
 from engine.training.retriever import RetrieverTask, Validation, interpolate, mine
@@ -23,7 +23,7 @@ def tune_retriever(lesson: Lesson) -> Run:
     """
     session, monitor = lesson.session, lesson.monitor
     passages = lesson.passages()
-    untuned = open_retriever(session, lesson.run, monitor)
+    untuned = load_retriever(session, lesson.run, monitor)
     untuned.fusion, before = measured(untuned, lesson.validation)
     if lesson.parent.id == BASE:
         session.set_base_fusion(untuned.fusion)
@@ -44,7 +44,9 @@ def tune_retriever(lesson: Lesson) -> Run:
     )
     interpolate(encoder, base, validation, monitor)
     digest = session.workspace.objects.publish_folder({**files, "model.safetensors": encoder.weights()})
-    run = replace(lesson.run, encoder=TUNED + digest, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step)
+    run = replace(
+        lesson.run, encoder=TUNED + digest, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step
+    )
     session.workspace.runs.update(run)
     tuned = load_retriever(session, run, monitor)
     fusion, after = measured(tuned, lesson.validation)

@@ -31,4 +31,11 @@ class Lesson:
 
     def plan(self, settings: RetrieverSettings | GeneratorSettings, *, validations_per_epoch: int) -> Plan:
         """Return the loop's plan for this stage."""
-        return Plan(settings.epochs, settings.learning_rate, settings.warmup_share, settings.patience, validations_per_epoch, self.seconds)
+        return Plan(
+            settings.epochs,
+            settings.learning_rate,
+            settings.warmup_share,
+            settings.patience,
+            validations_per_epoch,
+            self.seconds,
+        )

@@ -106,7 +106,7 @@ def _import(desk: Desk, heart: Heart) -> list[float]:
                 f"Note {number} of the ward.\n\n" + "The patient was seen again and was well. " * 120, encoding="utf-8"
             )
         desk.window.show_page(desk.documents)
-        drop(desk.documents._drop, [folder])
+        drop(desk.documents.drop_area, [folder])
         wait_until(lambda: desk.documents.table_model.rowCount() > 300, timeout_s=300, what="the import")
         wait_until(lambda: not desk.jobs.heavy, timeout_s=600, what="the index")
     return heart.tell("importing 300 files and indexing")

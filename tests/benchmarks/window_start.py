@@ -1,6 +1,7 @@
 """Measures the time from the start of the process to the window's first paint.
 
-`xvfb-run python -m tests.benchmarks.window_start`. Needs a display (Xvfb will do). Each start is a fresh process with its own empty configuration.
+`xvfb-run python -m tests.benchmarks.window_start`
+Needs a display (Xvfb will do). Each start is a fresh process with its own empty configuration.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class FakeClient:
         self.sent: list[str] = []
         self.opened: list[Opening] = []
         self.closed = False
-        self._number = 0
+        self._all: list[Ticket] = []
 
     def start(self) -> None:
         """Do nothing: there is no process."""
@@ -75,7 +75,7 @@ class FakeClient:
     def close(self) -> None:
         """End what still waits."""
         self.closed = True
-        for ticket in self.tickets.values():
+        for ticket in self._all:
             ticket.end(Stopped())
 
     def handed_of(self, kind: type) -> list[Any]:
@@ -83,8 +83,10 @@ class FakeClient:
         return [job for job in self.handed if isinstance(job, kind)]
 
     def _ticket(self, job: Job[Any] | None, lane: Any) -> Ticket:
-        self._number += 1
-        return Ticket(self, job_id=self._number, job=job, lane=lane, result=object, on_result=lambda: None)
+        number = len(self._all) + 1
+        ticket = Ticket(self, job_id=number, job=job, lane=lane, result=object, on_result=lambda: None)
+        self._all.append(ticket)
+        return ticket
 
 
 @pytest.fixture

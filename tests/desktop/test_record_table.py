@@ -70,5 +70,6 @@ def test_sorting_and_filter_outlive_new_records(qapp: object) -> None:
 
 
 def test_numbers_stand_at_the_right(qapp: object) -> None:
-    aligned = table().index(0, 1).data(Qt.ItemDataRole.TextAlignmentRole)
+    model = table()
+    aligned = model.index(0, 1).data(Qt.ItemDataRole.TextAlignmentRole)
     assert aligned & Qt.AlignmentFlag.AlignRight.value

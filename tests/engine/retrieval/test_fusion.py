@@ -11,7 +11,9 @@ from engine.retrieval.fusion import Candidates, fuse, ranked, tune
 
 
 def found(*rows: tuple[str, float, float]) -> Candidates:
-    return Candidates(tuple(row[0] for row in rows), np.array([row[1] for row in rows]), np.array([row[2] for row in rows]))
+    return Candidates(
+        tuple(row[0] for row in rows), np.array([row[1] for row in rows]), np.array([row[2] for row in rows])
+    )
 
 
 def test_convex_combination_of_scaled_scores() -> None:

@@ -61,10 +61,14 @@ def test_many_questions_give_what_one_at_a_time_gives(filled: Session) -> None:
     questions = ("What is the dose of amoxicillin?", "Who wears masks?")
     together = SearchMany(questions).run(filled, Monitor())
     alone = [Search(question).run(filled, Monitor()) for question in questions]
-    assert [[hit.passage.id for hit in one.hits] for one in together] == [[hit.passage.id for hit in one.hits] for one in alone]
+    assert [[hit.passage.id for hit in one.hits] for one in together] == [
+        [hit.passage.id for hit in one.hits] for one in alone
+    ]
 
 
-@pytest.mark.parametrize("question", ['"', "NEAR(a b", "a AND OR", "*", "日本語", "col:word", "-", "word " * 10_000, "the of and"])
+@pytest.mark.parametrize(
+    "question", ['"', "NEAR(a b", "a AND OR", "*", "日本語", "col:word", "-", "word " * 10_000, "the of and"]
+)
 def test_no_question_is_read_as_syntax(filled: Session, question: str) -> None:
     assert len(Search(question).run(filled, Monitor()).hits) <= 5
 

@@ -1,0 +1,296 @@
+"""The pages: what they show of what the worker says, and what they hand to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QComboBox,
+    QLineEdit,
+    QMessageBox,
+    QPlainTextEdit,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from desktop.job_queue import JobQueue
+from desktop.pages.chat import ChatPage
+from desktop.pages.documents import DocumentsPage, import_sentence
+from desktop.pages.evaluation import EvaluationPage
+from desktop.pages.questions import QuestionsPage
+from desktop.pages.training import TrainingPage
+from engine.errors import TrainingError
+from engine.evaluation.job import Evaluate
+from engine.evaluation.report import Comparison, QuestionResult, Report
+from engine.evaluation.significance import Difference
+from engine.importing import ImportReport
+from engine.jobs import Measured, Progress, Skipped, Token
+from engine.records import Answer, Citation, Document, Fusion, ModelInfo, Question, Run
+from engine.serving.job import AnswerQuestion
+from engine.training.job import Train
+from engine.workspace.documents import DocumentRow, RemovalReport
+from engine.workspace.job import DocumentList, Promote, Promotion, RemoveDocuments, RunList
+from tests.benchmarks.driving import drop
+from tests.desktop.conftest import FakeClient
+
+ROW = DocumentRow("d", "Handbook", "/d.pdf", "pdf", 12, 40, "0", "", 9000)
+BAD = Skipped("/scans/old.pdf", "It is damaged.")
+REPORT = ImportReport(1, 0, 0, 40, 3, 0, 2, (Skipped("qa.csv line 7", "No question."),), 1.5)
+KEPT = Run(
+    "run-1",
+    "all",
+    "object:a",
+    "object:b",
+    Fusion(),
+    steps=9,
+    seconds=70,
+    kept=True,
+    reason="Better.",
+    after={"f1": 0.5},
+)
+HALF = Run("run-2", "generator", "a", "b", Fusion(), state="interrupted")
+RUNS = RunList((KEPT, HALF), "run-1")
+
+
+def cells(page: object) -> list[str]:
+    model = page.table_model
+    return [model.index(row, column).data() for row in range(model.rowCount()) for column in range(model.columnCount())]
+
+
+def choose_row(page: object, row: int) -> None:
+    page.table.selectRow(row)
+
+
+def button(page: QWidget, name: str) -> QAbstractButton:
+    return next(found for found in page.findChildren(QAbstractButton) if found.accessibleName() == name)
+
+
+def test_documents_and_unreadable_files_share_one_list(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    client.ends["ListDocuments"] = DocumentList((ROW,), (BAD,))
+    page = DocumentsPage(jobs)
+    qtbot.addWidget(page)
+    page.reload()
+    qtbot.waitUntil(lambda: page.table_model.rowCount() == 2)
+    assert cells(page) == [
+        *("old.pdf", "pdf", "", "", "Left out: It is damaged."),
+        *("Handbook", "pdf", "12", "40", "Ready"),
+    ]
+
+
+def test_dropped_files_are_handed_on(qtbot: QtBot, jobs: JobQueue, tmp_path: Path) -> None:
+    page = DocumentsPage(jobs)
+    qtbot.addWidget(page)
+    with qtbot.waitSignal(page.paths_dropped) as dropped:
+        drop(page.drop_area, [tmp_path / "ä b.pdf", tmp_path])
+    assert dropped.args == [(str(tmp_path / "ä b.pdf"), str(tmp_path))]
+
+
+def test_removing_asks_first(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    client.ends["RemoveDocuments"] = RemovalReport(1, 40, 2, 0, ("run-1",))
+    client.ends["ListDocuments"] = DocumentList((), ())
+    page = DocumentsPage(jobs)
+    qtbot.addWidget(page)
+    page.show_list(DocumentList((ROW,), ()))
+    choose_row(page, 0)
+    button(page, "Remove the selected documents").click()
+    box = page.findChild(QMessageBox)
+    assert client.handed_of(RemoveDocuments) == []
+    box.button(QMessageBox.StandardButton.Ok).click()
+    qtbot.waitUntil(lambda: "run-1" in page.notice.text)
+    assert client.handed_of(RemoveDocuments) == [RemoveDocuments(("d",))]
+
+
+def test_an_unreadable_file_can_be_neither_opened_nor_removed(qtbot: QtBot, jobs: JobQueue) -> None:
+    page = DocumentsPage(jobs)
+    qtbot.addWidget(page)
+    page.show_list(DocumentList((), (BAD,)))
+    choose_row(page, 0)
+    assert not button(page, "Remove the selected documents").isEnabled()
+    assert not button(page, "Open the selected document").isEnabled()
+
+
+def test_an_import_is_told_in_a_sentence() -> None:
+    assert import_sentence(REPORT) == (
+        "Documents: 1 added · Questions: 3 added, 2 with evidence · 1 left out; the list says why · 2 s"
+    )
+    nothing = ImportReport(0, 0, 0, 0, 0, 0, 0, (), 0.1)
+    assert import_sentence(nothing) == "Nothing was found that can be imported."
+
+
+def test_questions_show_split_and_evidence(qtbot: QtBot, jobs: JobQueue) -> None:
+    page = QuestionsPage(jobs)
+    qtbot.addWidget(page)
+    page.show_list(
+        (
+            Question("1", "How much?", ("5 mg", "five"), ("d:0",)),
+            Question("2", "Why?", (), split="test", unanswerable=True),
+        )
+    )
+    assert cells(page) == [
+        *("How much?", "5 mg / five", "training", "1 passage"),
+        *("Why?", "(not answerable from the documents)", "test", "none found"),
+    ]
+
+
+def test_problems_of_an_import_are_listed(qtbot: QtBot, jobs: JobQueue) -> None:
+    page = QuestionsPage(jobs)
+    qtbot.addWidget(page)
+    page.show_import(REPORT)
+    assert page.problems == "qa.csv line 7: No question."
+
+
+def test_a_training_is_described_by_the_form(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    model = ModelInfo("SmolLM2", "causal", 135_000_000, "", "", "", "", True)
+    page.form.show_models((model,))
+    what, chosen, preset = page.form.findChildren(QComboBox)
+    what.setCurrentIndex(what.findData("generator"))
+    chosen.setCurrentIndex(chosen.findData("SmolLM2"))
+    preset.setCurrentIndex(preset.findData("quick"))
+    button(page, "Start training").click()
+    assert client.handed_of(Train) == [Train("generator", "SmolLM2", "quick")]
+
+
+def test_curves_grow_while_a_training_runs(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    page.start_training(Train("all"))
+    client.tell("Train", Measured(1, {"retriever/train_loss": 2.0}), Measured(2, {"retriever/train_loss": 1.5}))
+    client.tell("Train", Progress("Training the retriever", 2, 9, 70.0))
+    qtbot.waitUntil(lambda: page.stage == "Training the retriever · 2 / 9 · about 1 min left")
+    assert page.curves.points("retriever/train_loss") == [(1, 2.0), (2, 1.5)]
+
+
+def test_a_running_training_is_paused_resumed_and_cancelled(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    page.start_training(Train("all"))
+    pause, cancel = button(page, "Pause the training"), button(page, "Cancel the training")
+    pause.click()
+    assert page.stage == "Paused"
+    pause.click()
+    assert client.sent == ["pause", "resume"]
+    cancel.click()
+    qtbot.waitUntil(lambda: page.stage.startswith("Cancelled"))
+    assert button(page, "Start training").isEnabled()
+
+
+def test_a_refused_training_says_why(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    client.ends["Train"] = TrainingError("There are 3 questions.", hint="Add more: 8 at least.")
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    page.start_training(Train("all"))
+    qtbot.waitUntil(lambda: page.notice.text == "There are 3 questions. Add more: 8 at least.")
+
+
+def test_an_interrupted_run_is_resumed(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    client.ends["ReadPoints"] = (Measured(1, {"train_loss": 2.0}),)
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    page.show_runs(RUNS)
+    choose_row(page, 0)
+    button(page, "Resume the selected run").click()
+    assert client.handed_of(Train) == [Train("generator", resume="run-2")]
+    qtbot.waitUntil(lambda: page.curves.points("generator/train_loss") == [(1, 2.0)])
+
+
+def test_another_run_is_made_to_answer(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    client.ends["Promote"] = Promotion("base", "run-1")
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    page.show_runs(RUNS)
+    choose_row(page, 2)
+    with qtbot.waitSignal(page.active_changed):
+        button(page, "Answer with the selected run").click()
+    assert client.handed_of(Promote) == [Promote("base")]
+    assert page.notice.text == "base answers now, in place of run-1."
+
+
+def report() -> Report:
+    difference = Difference(0.2, (0.1, 0.3), 0.001, "better", 100, 0)
+    against = Comparison(
+        "base", "f1", 0.2, (0.1, 0.3), 0.001, "better", 0, {"f1": difference}, {"hit@1": 0.4}, {"f1": 0.3}, {"f1": 0.4}
+    )
+    return Report(
+        "run-1", "test", 100, {"hit@1": 0.5}, {"f1": 0.5}, {"f1": 0.6}, {"f1": (0.4, 0.6)}, against,
+        {"lexical": {"hit@1": 0.3}, "dense": {"hit@1": 0.2}, "hybrid": {"hit@1": 0.35}}, "", groups=20,
+    )  # fmt: skip
+
+
+def result() -> QuestionResult:
+    return QuestionResult(
+        "q", "How much?", ("5 mg",), "5 mg", "5 mg", "water", 1.0, 1.0, 1.0, 1.0, 0.0, 2, ("d:0",), ("d:0",), 0.9, False
+    )
+
+
+def test_an_evaluation_is_told_with_its_verdict(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    client.ends |= {"ReadReport": report(), "Evaluate": report(), "ReadPerQuestion": (result(),)}
+    page = EvaluationPage(jobs)
+    qtbot.addWidget(page)
+    page.show_runs(RUNS)
+    page.start_evaluation()
+    qtbot.waitUntil(lambda: page.questions_model.rowCount() == 1)
+    assert client.handed_of(Evaluate) == [Evaluate("run-1", "test", "base")]
+    assert page.verdict == (
+        "run-1 is better than base: +20.0 points of Words in common (F1) (95 % interval +10.0 to +30.0)."
+    )
+    row = page.metrics_model.record(1)
+    assert (row.name, row.other, row.ours, row.interval) == ("Words in common (F1)", "30.0", "50.0", "40.0 – 60.0")
+    assert row.difference == "+20.0 (+10.0 to +30.0)"
+    assert page.metrics_model.record(0).lexical == "30.0"
+
+
+def test_only_finished_runs_are_offered_for_evaluation(qtbot: QtBot, jobs: JobQueue) -> None:
+    page = EvaluationPage(jobs)
+    qtbot.addWidget(page)
+    page.show_runs(RUNS)
+    run = page.findChildren(QComboBox)[0]
+    assert [run.itemText(row) for row in range(run.count())] == ["run-1 (answers now)", "base (untuned)"]
+
+
+def test_an_answer_streams_and_its_citation_opens_the_page(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    client.ends["ReadDocument"] = Document("d", "Handbook", "/d.pdf", "0", "pdf", "One.\nThen give 5 mg.", (0, 5))
+    page = ChatPage(jobs)
+    qtbot.addWidget(page)
+    page.input.setPlainText("How much?")
+    qtbot.keyClick(page.input, Qt.Key.Key_Return)
+    client.tell("AnswerQuestion", Token("5 "), Token("mg"))
+    qtbot.waitUntil(lambda: page.conversation.toPlainText().endswith("5 mg"))
+    citation = Citation("d:5", "d", "Handbook", 2, 10, 19, "give 5 mg")
+    client.end("AnswerQuestion", Answer("How much?", "5 mg", False, 0.9, (citation,), (), "base", False, {}))
+    qtbot.waitUntil(lambda: not page.conversation.streams)
+    page.conversation.open_citation(0)
+    qtbot.waitUntil(lambda: page.passage_view.marked_text == "give 5 mg")
+    assert page.passage_view.place == "Page 2 of 2"
+    assert client.handed_of(AnswerQuestion) == [AnswerQuestion("How much?")]
+
+
+def test_a_question_is_not_asked_while_another_is_answered(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    page = ChatPage(jobs)
+    qtbot.addWidget(page)
+    for question in ("First?", "Second?"):
+        page.input.setPlainText(question)
+        page.ask()
+    assert client.handed_of(AnswerQuestion) == [AnswerQuestion("First?")]
+    assert page.input.toPlainText() == "Second?"
+    button(page, "Stop the answer").click()
+    qtbot.waitUntil(lambda: "Stopped." in page.conversation.toPlainText())
+
+
+def test_every_control_has_a_name_for_screen_readers(qtbot: QtBot, jobs: JobQueue) -> None:
+    kinds = (QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit)
+    qts_own = ("QTableCornerButton", "QHeaderView", "QComboBoxListView")
+    nameless = []
+    for make in (DocumentsPage, QuestionsPage, TrainingPage, EvaluationPage, ChatPage):
+        page = make(jobs)
+        qtbot.addWidget(page)
+        for control in page.findChildren(QWidget):
+            shown = control.metaObject().className()
+            inner = control.objectName().startswith("qt_") or isinstance(control.parent(), (QComboBox, QLineEdit))
+            if isinstance(control, kinds) and not inner and shown not in qts_own and not control.accessibleName():
+                nameless.append(f"{make.__name__}: {shown} {control.objectName()}")
+    assert nameless == []

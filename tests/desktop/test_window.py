@@ -1,0 +1,174 @@
+"""The window as a whole: first start, opening, closing, bugs, and what it must not import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QMessageBox
+from pytestqt.qtbot import QtBot
+
+from desktop.app import Desk
+from desktop.preferences import Preferences
+from desktop.theme import apply_theme
+from desktop.widgets.job_bar import JobBar
+from desktop.widgets.workspace_dialogs import NewWorkspaceDialog, PassphraseDialog
+from engine.errors import PassphraseError, WorkspaceError
+from engine.importing import ImportFiles, ImportReport
+from engine.jobs import Progress
+from engine.retrieval.job import BuildIndex, IndexReport
+from engine.training.job import Train
+from engine.worker.protocol import Opening
+from engine.worker.warm_up import WarmUp
+from tests.desktop.conftest import FakeClient
+
+HEAVY = {
+    "torch", "transformers", "faiss", "datasets", "evaluate", "ctranslate2", "tokenizers",
+    "docx", "pypdfium2", "bs4", "lxml", "markdown_it",
+}  # fmt: skip
+
+
+@pytest.fixture
+def desk(qtbot: QtBot, qapp: QApplication, client: FakeClient, tmp_path: Path) -> Iterator[Desk]:
+    apply_theme(qapp)
+    desk = Desk(Preferences(tmp_path / "window.ini"), client=client, data_path=tmp_path / "data")  # type: ignore[arg-type]
+    qtbot.addWidget(desk.window)
+    yield desk
+    desk.jobs.close()
+
+
+def start(qtbot: QtBot, desk: Desk, workspace: Path | None, client: FakeClient) -> None:
+    desk.start(workspace)
+    qtbot.waitUntil(lambda: bool(client.opened))
+
+
+def test_the_first_start_makes_the_sample_workspace(
+    qtbot: QtBot, desk: Desk, client: FakeClient, tmp_path: Path
+) -> None:
+    client.ends |= {"ImportFiles": ImportReport(2, 0, 0, 9, 3, 0, 3, (), 1.0), "BuildIndex": IndexReport(9, 9, 1.0)}
+    start(qtbot, desk, None, client)
+    qtbot.waitUntil(lambda: bool(client.handed_of(BuildIndex)))
+    assert client.opened == [Opening(str(tmp_path / "data" / "Sample workspace"), create=True, name="Sample workspace")]
+    imported = [Path(path).name for path in client.handed_of(ImportFiles)[0].paths]
+    assert imported == ["law", "medicine", "questions.jsonl"]
+    qtbot.waitUntil(lambda: bool(client.handed_of(WarmUp)))
+
+
+def test_the_workspace_opened_last_is_opened_again(
+    qtbot: QtBot, desk: Desk, client: FakeClient, tmp_path: Path
+) -> None:
+    workspace = tmp_path / "ward"
+    workspace.mkdir()
+    (workspace / "workspace.json").write_text("{}", encoding="utf-8")
+    Preferences(tmp_path / "window.ini").remember(workspace)
+    start(qtbot, desk, None, client)
+    qtbot.waitUntil(lambda: desk.window.windowTitle().startswith("Ward"))
+    assert client.opened == [Opening(str(workspace))]
+
+
+def test_a_protected_workspace_asks_for_its_passphrase(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
+    client.ends["open"] = PassphraseError("A passphrase is needed.", hint="Type it.")
+    start(qtbot, desk, Path("/ward"), client)
+    qtbot.waitUntil(lambda: desk.window.findChild(PassphraseDialog) is not None)
+    dialog = desk.window.findChild(PassphraseDialog)
+    del client.ends["open"]
+    dialog.passphrase.setText("correct horse")
+    dialog.accept()
+    qtbot.waitUntil(lambda: len(client.opened) == 2)
+    assert client.opened[1] == Opening("/ward", "correct horse")
+
+
+def test_a_workspace_that_cannot_be_opened_says_why(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
+    client.ends["open"] = WorkspaceError("/ward is no workspace.", hint="Choose another folder.")
+    start(qtbot, desk, Path("/ward"), client)
+    qtbot.waitUntil(lambda: desk.window.findChild(QMessageBox) is not None)
+    box = desk.window.findChild(QMessageBox)
+    assert (box.text(), box.informativeText()) == ("/ward is no workspace.", "Choose another folder.")
+    box.close()
+
+
+def test_every_page_is_reached_by_its_number(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    qtbot.waitExposed(desk.window)
+    desk.window.activateWindow()
+    pages = (desk.documents, desk.questions, desk.training, desk.evaluation, desk.chat)
+    for number, page in enumerate(pages, 1):
+        qtbot.keyClick(desk.window, getattr(Qt.Key, f"Key_{number}"), Qt.KeyboardModifier.ControlModifier)
+        qtbot.waitUntil(page.isVisible)
+
+
+def test_closing_asks_while_work_runs(
+    qtbot: QtBot, desk: Desk, client: FakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    desk.jobs.run(Train())
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.No)
+    desk.window.close()
+    assert desk.window.isVisible() and not client.closed
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    desk.window.close()
+    assert client.closed and not desk.window.isVisible()
+
+
+def test_a_bug_is_shown_with_its_log(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    desk.jobs.broke.emit("Traceback: it broke")
+    box = desk.window.findChild(QMessageBox)
+    assert box.detailedText() == "Traceback: it broke"
+    box.close()
+
+
+def test_the_job_bar_shows_the_first_heavy_job(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    bar = desk.window.findChild(JobBar)
+    assert not bar.isVisible()
+    desk.jobs.run(Train())
+    client.tell("Train", Progress("Training the retriever", 30, 100, 3700.0))
+    qtbot.waitUntil(lambda: bar.told == ("Training the retriever 30 / 100", "about 1 h 2 min left"))
+    with qtbot.waitSignal(desk.jobs.heavy_ended):
+        desk.jobs.cancel_heavy()
+    assert not bar.isVisible()
+
+
+def test_a_new_workspace_needs_a_name_and_two_equal_passphrases(qtbot: QtBot, tmp_path: Path) -> None:
+    dialog = NewWorkspaceDialog(None, folder=tmp_path)
+    qtbot.addWidget(dialog)
+    ok = dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok)
+    assert not ok.isEnabled()
+    dialog.name.setText("Ward 3")
+    assert ok.isEnabled() and dialog.chosen_passphrase is None
+    dialog.protect.setChecked(True)
+    dialog.passphrase.setText("correct horse")
+    dialog.again.setText("correct house")
+    assert not ok.isEnabled()
+    dialog.again.setText("correct horse")
+    assert ok.isEnabled() and dialog.chosen_passphrase == "correct horse"
+    assert dialog.path == tmp_path / "Ward 3"
+
+
+def test_preferences_hold_paths_and_no_more(tmp_path: Path) -> None:
+    preferences = Preferences(tmp_path / "window.ini")
+    for name in ("a ä", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "workspace.json").write_text("{}", encoding="utf-8")
+        preferences.remember(tmp_path / name)
+    preferences.remember(tmp_path / "a ä")
+    assert preferences.recent == [tmp_path / "a ä", tmp_path / "b"]
+
+
+def test_the_window_imports_no_model_library_and_no_parser() -> None:
+    source = f"""
+import sys
+import desktop.app
+from desktop.app import Desk, _import_late
+import desktop.importer, desktop.pages.chat, desktop.pages.documents, desktop.pages.evaluation
+import desktop.pages.questions, desktop.pages.training
+_import_late()
+print(sorted({HEAVY!r} & set(sys.modules)))
+"""
+    told = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"

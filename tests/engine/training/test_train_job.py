@@ -1,0 +1,178 @@
+"""The training job on two-layer models: both stages, what is kept, resumption, and what is too little to learn from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.errors import Cancelled, RunError, TrainingError
+from engine.evaluation.job import held_out
+from engine.importing import ImportFiles
+from engine.jobs import Event, Measured, Monitor, Progress
+from engine.models.library import CHAT_GENERATOR
+from engine.records import Run
+from engine.retrieval.job import Search
+from engine.serving.job import AnswerBatch, AnswerQuestion
+from engine.session import BASE, TUNED, Session
+from engine.settings import SettingError
+from engine.training.course import lesson_questions
+from engine.training.job import Train
+
+DRUGS = [
+    "amoxicillin",
+    "ibuprofen",
+    "metformin",
+    "ramipril",
+    "heparin",
+    "insulin",
+    "morphine",
+    "digoxin",
+    "warfarin",
+    "codeine",
+]
+
+
+def fill(session: Session, folder: Path, *, questions: int = 10, with_context: bool = True) -> None:
+    folder.mkdir()
+    rows: list[dict[str, str]] = []
+    for number, drug in enumerate(DRUGS):
+        text = f"The usual dose of {drug} is {number + 1}0 mg. It is given by mouth after a meal. " + f"{drug} " * 5
+        (folder / f"{drug}.txt").write_text(text, encoding="utf-8")
+        row = {"question": f"What is the usual dose of {drug}?", "answer": f"{number + 1}0 mg"}
+        if with_context:
+            row |= {"context": text, "document": f"{drug}.txt"}
+        row["split"] = "train" if number < 8 else ("validation" if number == 8 else "test")
+        rows.append(row)
+    (folder / "questions.jsonl").write_text("\n".join(json.dumps(row) for row in rows[:questions]), encoding="utf-8")
+    ImportFiles((str(folder),)).run(session, Monitor())
+
+
+@pytest.fixture
+def filled(session: Session, tmp_path: Path) -> Session:
+    fill(session, tmp_path / "files")
+    return session
+
+
+def quick(what: str, **given: object) -> Train:
+    return Train(what=what, preset="quick", epochs=2, batch_size=4, **given)  # type: ignore[arg-type]  # a test's choice
+
+
+def test_both_stages_train_and_the_run_says_what_was_measured(filled: Session) -> None:
+    events: list[Event] = []
+    run = quick("all").run(filled, Monitor(listen=events.append))
+    assert run.state == "finished"
+    assert {"ndcg@10", "hit@1", "f1", "exact_match"} <= run.before.keys() & run.after.keys()
+    assert run.steps == 8
+    names = {name for event in events if isinstance(event, Measured) for name in event.values}
+    assert {"retriever/train_loss", "retriever/validation_ndcg@10", "generator/train_loss"} <= names
+    assert any(isinstance(event, Progress) and event.left_s is not None for event in events)
+    assert filled.workspace.runs.points(run.id)
+    assert filled.workspace.runs.latest_checkpoint(run.id) is None
+    assert filled.workspace.verify(Monitor(), deep=True).ok
+
+
+def test_the_measured_gain_decides_what_is_kept_and_active(filled: Session) -> None:
+    run = quick("retriever").run(filled, Monitor())
+    better = run.after["ndcg@10"] > run.before["ndcg@10"]
+    assert run.kept == better
+    assert run.encoder.startswith(TUNED) == better
+    assert filled.workspace.runs.active == (run.id if better else BASE)
+    assert ("better" in run.reason) and f"{run.after['ndcg@10']:.3f}" in run.reason
+
+
+def test_a_tuned_run_searches_and_answers(filled: Session) -> None:
+    run = quick("all").run(filled, Monitor())
+    assert Search("dose of heparin", run_name=run.id).run(filled, Monitor()).run == run.id
+    answer = AnswerQuestion("What is the usual dose of heparin?", run_name=run.id).run(filled, Monitor())
+    assert answer.run == run.id and not answer.cached
+    assert AnswerQuestion("What is the usual dose of heparin?", run_name=run.id).run(filled, Monitor()).cached
+    (batched,) = AnswerBatch(("What is the usual dose of heparin?",), run_name=run.id).run(filled, Monitor())
+    assert batched.answer == answer.answer
+
+
+@pytest.mark.parametrize("stage", ["retriever", "generator"])
+def test_a_cancelled_training_is_resumed_and_ends_like_an_undisturbed_one(filled: Session, stage: str) -> None:
+    monitor = Monitor()
+
+    def cancel_at_three(event: Event) -> None:
+        if isinstance(event, Measured) and f"{stage}/train_loss" in event.values and event.step == 3:
+            monitor.cancel()
+
+    monitor.listen = cancel_at_three
+    with pytest.raises(Cancelled):
+        quick("all").run(filled, monitor)
+    (stopped,) = filled.workspace.runs.list()
+    assert stopped.state == "interrupted"
+    steps: list[tuple[str, int]] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, Measured):
+            steps.extend((name, event.step) for name in event.values if name.endswith("train_loss"))
+
+    resumed = Train(resume=stopped.id).run(filled, Monitor(listen=note))
+    assert steps[0] == (f"{stage}/train_loss", 4)
+    assert (resumed.id, resumed.state) == (stopped.id, "finished")
+    undisturbed = quick("all").run(filled, Monitor())
+    assert resumed.after["ndcg@10"] == pytest.approx(undisturbed.after["ndcg@10"], abs=0.2)
+
+
+def test_a_finished_run_is_not_resumed(filled: Session) -> None:
+    run = quick("retriever").run(filled, Monitor())
+    with pytest.raises(RunError) as failure:
+        Train(resume=run.id).run(filled, Monitor())
+    assert failure.value.hint
+
+
+def test_a_causal_model_trains_too(filled: Session) -> None:
+    run = quick("generator", model=CHAT_GENERATOR).run(filled, Monitor())
+    assert run.state == "finished" and "generator kept" in run.after
+
+
+def test_too_few_questions_and_no_evidence_are_sentences(session: Session, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no training questions"):
+        quick("retriever").run(session, Monitor())
+    fill(session, tmp_path / "few", questions=5)
+    with pytest.raises(TrainingError, match="only 5 training questions"):
+        quick("retriever").run(session, Monitor())
+    assert session.workspace.runs.list() == ()
+
+
+def test_questions_without_evidence_are_a_sentence(session: Session, tmp_path: Path) -> None:
+    fill(session, tmp_path / "loose", with_context=False)
+    with pytest.raises(TrainingError) as failure:
+        quick("generator").run(session, Monitor())
+    assert "context" in failure.value.hint
+
+
+def test_a_bad_setting_is_refused_before_a_run_is_written(filled: Session) -> None:
+    with pytest.raises(SettingError):
+        Train(preset="fast").run(filled, Monitor())
+    with pytest.raises(TrainingError):
+        Train(what="retriever", model=CHAT_GENERATOR).run(filled, Monitor())
+    assert filled.workspace.runs.list() == ()
+
+
+def test_validation_questions_are_never_trained_on(filled: Session) -> None:
+    training, validation = lesson_questions(filled)
+    assert {question.id for question in training}.isdisjoint(question.id for question in validation)
+    assert [question.id for question in validation] == [question.id for question in held_out(filled, "validation")]
+    assert {question.split for question in training} == {"train"}
+
+
+def test_a_failed_stage_leaves_a_run_that_can_be_resumed(filled: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.errors import StorageError
+    from engine.workspace.objects import ObjectStore
+
+    def full(self: ObjectStore, files: object) -> str:
+        raise StorageError("The disk is full.", hint="Free some space and go on.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectStore, "publish_folder", full)
+        with pytest.raises(StorageError):
+            quick("retriever").run(filled, Monitor())
+    (failed,) = filled.workspace.runs.list()
+    assert (failed.state, failed.reason) == ("failed", "The disk is full.")
+    finished: Run = Train(resume=failed.id).run(filled, Monitor())
+    assert finished.state == "finished"
