@@ -14,6 +14,7 @@ import platformdirs
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 
+from desktop.garbage import GarbageCollector
 from desktop.job_queue import JobQueue
 from desktop.job_thread import sentence
 from desktop.main_window import MainWindow
@@ -243,8 +244,10 @@ def main(argv: list[str] | None = None) -> int:
     apply_theme(application)
     desk = Desk(Preferences())
     desk.start(chosen.workspace)
+    collector = GarbageCollector(desk)
     code = application.exec()
     desk.jobs.close()
+    collector.stop()
     return code
 
 

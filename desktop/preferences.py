@@ -21,7 +21,7 @@ class Preferences:
     def recent(self) -> list[Path]:
         """Workspaces opened before that are still there, the last one first."""
         stored = self._settings.value("recent", [])
-        paths = [stored] if isinstance(stored, str) else list(stored or [])
+        paths = [stored] if isinstance(stored, str) else stored if isinstance(stored, list) else []
         return [Path(path) for path in paths if (Path(path) / "workspace.json").is_file()]
 
     def remember(self, workspace: Path) -> None:

@@ -16,7 +16,8 @@ SPACING = 12
 MARGIN = 24
 
 # Okabe & Ito 2008: told apart by every kind of colour vision.
-BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+BLUE, SKY, VERMILLION, GREEN, ORANGE = "#0072B2", "#56B4E9", "#D55E00", "#009E73", "#E69F00"
+_MID_LIGHTNESS = 128
 _ICON_SIZES = (20, 40)  # Qt scales; drawing every size would be a tenth of the start-up
 
 _LIGHT = {
@@ -44,7 +45,9 @@ _DARK = {
     QPalette.ColorRole.Text: "#E8EAED",
     QPalette.ColorRole.Button: "#2B3038",
     QPalette.ColorRole.ButtonText: "#E8EAED",
+    QPalette.ColorRole.Light: "#3A404A",
     QPalette.ColorRole.Midlight: "#3A404A",
+    QPalette.ColorRole.Dark: "#101215",
     QPalette.ColorRole.Mid: "#555D69",
     QPalette.ColorRole.PlaceholderText: "#A3ABB8",
     QPalette.ColorRole.Highlight: "#1F7FC0",
@@ -55,17 +58,24 @@ _DARK = {
 }
 
 
-def apply_theme(application: QApplication) -> None:
-    """Dress the application, and dress it again whenever the system turns light or dark."""
+def apply_theme(application: QApplication, *, dark: bool | None = None) -> None:
+    """Dress the application light or dark; without `dark` as the system is, and again whenever that turns."""
     application.setStyle("Fusion")
     application.setStyleSheet((RESOURCES / "styles" / "window.qss").read_text(encoding="utf-8"))
-    application.styleHints().colorSchemeChanged.connect(_recolour)
-    _recolour()
+    hints = application.styleHints()
+    if dark is None:
+        hints.colorSchemeChanged.connect(_recolour)
+    _recolour((Qt.ColorScheme.Dark if dark else Qt.ColorScheme.Light) if dark is not None else hints.colorScheme())
 
 
 def is_dark() -> bool:
-    """Whether the system asks for a dark window."""
-    return QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+    """Whether the window is dark."""
+    return QGuiApplication.palette().color(QPalette.ColorRole.Window).lightness() < _MID_LIGHTNESS
+
+
+def curve_colours() -> tuple[str, ...]:
+    """Return the colours of curves, in order: those that stand out from the ground they are drawn on."""
+    return (SKY, ORANGE, GREEN, VERMILLION) if is_dark() else (BLUE, VERMILLION, GREEN, ORANGE)
 
 
 def icon(name: str, *, highlighted: bool = False) -> QIcon:
@@ -105,9 +115,9 @@ def pixmap(name: str, size: int, colour: QColor | None = None) -> QPixmap:
     return picture
 
 
-def _recolour() -> None:
+def _recolour(scheme: Qt.ColorScheme) -> None:
     palette = QPalette()
-    for role, colour in (_DARK if is_dark() else _LIGHT).items():
+    for role, colour in (_DARK if scheme == Qt.ColorScheme.Dark else _LIGHT).items():
         palette.setColor(role, QColor(colour))
     faint = palette.color(QPalette.ColorRole.PlaceholderText)
     for role in (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText):

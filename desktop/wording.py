@@ -46,20 +46,20 @@ def plainly_joined(parts: Sequence[str]) -> str:
 def metric(name: str) -> str:
     """Return a metric as a person reads it; unknown ones as they are."""
     known = {
-        "hit@1": _tr("Right passage first (hit@1)"),
-        "hit@5": _tr("Right passage among 5 (hit@5)"),
-        "hit@20": _tr("Right passage among 20 (hit@20)"),
-        "recall@20": _tr("Evidence among 20 (recall@20)"),
-        "mrr@10": _tr("Mean reciprocal rank (MRR@10)"),
-        "ndcg@10": _tr("Ranking quality (nDCG@10)"),
-        "exact_match": _tr("Exact match (EM)"),
-        "strict_exact_match": _tr("Exact match, numbers and negations too"),
-        "f1": _tr("Words in common (F1)"),
+        "hit@1": _tr("right passage first"),
+        "hit@5": _tr("right passage in 5"),
+        "hit@20": _tr("right passage in 20"),
+        "recall@20": _tr("evidence in 20"),
+        "mrr@10": _tr("MRR@10"),
+        "ndcg@10": _tr("nDCG@10"),
+        "exact_match": _tr("exact match"),
+        "strict_exact_match": _tr("exact match, strict"),
+        "f1": _tr("F1, words in common"),
         "bleu": _tr("BLEU"),
         "rouge1": _tr("ROUGE-1"),
         "rouge2": _tr("ROUGE-2"),
         "rougeL": _tr("ROUGE-L"),
-        "answered": _tr("Answered, not declined"),
+        "answered": _tr("not declined"),
     }
     return known.get(name, name)
 
@@ -78,3 +78,28 @@ def run_scores(run: Run) -> str:
             else f"{name.replace('_', ' ')} {scale(after)}"
         )
     return plainly_joined(parts)
+
+
+def metric_explained(name: str) -> str:
+    """Return what a metric is, for those who ask; "" for unknown ones."""
+    known = {
+        "hit@1": _tr("hit@1: how often the passage found first holds the evidence"),
+        "hit@5": _tr("hit@5: how often one of the first 5 passages holds the evidence"),
+        "hit@20": _tr("hit@20: how often one of the first 20 passages holds the evidence"),
+        "recall@20": _tr("recall@20: how much of the evidence is among the first 20 passages"),
+        "mrr@10": _tr(
+            "Mean reciprocal rank: 1 where the evidence is found first, 1/2 where second, … 0 after the tenth"
+        ),
+        "ndcg@10": _tr("Normalised discounted cumulative gain: how high the evidence stands among the first 10"),
+        "exact_match": _tr(
+            "The answer is one of the known ones, case, articles and punctuation aside (as SQuAD counts it)"
+        ),
+        "strict_exact_match": _tr("Exact match in which numbers and negations must agree too: 5.0 mg is not 50 mg"),
+        "f1": _tr("The share of words that answer and known answer have in common (as SQuAD counts it)"),
+        "bleu": _tr("BLEU by sacrebleu, 0 to 100: runs of words in common, over all answers together"),
+        "rouge1": _tr("ROUGE-1: single words in common"),
+        "rouge2": _tr("ROUGE-2: pairs of words in common"),
+        "rougeL": _tr("ROUGE-L: the longest common sequence of words"),
+        "answered": _tr("How many questions got an answer and not the sentence that the documents do not say"),
+    }
+    return known.get(name, "")

@@ -17,7 +17,7 @@ class Column:
     """How one column reads a record."""
 
     title: str
-    text: Callable[[Any], str]
+    text: Callable[[Any], str | None]  # None shows nothing
     key: Callable[[Any], Any] | None = None  # to sort by; None sorts by the text
     number: bool = False  # aligned to the right
     tip: Callable[[Any], str] | None = None  # None shows the text, which may be cut off in its cell
@@ -70,9 +70,9 @@ class RecordTable(QAbstractTableModel):
         column = self.columns[index.column()]
         record = self._rows[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return column.text(record).replace("\n", " ")
+            return (column.text(record) or "").replace("\n", " ")
         if role == Qt.ItemDataRole.ToolTipRole:
-            return (column.tip or column.text)(record)[:_TIP_CHARACTERS]
+            return ((column.tip or column.text)(record) or "")[:_TIP_CHARACTERS]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if column.number else Qt.AlignmentFlag.AlignLeft
             return int(side | Qt.AlignmentFlag.AlignVCenter)
@@ -101,11 +101,13 @@ class RecordTable(QAbstractTableModel):
         if self._words:
             words = self._words.split()
             rows = [
-                record for record in rows if _holds(" ".join(column.text(record) for column in self.columns), words)
+                record
+                for record in rows
+                if _holds(" ".join(column.text(record) or "" for column in self.columns), words)
             ]
         if self._sorted_by is not None:
             column, order = self.columns[self._sorted_by[0]], self._sorted_by[1]
-            key = column.key or (lambda record: column.text(record).casefold())
+            key = column.key or (lambda record: (column.text(record) or "").casefold())
             rows = sorted(rows, key=key, reverse=order == Qt.SortOrder.DescendingOrder)
         self._rows = list(rows)
 

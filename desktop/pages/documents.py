@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QDialog,
@@ -270,21 +270,27 @@ class DocumentsPage(QWidget):
 def import_sentence(report: ImportReport) -> str:
     """Return in a line what an import did."""
     documents = [
-        (report.documents_added, "added"),
-        (report.documents_replaced, "replaced"),
-        (report.documents_unchanged, "known already"),
+        (report.documents_added, _tr("added")),
+        (report.documents_replaced, _tr("replaced")),
+        (report.documents_unchanged, _tr("known already")),
     ]
     told = [f"{number:,} {what}" for number, what in documents if number]
-    parts = ["Documents: " + ", ".join(told) if told else ""]
+    parts = [_tr("Documents: {0}").format(", ".join(told)) if told else ""]
     if report.questions_added or report.questions_unchanged:
-        known = f", {report.questions_unchanged:,} known already" if report.questions_unchanged else ""
+        known = _tr(", {0} known already").format(report.questions_unchanged) if report.questions_unchanged else ""
         parts.append(
-            f"Questions: {report.questions_added:,} added{known}, {report.questions_with_evidence:,} with evidence"
+            _tr("Questions: {0} added{1}, {2} with evidence").format(
+                report.questions_added, known, report.questions_with_evidence
+            )
         )
     if report.skipped:
-        parts.append(f"{len(report.skipped):,} left out; the list says why")
+        parts.append(_tr("{0} left out; the list says why").format(len(report.skipped)))
     line = plainly_joined(parts)
-    return f"{line} · {duration(report.seconds)}" if line else "Nothing was found that can be imported."
+    return f"{line} · {duration(report.seconds)}" if line else _tr("Nothing was found that can be imported.")
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("DocumentsPage", text)
 
 
 def _title(row: DocumentRow | Skipped) -> str:

@@ -29,7 +29,7 @@ from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.notice import Notice
 from desktop.widgets.table import make_table
-from desktop.wording import counted, duration, metric, plainly_joined, points
+from desktop.wording import counted, duration, metric, metric_explained, plainly_joined, points
 
 if TYPE_CHECKING:
     from engine.evaluation.report import QuestionResult, Report
@@ -45,6 +45,7 @@ class MetricRow:
 
     group: str
     name: str
+    explained: str
     lexical: str
     dense: str
     hybrid: str
@@ -97,15 +98,17 @@ class EvaluationPage(QWidget):
         }
         self.metrics_model = RecordTable(
             [
-                Column(self.tr("What was measured"), lambda row: f"{row.group}: {row.name}"),
-                Column(self.tr("BM25"), lambda row: row.lexical, number=True, width=66),
-                Column(self.tr("Dense"), lambda row: row.dense, number=True, width=66),
-                Column(self.tr("Both"), lambda row: row.hybrid, number=True, width=66),
-                Column(self.tr("Compared"), lambda row: row.other, number=True, width=92),
-                Column(self.tr("This run"), lambda row: row.ours, number=True, width=84),
-                Column(self.tr("95 % interval"), lambda row: row.interval, number=True, width=120),
-                Column(self.tr("Difference"), lambda row: row.difference, number=True, width=160),
-                Column(self.tr("Verdict"), lambda row: self._short_verdicts.get(row.verdict, row.verdict), width=160),
+                Column(
+                    self.tr("What was measured"), lambda row: f"{row.group}: {row.name}", tip=lambda row: row.explained
+                ),
+                Column(self.tr("BM25"), lambda row: row.lexical, number=True, width=60),
+                Column(self.tr("Dense"), lambda row: row.dense, number=True, width=60),
+                Column(self.tr("Both"), lambda row: row.hybrid, number=True, width=60),
+                Column(self.tr("Compared"), lambda row: row.other, number=True, width=86),
+                Column(self.tr("This run"), lambda row: row.ours, number=True, width=78),
+                Column(self.tr("95 % interval"), lambda row: row.interval, number=True, width=110),
+                Column(self.tr("Difference"), lambda row: row.difference, number=True, width=170),
+                Column(self.tr("Verdict"), lambda row: self._short_verdicts.get(row.verdict, row.verdict), width=145),
             ]
         )
         self.questions_model = RecordTable(
@@ -353,6 +356,7 @@ class EvaluationPage(QWidget):
                     MetricRow(
                         group=group,
                         name=metric(name),
+                        explained=metric_explained(name),
                         lexical=baseline.get("lexical", ""),
                         dense=baseline.get("dense", ""),
                         hybrid=baseline.get("hybrid", ""),

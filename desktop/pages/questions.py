@@ -41,7 +41,7 @@ class QuestionsPage(QWidget):
         super().__init__()
         self._jobs = jobs
         self._notice = Notice()
-        self._drop = DropArea(
+        self.drop_area = DropArea(
             self.tr("Drop question files here"),
             self.tr(
                 "JSON, JSONL, CSV or SQuAD, one record a question: question, answer, context or document; optional: "
@@ -49,7 +49,7 @@ class QuestionsPage(QWidget):
             ),
             folders=False,
         )
-        self._drop.paths_dropped.connect(self.paths_dropped)
+        self.drop_area.paths_dropped.connect(self.paths_dropped)
         split_names = {"train": self.tr("training"), "validation": self.tr("validation"), "test": self.tr("test")}
         self._split_names = split_names
         self.table_model = RecordTable(
@@ -127,7 +127,7 @@ class QuestionsPage(QWidget):
             )
         )
         column.addWidget(self._notice)
-        column.addWidget(self._drop)
+        column.addWidget(self.drop_area)
         column.addWidget(halves, 1)
 
     @property

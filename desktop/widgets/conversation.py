@@ -42,7 +42,7 @@ class Conversation(QTextBrowser):
         """Whether an answer is on its way."""
         return self._answer_start is not None
 
-    def loadResource(self, kind: int, name: QUrl) -> None:  # noqa: N802 - Qt's name
+    def loadResource(self, kind: int, name: QUrl | str) -> None:  # noqa: N802 - Qt's name
         """Load nothing, whatever a document or a model asks for."""
 
     def start_over(self) -> None:

@@ -6,11 +6,11 @@ import html
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from desktop.theme import BLUE, GREEN, ORANGE, VERMILLION
+from desktop.theme import curve_colours
 from engine.jobs import Measured
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 REDRAW_MS = 200
 MODELS = ("retriever", "generator")
-_COLOURS = (BLUE, VERMILLION, GREEN, ORANGE)
 
 
 class Curves(QWidget):
@@ -37,11 +36,15 @@ class Curves(QWidget):
         self._latest.setSizePolicy(
             QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
         )  # a long line must not widen the window
+        self._soon = QLabel(self.tr("The first points appear here soon."))
+        self._soon.setObjectName("page_subtitle")
+        self._soon.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._grid = QGridLayout()
         self._grid.setSpacing(8)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._grid, 1)
+        column.addWidget(self._soon, 1)
         column.addWidget(self._latest)
         self._newest: dict[str, float] = {}
         self._timer = QTimer(self)
@@ -62,6 +65,7 @@ class Curves(QWidget):
             self._grid.removeWidget(plot.widget)
             plot.widget.deleteLater()
         self._plots.clear()
+        self._soon.show()
         self._newest.clear()
         self._latest.clear()
 
@@ -83,13 +87,12 @@ class Curves(QWidget):
             self._plots[key] = plot
             row = MODELS.index(model) if model in MODELS else len(MODELS)
             self._grid.addWidget(plot.widget, row, 0 if key[1] else 1)
+            self._soon.hide()
         return self._plots[key]
 
     def _title(self, model: str, loss: bool) -> str:
         named = {"retriever": self.tr("Retriever"), "generator": self.tr("Generator")}.get(model, model)
-        return (
-            self.tr("{0}, lower is better:").format(named) if loss else self.tr("{0}, higher is better:").format(named)
-        )
+        return self.tr("{0}: loss").format(named) if loss else self.tr("{0}: score").format(named)
 
     def _redraw_one(self) -> None:
         """Redraw one plot a tick, the one that waits longest, so that a tick is never long."""
@@ -116,15 +119,18 @@ class _Plot:
         self.stale: set[str] = set()
         self._items: dict[str, Any] = {}
         self._named: list[str] = []
-        self.widget: pyqtgraph.PlotWidget = pyqtgraph.PlotWidget(background=palette.color(QPalette.ColorRole.Base))
+        self.widget: pyqtgraph.PlotWidget = pyqtgraph.PlotWidget(
+            background=palette.color(QPalette.ColorRole.Base).name()
+        )
         self.widget.setAccessibleName(title)
         self.widget.setMinimumHeight(150)
         self.widget.setMenuEnabled(False)
         self.widget.hideButtons()
         ink = palette.color(QPalette.ColorRole.Text)
-        item = self.widget.getPlotItem()
+        item: Any = self.widget.getPlotItem()
         self._title = title
         self._ink = ink
+        self._item = item
         item.showGrid(x=True, y=True, alpha=0.15)
         item.setClipToView(True)
         item.setDownsampling(auto=True, mode="peak")
@@ -142,18 +148,19 @@ class _Plot:
     def redraw(self) -> None:
         import pyqtgraph
 
-        for name in self.stale:
+        for name in [name for name in self.steps if name in self.stale]:
             if name not in self._items:
                 measure = name.split("/", 1)[1]
                 first = not self._items
-                colour = _COLOURS[len(self._items) % len(_COLOURS)]
+                colours = curve_colours()
+                colour = colours[len(self._items) % len(colours)]
                 self._items[name] = self.widget.plot(pen=pyqtgraph.mkPen(colour, width=2, style=_dashes(first)))
                 # Named in the title: a legend inside the plot lies over the curves.
                 line = "━" if first else "╍"
                 self._named.append(
                     f'<span style="color:{colour}">{line} {html.escape(measure.replace("_", " "))}</span>'
                 )
-                self.widget.getPlotItem().setTitle(
+                self._item.setTitle(
                     f"{self._title} &nbsp; {' &nbsp; '.join(self._named)}", color=self._ink.name(), size="9pt"
                 )
             sparse = len(self.steps[name]) <= 60  # a line through one point can't be seen without a dot
@@ -170,6 +177,4 @@ class _Plot:
 
 
 def _dashes(solid: bool) -> Any:
-    from PySide6.QtCore import Qt
-
     return Qt.PenStyle.SolidLine if solid else Qt.PenStyle.DashLine

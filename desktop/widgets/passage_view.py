@@ -73,7 +73,7 @@ class PassageView(QWidget):
     def marked_text(self) -> str:
         """The highlighted text; "" when it is not on the page that is shown."""
         marks = self._text.extraSelections()
-        return marks[0].cursor.selectedText().replace("\u2029", "\n") if marks else ""
+        return marks[0].cursor.selectedText().replace("\u2029", "\n") if marks else ""  # type: ignore[attr-defined]  # missing from the stubs
 
     @property
     def place(self) -> str:
@@ -116,7 +116,7 @@ class PassageView(QWidget):
         self._text.setTextCursor(cursor)
         cursor.setPosition(last, QTextCursor.MoveMode.KeepAnchor)
         mark = QTextEdit.ExtraSelection()
-        mark.cursor = cursor  # type: ignore[attr-defined]  # in PySide6, missing from its stubs
+        mark.cursor = cursor  # type: ignore[attr-defined]  # missing from PySide6's stubs
         mark.format.setBackground(QColor(_MARK_DARK if is_dark() else _MARK_LIGHT))  # type: ignore[attr-defined]
         mark.format.setForeground(self.palette().color(QPalette.ColorRole.Text))  # type: ignore[attr-defined]
         self._text.setExtraSelections([mark])

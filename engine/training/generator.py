@@ -24,6 +24,7 @@ PART_TOKENS = {
     "cuda": 65_536,
 }  # padded prompt tokens of one forward and backward pass: what bounds the memory
 PROBED_EXAMPLES = 3
+LENGTH_STEP = 32  # rows are padded to its multiples: few shapes, so that kernels and freed blocks are used again
 STEPS_PER_BUCKET = 16  # batches among which examples are sorted by length
 
 Example = tuple[list[int], list[int]]  # ids of the prompt and of the target
@@ -192,9 +193,11 @@ def _head_only_at(model: PreTrainedModel, positions: torch.Tensor) -> Iterator[N
 
 
 def _padded(rows: Sequence[torch.Tensor], padding: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return ids and mask of shape (len(rows), longest), padded on the right."""
-    ids = torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True, padding_value=padding)
+    """Return ids and mask of shape (len(rows), longest), padded on the right to a multiple of LENGTH_STEP."""
     lengths = torch.tensor([len(row) for row in rows])
+    ids = torch.full((len(rows), -(-int(lengths.max()) // LENGTH_STEP) * LENGTH_STEP), padding)
+    for row, values in enumerate(rows):
+        ids[row, : len(values)] = values
     return ids, (torch.arange(ids.shape[1]) < lengths.unsqueeze(1)).long()
 
 

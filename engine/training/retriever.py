@@ -21,7 +21,7 @@ from engine.settings import RetrieverSettings
 MINED = 30  # hits looked at for hard negatives
 POOL_DEPTH = 10  # of each index's hits per validation question that enter the validation pool
 PROBED_PAIRS = 4
-INTERPOLATIONS = (1.0, 0.75, 0.5)  # share of the tuned weights in the mixture with the base (WiSE-FT, arXiv 2109.01903)
+INTERPOLATIONS = (0.75, 0.5)  # share of the tuned weights in a mixture with the base (WiSE-FT, arXiv 2109.01903)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,22 +164,21 @@ class RetrieverTask:
 
 
 def interpolate(
-    encoder: Encoder, base: Mapping[str, torch.Tensor], validation: Validation, monitor: Monitor
-) -> tuple[float, float, Fusion]:
-    """Mix the tuned weights with the base's, the share chosen on validation; leaves the best mixture in the encoder.
+    encoder: Encoder, base: Mapping[str, torch.Tensor], score: float, validation: Validation, monitor: Monitor
+) -> float:
+    """Mix the tuned weights, which reach `score`, with the base's, and leave the best mixture in the encoder.
 
-    Returns the share of the tuned weights, nDCG@10 and the tuned fusion. A mixture forgets less than the tuned end.
+    Returns the share of the tuned weights, chosen on validation. A mixture forgets less than the tuned end.
     """
     tuned = {name: tensor.detach().clone() for name, tensor in encoder.model.state_dict().items()}
-    best: tuple[float, float, Fusion] | None = None
+    best_share = 1.0
     for share in monitor.track(INTERPOLATIONS, "Choosing the mixture with the base"):
         encoder.model.load_state_dict(_mixed(base, tuned, share))
-        score, fusion = validation.measure(encoder)
-        if best is None or score > best[1]:
-            best = (share, score, fusion)
-    assert best is not None  # INTERPOLATIONS is not empty
-    encoder.model.load_state_dict(_mixed(base, tuned, best[0]))
-    return best
+        reached, _ = validation.measure(encoder)
+        if reached > score:
+            best_share, score = share, reached
+    encoder.model.load_state_dict(_mixed(base, tuned, best_share))
+    return best_share
 
 
 def without_dropout(model: torch.nn.Module) -> None:

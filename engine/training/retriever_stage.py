@@ -42,7 +42,7 @@ def tune_retriever(lesson: Lesson) -> Run:
         device=session.device,
         monitor=monitor,
     )
-    interpolate(encoder, base, validation, monitor)
+    interpolate(encoder, base, outcome.best_score, validation, monitor)
     digest = session.workspace.objects.publish_folder({**files, "model.safetensors": encoder.weights()})
     run = replace(
         lesson.run, encoder=TUNED + digest, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step

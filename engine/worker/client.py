@@ -24,6 +24,7 @@ KILL_AFTER_S = 2.0
 REOPEN_PATIENCE_S = 5.0
 YOUNG_S = 10.0  # a worker that dies younger than this did not get going
 MAX_YOUNG_DEATHS = 3
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has the one
 
 
 class WorkerClient:
@@ -48,7 +49,7 @@ class WorkerClient:
         self._ids = itertools.count(1)
         self._tickets: dict[int, Ticket] = {}
         self._guard = threading.Lock()
-        self._acts: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._acts: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._process: WorkerProcess | None = None
         self._opening: Opening | None = None
         self._young_deaths = 0
@@ -155,13 +156,11 @@ class WorkerClient:
             return
         self._write(Message("cancel", ticket.id))
         process = self._process
-        for after_s, number in (
-            (TERM_AFTER_S, signal.SIGTERM),
-            (KILL_AFTER_S, getattr(signal, "SIGKILL", signal.SIGTERM)),
-        ):
-            timer = threading.Timer(after_s, _signal_unless_ended, (ticket, process, number))
-            timer.daemon = True
-            timer.start()
+        if ticket.lane == "heavy":
+            _later(TERM_AFTER_S, lambda: _signal_unless_ended(ticket, process, signal.SIGTERM))
+            _later(KILL_AFTER_S, lambda: _signal_unless_ended(ticket, process, KILL))
+        else:  # nobody waits for it any more; to end the process over an answer would end a training beside it
+            _later(TERM_AFTER_S, lambda: self._end_ticket(ticket, Stopped()))
 
     def _read(self, process: WorkerProcess) -> None:
         """Take in replies until the pipe ends. Its own thread, one a worker."""
@@ -228,6 +227,12 @@ class WorkerClient:
             "The engine's process ends as soon as it is started.",
             hint=f"Open the workspace again; if that doesn't help, install Vademecum again.{where}",
         )
+
+
+def _later(after_s: float, act: Callable[[], None]) -> None:
+    timer = threading.Timer(after_s, act)
+    timer.daemon = True
+    timer.start()
 
 
 def _signal_unless_ended(ticket: Ticket, process: WorkerProcess | None, number: int) -> None:

@@ -90,7 +90,7 @@ class Ticket:
         self._heard: queue.SimpleQueue[Event | Started | End] = queue.SimpleQueue()
 
     def cancel(self) -> None:
-        """Ask the job to end; a worker that doesn't obey within KILL_AFTER_S is ended itself."""
+        """Ask the job to end. A worker deaf to it is ended itself over heavy work; an answer is waited for no more."""
         if not self.cancel_asked and not self.ended:
             self.cancel_asked = True
             self._client.cancel(self)

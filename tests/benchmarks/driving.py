@@ -11,6 +11,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop.app import Desk
+from desktop.garbage import GarbageCollector
 from desktop.preferences import Preferences
 from desktop.theme import apply_theme
 
@@ -22,17 +23,19 @@ class TooLateError(Exception):
 
 
 @contextmanager
-def open_desk(folder: Path, workspace: Path | None = None) -> Iterator[Desk]:
+def open_desk(folder: Path, workspace: Path | None = None, *, dark: bool = False) -> Iterator[Desk]:
     """Open the window with its configuration and data in `folder`: on `workspace`, or on the sample made there."""
     application = QApplication.instance() or QApplication(["vademecum"])
     assert isinstance(application, QApplication)
-    apply_theme(application)
+    apply_theme(application, dark=dark)
     desk = Desk(Preferences(folder / "window.ini"), data_path=folder)
     desk.start(workspace)
+    collector = GarbageCollector(desk)
     try:
         yield desk
     finally:
         desk.jobs.close()
+        collector.stop()
         desk.window.hide()
 
 

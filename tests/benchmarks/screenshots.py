@@ -9,7 +9,6 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -32,12 +31,10 @@ def main() -> None:
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--no-training", action="store_true")
     chosen = parser.parse_args()
-    application = QApplication(["vademecum"])
-    if chosen.dark:
-        application.styleHints().setColorScheme(Qt.ColorScheme.Dark)
+    QApplication(["vademecum"])
     with tempfile.TemporaryDirectory() as temporary:
         folder = chosen.folder or Path(temporary)
-        with open_desk(folder) as desk:
+        with open_desk(folder, dark=chosen.dark) as desk:
             Photographer(desk, chosen.images, suffix="-dark" if chosen.dark else "").walk(trains=not chosen.no_training)
 
 

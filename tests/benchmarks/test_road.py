@@ -71,7 +71,7 @@ def test_the_road_on_covidqa(tmp_path: Path) -> None:
 
 
 def median_answer_ms(workspace: str, questions: list[str]) -> float:
-    """Ask one question after the other in one process, as the window's worker does, and return the median whole answer."""
+    """Ask one question after the other in one process, as the window's worker does; return the median whole answer."""
     from engine.device import Device
     from engine.jobs import Monitor
     from engine.models.library import ModelLibrary

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -87,6 +88,15 @@ class FakeClient:
         ticket = Ticket(self, job_id=number, job=job, lane=lane, result=object, on_result=lambda: None)
         self._all.append(ticket)
         return ticket
+
+
+@pytest.fixture(autouse=True)
+def _garbage_is_collected_in_the_windows_thread() -> Iterator[None]:
+    """As in the program, where desktop.garbage sees to it."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.enable()
 
 
 @pytest.fixture

@@ -236,10 +236,10 @@ def test_an_evaluation_is_told_with_its_verdict(qtbot: QtBot, jobs: JobQueue, cl
     qtbot.waitUntil(lambda: page.questions_model.rowCount() == 1)
     assert client.handed_of(Evaluate) == [Evaluate("run-1", "test", "base")]
     assert page.verdict == (
-        "run-1 is better than base: +20.0 points of Words in common (F1) (95 % interval +10.0 to +30.0)."
+        "run-1 is better than base: +20.0 points of F1, words in common (95 % interval +10.0 to +30.0)."
     )
     row = page.metrics_model.record(1)
-    assert (row.name, row.other, row.ours, row.interval) == ("Words in common (F1)", "30.0", "50.0", "40.0 – 60.0")
+    assert (row.name, row.other, row.ours, row.interval) == ("F1, words in common", "30.0", "50.0", "40.0 – 60.0")
     assert row.difference == "+20.0 (+10.0 to +30.0)"
     assert page.metrics_model.record(0).lexical == "30.0"
 

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QComboBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desk
+from desktop.garbage import GarbageCollector
 from desktop.preferences import Preferences
 from desktop.theme import apply_theme
 from engine.worker.protocol import Opening
@@ -27,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 @pytest.fixture
 def materials(tmp_path: Path) -> Path:
-    """A folder of the sample's medical articles, a damaged file among them, and a file with a few of their questions."""
+    """A folder of medical articles, a damaged file among them, and a file with a few questions about them."""
     folder = tmp_path / "ward ä 中"
     shutil.copytree(SAMPLE / "medicine", folder / "articles")
     (folder / "articles" / "scan.pdf").write_bytes(b"%PDF-1.7 and nothing more")
@@ -53,8 +54,10 @@ def desk(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(Preferences(tmp_path / "window.ini"), data_path=tmp_path / "data")
     qtbot.addWidget(desk.window)
     desk.window.show()
+    collector = GarbageCollector(desk)
     yield desk
     desk.jobs.close()
+    collector.stop()
 
 
 def press(qtbot: QtBot, page: object, name: str) -> None:

@@ -50,7 +50,7 @@ def test_the_converted_real_generator_says_what_torch_says_with_like_probability
     prompt = fast.writer.prompt("What is the capital of France?", [PASSAGE])
     one, other = fast.generate([prompt], max_tokens=16)[0], exact.generate([prompt], max_tokens=16)[0]
     assert one.text == other.text == "Paris"
-    assert one.likelihood == pytest.approx(other.likelihood, abs=0.1)
+    assert one.likelihood == pytest.approx(other.likelihood, abs=0.2)  # int8 against fp32
     assert one.likelihood > 0.5  # scaled outputs, the trap of a tied T5, would make it about 1e-4
 
 

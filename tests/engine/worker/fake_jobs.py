@@ -68,6 +68,16 @@ class Deaf:
 
 
 @dataclass(frozen=True, slots=True)
+class DeafTalk:
+    """Hears no cancel either, in the chat lane."""
+
+    def run(self, session: object, monitor: Monitor) -> int:
+        monitor.progress("Deaf", 0, None)
+        time.sleep(60)
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
 class Large:
     """Returns a large result."""
 
@@ -126,6 +136,7 @@ FAKE_JOBS = {
     "Refuse": Entry(HERE, "query"),
     "Stumble": Entry(HERE, "query"),
     "Talk": Entry(HERE, "chat"),
+    "DeafTalk": Entry(HERE, "chat"),
     "Count": Entry(HERE, "heavy"),
     "Deaf": Entry(HERE, "heavy"),
     "Crash": Entry(HERE, "heavy"),

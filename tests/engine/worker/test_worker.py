@@ -19,7 +19,19 @@ from engine.worker.client import WorkerClient
 from engine.worker.lane import Reporter
 from engine.worker.protocol import Opened, Opening
 from engine.worker.ticket import BugError, Started, Ticket
-from tests.engine.worker.fake_jobs import FAKE_JOBS, Count, Crash, Deaf, Echo, Large, Noise, Refuse, Stumble, Talk
+from tests.engine.worker.fake_jobs import (
+    FAKE_JOBS,
+    Count,
+    Crash,
+    Deaf,
+    DeafTalk,
+    Echo,
+    Large,
+    Noise,
+    Refuse,
+    Stumble,
+    Talk,
+)
 
 FAKE_WORKER = [sys.executable, "-m", "tests.engine.worker.fake_worker"]
 
@@ -162,6 +174,19 @@ def test_a_worker_that_does_not_obey_is_ended_within_three_seconds_and_replaced(
     assert time.monotonic() - started_s < 3
     assert client.submit(Echo("again")).result() == "again"
     assert client.process_id != worker
+
+
+def test_a_stopped_answer_does_not_end_the_training_beside_it(client: WorkerClient) -> None:
+    worker = client.process_id
+    training, answer = client.submit(Count()), client.submit(DeafTalk())
+    wait_for_progress(training)
+    wait_for_progress(answer)
+    answer.cancel()
+    with pytest.raises(Cancelled):
+        answer.result()
+    wait_for_progress(training)
+    assert client.process_id == worker
+    training.cancel()
 
 
 def test_a_dead_worker_is_replaced_and_its_job_reported_as_interrupted(
