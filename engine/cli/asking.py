@@ -74,7 +74,7 @@ def ask(
     run: RunName = "active",
     risk: Annotated[
         float | None,
-        typer.Option("--risk", min=0, max=1, help="Share of wrong answers you accept."),
+        typer.Option("--risk", min=0, max=1, help="Abstain below a likelihood of 1 − R."),
     ] = None,
     batch: Batch = None,
 ) -> None:

@@ -139,7 +139,7 @@ def test_from_files_to_an_answer_of_a_tuned_run(data: str, tmp_path: Path, shell
     taught = ("retriever", "generator") if data == "med_covidqa" else ("generator",)
     for what in taught:
         trained = shell.done(
-            "train", workspace, "--what", what, "--preset", "quick", "--epochs", "1", "--minutes", "0.3"
+            "train", workspace, "--what", what, "--preset", "quick", "--epochs", "1", "--minutes", "0.1"
         )
         assert trained.keys() >= {"run", "what", "steps", "best_step", "seconds", "validation", "kept", "reason"}
         assert trained["validation"].keys() == {"before", "after"}
