@@ -66,7 +66,7 @@ class Session:
             return held[1]  # type: ignore[return-value]  # the kind fixes the type
 
     def guard(self, name: str) -> threading.RLock:
-        """Return the lock of this name: what two lanes must not do at once, without one waiting for all the other does."""
+        """Return the lock of this name: for what two lanes must not do at once."""
         with self._guarding:
             return self._guards.setdefault(name, threading.RLock())
 

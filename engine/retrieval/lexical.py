@@ -9,13 +9,12 @@ from engine.workspace.workspace import Workspace
 MAX_TERMS = 64  # a pasted page is a query too; more terms add time, not precision
 
 # Words that stand in every question and say nothing about the passage.
-STOP_WORDS = frozenset(
-    """
+_STOP_WORDS = """
     a an and are as at be been by can could did do does for from had has have how if in into is it its may might
     of on or shall should such than that the their them there these they this those to was were what when where
     which who whom whose why will with would
-    """.split()
-)
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 _WORD = re.compile(r"\w+", re.UNICODE)
 
