@@ -33,9 +33,8 @@ class Curves(QWidget):
         self._latest = QLabel()
         self._latest.setObjectName("page_subtitle")
         self._latest.setAccessibleName(self.tr("Newest values of the curves"))
-        self._latest.setSizePolicy(
-            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
-        )  # a long line must not widen the window
+        # A long line must not widen the window.
+        self._latest.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._soon = QLabel(self.tr("The first points appear here soon."))
         self._soon.setObjectName("page_subtitle")
         self._soon.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -46,17 +45,16 @@ class Curves(QWidget):
         column.addLayout(self._grid, 1)
         column.addWidget(self._soon, 1)
         column.addWidget(self._latest)
+        self._values: dict[str, dict[int, float]] = {}  # curve → step → value
+        self._stale: dict[str, None] = {}  # curves to be drawn again, in the order they changed
         self._newest: dict[str, float] = {}
         self._timer = QTimer(self)
         self._timer.setInterval(REDRAW_MS)
-        self._timer.timeout.connect(self._redraw_one)
+        self._timer.timeout.connect(self._draw_one)
 
     def points(self, name: str) -> list[tuple[int, float]]:
-        """Return the points of the curve `name`, such as "retriever/train_loss"."""
-        for plot in self._plots.values():
-            if name in plot.values:
-                return list(zip(plot.steps[name], plot.values[name], strict=True))
-        return []
+        """Return the points of the curve `name`, such as "retriever/train_loss", by step."""
+        return sorted(self._values.get(name, {}).items())
 
     def clear(self) -> None:
         """Forget all points."""
@@ -65,47 +63,56 @@ class Curves(QWidget):
             self._grid.removeWidget(plot.widget)
             plot.widget.deleteLater()
         self._plots.clear()
-        self._soon.show()
+        self._values.clear()
+        self._stale.clear()
         self._newest.clear()
         self._latest.clear()
+        self._soon.show()
 
     def add(self, points: Iterable[Measured], *, model: str) -> None:
-        """Add `points`. Values named without a model, as in a run of one model only, belong to `model`."""
+        """Add `points`. Values named without a model, as in a run of one model only, belong to `model`.
+
+        A step seen before, as after a resumption, takes its new value.
+        """
         for point in points:
             for name, value in point.values.items():
                 full = name if "/" in name else f"{model}/{name}"
-                self._plot(full).add(full, point.step, value)
+                self._values.setdefault(full, {})[point.step] = value
                 self._newest[full] = value
-        if self._plots and not self._timer.isActive():
+                self._stale[full] = None
+        if self._stale and not self._timer.isActive():
             self._timer.start()
 
-    def _plot(self, name: str) -> _Plot:
-        model, measure = name.split("/", 1)
-        key = (model, measure.endswith("loss"))
-        if key not in self._plots:
-            plot = _Plot(self._title(*key), palette=self.palette())
-            self._plots[key] = plot
-            row = MODELS.index(model) if model in MODELS else len(MODELS)
-            self._grid.addWidget(plot.widget, row, 0 if key[1] else 1)
-            self._soon.hide()
-        return self._plots[key]
-
-    def _title(self, model: str, loss: bool) -> str:
-        named = {"retriever": self.tr("Retriever"), "generator": self.tr("Generator")}.get(model, model)
-        return self.tr("{0}: loss").format(named) if loss else self.tr("{0}: score").format(named)
-
-    def _redraw_one(self) -> None:
-        """Redraw one plot a tick, the one that waits longest, so that a tick is never long."""
-        waiting = [plot for plot in self._plots.values() if plot.stale]
-        if not waiting:
+    def _draw_one(self) -> None:
+        """Make or redraw one plot, the one that waits longest: four in one tick would be felt."""
+        if not self._stale:
             self._timer.stop()
             return
-        waiting[0].redraw()
-        key = next(key for key, plot in self._plots.items() if plot is waiting[0])
-        self._plots[key] = self._plots.pop(key)  # to the end of the line
+        key = _place(next(iter(self._stale)))
+        if key not in self._plots:
+            self._add_plot(*key)
+            return
+        names = [name for name in self._stale if _place(name) == key]
+        for name in names:
+            del self._stale[name]
+            self._plots[key].draw(name.split("/", 1)[1], self.points(name))
         self._latest.setText(
             "   ".join(f"{name.replace('/', ' ')}: {value:.4g}" for name, value in self._newest.items())
         )
+
+    def _add_plot(self, model: str, loss: bool) -> None:
+        named = {"retriever": self.tr("Retriever"), "generator": self.tr("Generator")}.get(model, model)
+        title = self.tr("{0}: loss").format(named) if loss else self.tr("{0}: score").format(named)
+        self._plots[model, loss] = plot = _Plot(title, palette=self.palette())
+        row = MODELS.index(model) if model in MODELS else len(MODELS)
+        self._soon.hide()
+        self._grid.addWidget(plot.widget, row, 0 if loss else 1)
+
+
+def _place(name: str) -> tuple[str, bool]:
+    """Return which plot a curve belongs to: its model's, for losses or for scores."""
+    model, measure = name.split("/", 1)
+    return model, measure.endswith("loss")
 
 
 class _Plot:
@@ -114,9 +121,6 @@ class _Plot:
     def __init__(self, title: str, *, palette: QPalette) -> None:
         import pyqtgraph
 
-        self.steps: dict[str, list[int]] = {}
-        self.values: dict[str, list[float]] = {}
-        self.stale: set[str] = set()
         self._items: dict[str, Any] = {}
         self._named: list[str] = []
         self.widget: pyqtgraph.PlotWidget = pyqtgraph.PlotWidget(
@@ -140,40 +144,33 @@ class _Plot:
             axis.setTextPen(ink)
             axis.enableAutoSIPrefix(False)
 
-    def add(self, name: str, step: int, value: float) -> None:
-        self.steps.setdefault(name, []).append(step)
-        self.values.setdefault(name, []).append(value)
-        self.stale.add(name)
+    def draw(self, measure: str, points: list[tuple[int, float]]) -> None:
+        """Draw the curve `measure` through `points`."""
+        if measure not in self._items:
+            self._add_curve(measure)
+        item = self._items[measure]
+        sparse = len(points) <= 60  # a line through one point can't be seen without a dot
+        item.setData(
+            [step for step, _ in points],
+            [value for _, value in points],
+            symbol="o" if sparse else None,
+            symbolSize=5,
+            symbolBrush=item.opts["pen"].color(),
+            symbolPen=None,
+        )
 
-    def redraw(self) -> None:
+    def _add_curve(self, measure: str) -> None:
         import pyqtgraph
 
-        for name in [name for name in self.steps if name in self.stale]:
-            if name not in self._items:
-                measure = name.split("/", 1)[1]
-                first = not self._items
-                colours = curve_colours()
-                colour = colours[len(self._items) % len(colours)]
-                self._items[name] = self.widget.plot(pen=pyqtgraph.mkPen(colour, width=2, style=_dashes(first)))
-                # Named in the title: a legend inside the plot lies over the curves.
-                line = "━" if first else "╍"
-                self._named.append(
-                    f'<span style="color:{colour}">{line} {html.escape(measure.replace("_", " "))}</span>'
-                )
-                self._item.setTitle(
-                    f"{self._title} &nbsp; {' &nbsp; '.join(self._named)}", color=self._ink.name(), size="9pt"
-                )
-            sparse = len(self.steps[name]) <= 60  # a line through one point can't be seen without a dot
-            colour = self._items[name].opts["pen"].color()
-            self._items[name].setData(
-                self.steps[name],
-                self.values[name],
-                symbol="o" if sparse else None,
-                symbolSize=5,
-                symbolBrush=colour,
-                symbolPen=None,
-            )
-        self.stale.clear()
+        first = not self._items
+        colours = curve_colours()
+        colour = colours[len(self._items) % len(colours)]
+        self._items[measure] = self.widget.plot(pen=pyqtgraph.mkPen(colour, width=2, style=_dashes(first)))
+        # Named in the title: a legend inside the plot lies over the curves.
+        named = html.escape(measure.replace("_", " "))
+        self._named.append(f'<span style="color:{colour}">{"━" if first else "╍"} {named}</span>')
+        title = f"{self._title} &nbsp; {' &nbsp; '.join(self._named)}"
+        self._item.setTitle(title, color=self._ink.name(), size="9pt")
 
 
 def _dashes(solid: bool) -> Any:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from engine.evaluation.scores import Scores
     from engine.session import Session
 
-REPORTS_FOLDER = "reports"
-
 
 @dataclass(frozen=True, slots=True)
 class ReadReport:
@@ -219,7 +217,7 @@ def _kept(session: Session, run_id: str, split: Split, results: Sequence[Questio
     workspace.runs.save_report(run_id, _questions_key(split), msgspec.json.encode(results).decode("utf-8"))
     if workspace.protected:
         return ""
-    path = workspace.path / REPORTS_FOLDER / f"{run_id}-{split}.jsonl"
+    path = workspace.reports_folder / f"{run_id}-{split}.jsonl"
     write_lines(path, results)
     return str(path)
 

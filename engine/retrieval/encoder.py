@@ -17,6 +17,7 @@ from engine.device import Device, Precision, probe_precision
 
 MAX_TOKENS = 256  # what MiniLM was trained on, special tokens included
 BATCH_TOKENS = 8192  # padded tokens in one forward pass
+LENGTH_STEP = 16  # rows are padded to its multiples: few shapes, so that kernels and freed blocks are used again
 MIN_COSINE = 0.999  # bf16 is used only where its vectors agree with fp32's this well
 
 PROBE_TEXTS = (
@@ -40,7 +41,8 @@ class Encoder:
         self.tokenizer = Tokenizer.from_str(files["tokenizer.json"].decode("utf-8"))
         self.tokenizer.encode_special_tokens = True  # control tokens in a document are text
         self.tokenizer.no_padding()
-        self.tokenizer.enable_truncation(min(MAX_TOKENS, config.max_position_embeddings))
+        self._most_tokens = min(MAX_TOKENS, config.max_position_embeddings)
+        self.tokenizer.enable_truncation(self._most_tokens)
         self.dimension: int = config.hidden_size
         self._pad_id: int = config.pad_token_id or 0
         self._precision: Precision | None = None
@@ -51,7 +53,7 @@ class Encoder:
 
     def forward(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
         """Embed rows of token ids as unit vectors, a tensor of shape (len(rows), dimension), with gradients."""
-        length = max(len(row) for row in rows)
+        length = min(-(-max(len(row) for row in rows) // LENGTH_STEP) * LENGTH_STEP, self._most_tokens)
         ids = torch.full((len(rows), length), self._pad_id, dtype=torch.long)
         mask = torch.zeros((len(rows), length), dtype=torch.long)
         for index, row in enumerate(rows):

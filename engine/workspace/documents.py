@@ -168,6 +168,7 @@ class DocumentStore:
             of_them = (listed(wanted),)
             questions = connection.execute(f"DELETE FROM questions WHERE document_id {AMONG}", of_them).rowcount
             passages = self._delete(wanted)
+            connection.execute("DELETE FROM reports WHERE split LIKE '%/%'")  # answers that quote them; scores stay
             report = RemovalReport(
                 documents=len(wanted),
                 passages=passages,

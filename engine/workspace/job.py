@@ -98,7 +98,10 @@ class RemoveDocuments:
     def run(self, session: Session, monitor: Monitor) -> RemovalReport:
         """Return what went. Raises DocumentError when one is not there."""
         monitor.check()
-        return session.workspace.documents.remove(self.document_ids)
+        report = session.workspace.documents.remove(self.document_ids)
+        for questions in session.workspace.reports_folder.glob("*.jsonl"):
+            questions.unlink()  # they quote answers and passages; the scores stay
+        return report
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ _DATABASE = "workspace.db"
 _LOCK = "lock"
 _OBJECTS = "objects"
 _SCRATCH = "tmp"
+REPORTS = "reports"  # the questions of a report, one file a run and split; in unprotected workspaces only
 _BEING_MADE = "being-made"  # marks a folder in which `create` was at work
 _DATABASE_FILES = (_DATABASE, f"{_DATABASE}-wal", f"{_DATABASE}-shm", f"{_DATABASE}-journal")
 _OURS = (*_DATABASE_FILES, _OBJECTS, _SCRATCH, _LOCK)
@@ -150,6 +151,11 @@ class Workspace:
         """Keep a setting of this workspace."""
         with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
+
+    @property
+    def reports_folder(self) -> Path:
+        """Where the questions of the reports lie, in an unprotected workspace."""
+        return self.path / REPORTS
 
     def verify(self, monitor: Monitor, *, deep: bool) -> VerifyReport:
         """Check database and objects; `deep` reads every object."""

@@ -1,0 +1,50 @@
+"""The curves: every point is kept, a repeated step takes its new value, and a tick draws one plot."""
+
+from __future__ import annotations
+
+from pytestqt.qtbot import QtBot
+
+from desktop.widgets.curves import Curves
+from engine.jobs import Measured
+
+
+def curves(qtbot: QtBot) -> Curves:
+    widget = Curves()
+    qtbot.addWidget(widget)
+    return widget
+
+
+def test_a_value_without_a_model_belongs_to_the_one_that_is_trained(qtbot: QtBot) -> None:
+    widget = curves(qtbot)
+    widget.add([Measured(1, {"train_loss": 2.0, "retriever/train_loss": 1.0})], model="generator")
+    assert widget.points("generator/train_loss") == [(1, 2.0)]
+    assert widget.points("retriever/train_loss") == [(1, 1.0)]
+
+
+def test_a_resumed_training_draws_each_step_once(qtbot: QtBot) -> None:
+    widget = curves(qtbot)
+    widget.add([Measured(step, {"train_loss": 1.0}) for step in (3, 4)], model="generator")
+    widget.add([Measured(step, {"train_loss": 9.0}) for step in (1, 2, 3)], model="generator")
+    assert widget.points("generator/train_loss") == [(1, 9.0), (2, 9.0), (3, 9.0), (4, 1.0)]
+
+
+def test_four_curves_become_four_plots_one_a_tick(qtbot: QtBot) -> None:
+    widget = curves(qtbot)
+    names = ("retriever/train_loss", "retriever/validation_ndcg@10", "generator/train_loss", "generator/validation_f1")
+    widget.add([Measured(1, dict.fromkeys(names, 0.5))], model="retriever")
+    seen = []
+    for _ in range(8):
+        before = len(widget._plots)
+        widget._draw_one()
+        seen.append(len(widget._plots) - before)
+    assert seen == [1, 0] * 4
+    assert not widget._stale
+
+
+def test_clearing_forgets_points_and_plots(qtbot: QtBot) -> None:
+    widget = curves(qtbot)
+    widget.add([Measured(1, {"train_loss": 2.0})], model="generator")
+    widget._draw_one()
+    widget.clear()
+    assert widget.points("generator/train_loss") == []
+    assert not widget._plots
