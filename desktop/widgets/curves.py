@@ -33,8 +33,9 @@ class Curves(QWidget):
         self._latest = QLabel()
         self._latest.setObjectName("page_subtitle")
         self._latest.setAccessibleName(self.tr("Newest values of the curves"))
-        # A long line must not widen the window.
-        self._latest.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        # A long line wraps: it must neither widen the window nor be cut.
+        self._latest.setWordWrap(True)
+        self._latest.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self._soon = QLabel(self.tr("The first points appear here soon."))
         self._soon.setObjectName("page_subtitle")
         self._soon.setAlignment(Qt.AlignmentFlag.AlignCenter)
