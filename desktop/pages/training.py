@@ -70,8 +70,8 @@ class TrainingPage(QWidget):
         self._stage.setAccessibleName(self.tr("Stage and time left"))
         self.table_model = RecordTable(
             [
-                Column(self.tr("Run"), lambda run: run.id, width=120),
-                Column(self.tr("Trained"), lambda run: what_names.get(run.what, run.what), width=150),
+                Column(self.tr("Run"), lambda run: run.id, width=90),
+                Column(self.tr("Trained"), lambda run: what_names.get(run.what, run.what), width=140),
                 Column(self.tr("State"), self._state, width=110),
                 Column(
                     self.tr("Steps"),
