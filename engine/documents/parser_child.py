@@ -157,7 +157,7 @@ def _close_doors() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    go_offline()  # makes a probe socket, so it comes before the hook
+    go_offline()
     sys.addaudithook(_deny)
 
 
