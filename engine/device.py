@@ -106,5 +106,5 @@ def probe_precision(
         if max(seconds.values()) > CLEAR_RATIO * min(seconds.values()):
             break
     deviation = {name: abs(loss - losses["fp32"]) / max(abs(losses["fp32"]), 1e-6) for name, loss in losses.items()}
-    fits: list[Precision] = [name for name in precisions if deviation[name] <= PROBE_TOLERANCE]
+    fits: list[Precision] = ["fp32", *(name for name in precisions if deviation[name] <= PROBE_TOLERANCE)]
     return Probe(min(fits, key=lambda name: seconds[name]), seconds, deviation)

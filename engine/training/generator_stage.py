@@ -15,6 +15,7 @@ from engine.retrieval.retriever import Retriever, load_retriever
 from engine.session import TUNED
 from engine.training.generator import GeneratorTask, ground
 from engine.training.loop import train
+from engine.training.retriever_stage import measured
 from engine.training.stage import Lesson
 
 RETRIEVED = 10  # hits per question that distractors are taken from
@@ -26,6 +27,8 @@ def tune_generator(lesson: Lesson) -> Run:
     session, monitor = lesson.session, lesson.monitor
     passages = lesson.passages()
     retriever = load_retriever(session, lesson.run, monitor)
+    if retriever.fusion.mode == "rrf":  # never tuned: ranks are fused only while there are too few labelled questions
+        retriever.fusion, _ = measured(retriever, lesson.validation)
     monitor.progress("Retrieving passages for the examples", 0, 2)
     training_hits = retriever.search([question.question for question in lesson.training], top_k=RETRIEVED)
     monitor.progress("Retrieving passages for the examples", 1, 2)
@@ -55,7 +58,6 @@ def tune_generator(lesson: Lesson) -> Run:
     run = replace(
         lesson.run, generator=TUNED + digest, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step
     )
-    session.workspace.runs.update(run)
     reads_before, before = _best_reading(
         lesson, lesson.run, retriever, validation_hits, (lesson.run.passages_per_answer,)
     )
@@ -65,7 +67,8 @@ def tune_generator(lesson: Lesson) -> Run:
         run = replace(run, generator=lesson.run.generator)
         reads = reads_before
     scores = {**after, "generator kept": float(kept)}
-    return replace(run, passages_per_answer=reads, before={**run.before, **before}, after={**run.after, **scores})
+    run = replace(run, fusion=retriever.fusion, passages_per_answer=reads)
+    return replace(run, before={**run.before, **before}, after={**run.after, **scores})
 
 
 def _best_reading(

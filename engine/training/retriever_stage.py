@@ -9,7 +9,7 @@ from engine.evaluation.metrics import hit_at, ndcg_at
 from engine.records import Fusion, Question, Run
 from engine.retrieval.encoder import Encoder
 from engine.retrieval.fusion import mean_metric, tune
-from engine.retrieval.retriever import Retriever, load_retriever
+from engine.retrieval.retriever import Retriever, load_retriever, vectors_key
 from engine.session import BASE, TUNED
 from engine.training.loop import train
 from engine.training.retriever import RetrieverTask, Validation, interpolate, mine
@@ -47,11 +47,11 @@ def tune_retriever(lesson: Lesson) -> Run:
     run = replace(
         lesson.run, encoder=TUNED + digest, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step
     )
-    session.workspace.runs.update(run)
     tuned = load_retriever(session, run, monitor)
     fusion, after = measured(tuned, lesson.validation)
     kept = after["ndcg@10"] > before["ndcg@10"]
     if not kept:
+        session.workspace.vectors.drop(vectors_key(session, run.encoder))
         run = replace(run, encoder=lesson.run.encoder)
         fusion = untuned.fusion
     scores = {**after, "retriever kept": float(kept)}

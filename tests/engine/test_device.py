@@ -32,6 +32,11 @@ def test_a_fast_bf16_that_disagrees_is_not_taken() -> None:
     assert probe(seconds={"fp32": 3.0, "bf16": 1.0}, losses={"fp32": 2.0, "bf16": 2.5}) == "fp32"
 
 
+def test_a_loss_that_is_no_number_leaves_fp32() -> None:
+    nothing = float("nan")
+    assert probe(seconds={"fp32": 3.0, "bf16": 1.0}, losses={"fp32": nothing, "bf16": nothing}) == "fp32"
+
+
 def test_cuda_is_refused_with_a_sentence_where_there_is_none() -> None:
     import torch
 
