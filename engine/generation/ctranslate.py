@@ -6,7 +6,7 @@ import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ctranslate2
 from ctranslate2.converters import TransformersConverter
@@ -19,6 +19,8 @@ from engine.generation.weights import load_generator
 
 QUANTIZATION = "int8"
 BATCH_TOKENS = 8192
+
+Runtime = TypeVar("Runtime", ctranslate2.Translator, ctranslate2.Generator)
 
 
 def convert(files: Mapping[str, bytes], scratch: Path) -> dict[str, bytes]:
@@ -57,14 +59,7 @@ class TranslatorGenerator:
 
     def __init__(self, files: Mapping[str, bytes], writer: PromptWriter, device: Device) -> None:
         self.writer = writer
-        self._translator = ctranslate2.Translator(
-            "generator",
-            device="cpu",
-            files=dict(files),
-            inter_threads=1,
-            intra_threads=device.cores,
-            compute_type=QUANTIZATION,
-        )
+        self._translator = _opened(ctranslate2.Translator, files, device)
 
     def generate(self, prompts: Sequence[Sequence[int]], *, max_tokens: int) -> list[Generated]:
         """Write an answer to each prompt, greedily."""
@@ -93,14 +88,7 @@ class CausalGenerator:
     def __init__(self, files: Mapping[str, bytes], writer: PromptWriter, device: Device) -> None:
         self.writer = writer
         self._end = writer.tokens([writer.end_id])
-        self._generator = ctranslate2.Generator(
-            "generator",
-            device="cpu",
-            files=dict(files),
-            inter_threads=1,
-            intra_threads=device.cores,
-            compute_type=QUANTIZATION,
-        )
+        self._generator = _opened(ctranslate2.Generator, files, device)
 
     def generate(self, prompts: Sequence[Sequence[int]], *, max_tokens: int) -> list[Generated]:
         """Write an answer to each prompt, greedily."""
@@ -122,6 +110,18 @@ class CausalGenerator:
             self.writer.tokens(prompt), max_length=max_tokens, end_token=self._end, return_log_prob=True
         )
         return _streamed(steps, self.writer, on_text)
+
+
+def _opened(runtime: type[Runtime], files: Mapping[str, bytes], device: Device) -> Runtime:
+    """Open a converted model from memory, one request at a time on all cores."""
+    return runtime(
+        "generator",
+        device="cpu",
+        files=dict(files),
+        inter_threads=1,
+        intra_threads=device.cores,
+        compute_type=QUANTIZATION,
+    )
 
 
 def _text(writer: PromptWriter, tokens: Sequence[str]) -> str:
