@@ -24,10 +24,8 @@ OFFLINE_FLAGS = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
 }
 
-_SOCKET_SYSTEM_CALL = {
-    "x86_64": (0xC000003E, 41),
-    "aarch64": (0xC00000B7, 198),
-}  # audit architecture, number of socket()
+# Audit architecture and number of the system call socket().
+_SOCKET_SYSTEM_CALL = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
 _LOAD, _JUMP_EQUAL, _RETURN = 0x20, 0x15, 0x06  # BPF: ld abs word, jeq constant, ret constant
 _ALLOW, _DENY_EACCES = 0x7FFF0000, 0x00050000 | 13
 _NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER_MODE = 38, 22, 2

@@ -17,7 +17,7 @@ from engine.device import Device, Precision, probe_precision
 
 MAX_TOKENS = 256  # what MiniLM was trained on, special tokens included
 BATCH_TOKENS = 8192  # padded tokens in one forward pass
-LENGTH_STEP = 16  # rows are padded to its multiples: few shapes, so that kernels and freed blocks are used again
+LENGTH_STEP = 16  # rows are padded to its multiples
 MIN_COSINE = 0.999  # bf16 is used only where its vectors agree with fp32's this well
 
 PROBE_TEXTS = (
@@ -53,12 +53,7 @@ class Encoder:
 
     def forward(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
         """Embed rows of token ids as unit vectors, a tensor of shape (len(rows), dimension), with gradients."""
-        length = min(-(-max(len(row) for row in rows) // LENGTH_STEP) * LENGTH_STEP, self._most_tokens)
-        ids = torch.full((len(rows), length), self._pad_id, dtype=torch.long)
-        mask = torch.zeros((len(rows), length), dtype=torch.long)
-        for index, row in enumerate(rows):
-            ids[index, : len(row)] = torch.tensor(row)
-            mask[index, : len(row)] = 1
+        ids, mask = padded(rows, self._pad_id, step=LENGTH_STEP, most=self._most_tokens)
         mask = mask.to(self.device.kind)
         hidden = self.model(input_ids=ids.to(self.device.kind), attention_mask=mask).last_hidden_state  # (B, T, D)
         weights = mask.unsqueeze(-1).to(hidden.dtype)
@@ -112,6 +107,24 @@ class Encoder:
 def autocast(device: Device, precision: Precision) -> torch.autocast | nullcontext[None]:
     """The context in which matrix products run in `precision`."""
     return torch.autocast(device.kind, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def padded(
+    rows: Sequence[Sequence[int]], padding: int, *, step: int, most: int | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ids and mask, both of shape (len(rows), length), padded on the right.
+
+    The length is the longest row's, rounded up to a multiple of `step`: few shapes, so that kernels and freed blocks
+    are used again. `most` is what the model takes at the most.
+    """
+    length = -(-max(len(row) for row in rows) // step) * step
+    length = length if most is None else min(length, most)
+    ids = torch.full((len(rows), length), padding, dtype=torch.long)
+    mask = torch.zeros((len(rows), length), dtype=torch.long)
+    for index, row in enumerate(rows):
+        ids[index, : len(row)] = torch.tensor(row)
+        mask[index, : len(row)] = 1
+    return ids, mask
 
 
 def length_buckets(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:

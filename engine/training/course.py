@@ -50,8 +50,9 @@ class Course:
         chosen(job.preset, epochs=job.epochs, batch_size=job.batch_size, learning_rate=job.learning_rate)
         lesson_questions(session)  # both checked before a row is written
         if job.resume:
-            runs.update(replace(run, state="running"))
-            return cls(job, replace(run, state="running"), session, monitor)
+            run = replace(run, state="running")
+            runs.update(run)
+            return cls(job, run, session, monitor)
         parent = session.run("active")
         changes = _models(job, session)
         run = replace(

@@ -14,17 +14,15 @@ from transformers import PreTrainedModel
 from engine.generation.prompt import PromptWriter
 from engine.jobs import Monitor
 from engine.records import REFUSAL, Hit, Passage, Question
-from engine.retrieval.encoder import length_buckets
+from engine.retrieval.encoder import length_buckets, padded
 from engine.settings import GeneratorSettings
 from engine.training.retriever import without_dropout
 
 MAX_EVIDENCE = 2  # passages of one question's evidence that are shown together
-PART_TOKENS = {
-    "cpu": 2400,
-    "cuda": 65_536,
-}  # padded prompt tokens of one forward and backward pass: what bounds the memory
+# Padded prompt tokens of one forward and backward pass: what bounds the memory.
+PART_TOKENS = {"cpu": 2400, "cuda": 65_536}
 PROBED_EXAMPLES = 3
-LENGTH_STEP = 32  # rows are padded to its multiples: few shapes, so that kernels and freed blocks are used again
+LENGTH_STEP = 32  # rows are padded to its multiples
 STEPS_PER_BUCKET = 16  # batches among which examples are sorted by length
 
 Example = tuple[list[int], list[int]]  # ids of the prompt and of the target
@@ -154,8 +152,8 @@ class GeneratorTask:
         """Return the cross-entropy summed over the answers' tokens."""
         device = self.model.device
         if self._writer.kind == "seq2seq":
-            ids, mask = _padded([torch.tensor(prompt) for prompt, _ in batch], self._writer.end_id)
-            labels, answered = _padded([torch.tensor(target) for _, target in batch], self._writer.end_id)
+            ids, mask = padded([prompt for prompt, _ in batch], self._writer.end_id, step=LENGTH_STEP)
+            labels, answered = padded([target for _, target in batch], self._writer.end_id, step=LENGTH_STEP)
             start = torch.full((len(batch), 1), self.model.config.decoder_start_token_id)
             inputs = {
                 "input_ids": ids,
@@ -164,11 +162,10 @@ class GeneratorTask:
             }
             predicting = answered.bool()  # (B, T): position t predicts the answer's token t
         else:
-            ids, mask = _padded([torch.tensor([*prompt, *target]) for prompt, target in batch], self._writer.end_id)
+            ids, mask = padded([[*prompt, *target] for prompt, target in batch], self._writer.end_id, step=LENGTH_STEP)
             inputs = {"input_ids": ids, "attention_mask": mask}
-            predicting = torch.zeros_like(
-                mask, dtype=torch.bool
-            )  # (B, L): the position before each of the answer's tokens
+            # (B, L): the position before each of the answer's tokens
+            predicting = torch.zeros_like(mask, dtype=torch.bool)
             for row, (prompt, target) in enumerate(batch):
                 predicting[row, len(prompt) - 1 : len(prompt) + len(target) - 1] = True
         wanted = torch.tensor([token for _, target in batch for token in target], device=device)  # (N,)
@@ -190,15 +187,6 @@ def _head_only_at(model: PreTrainedModel, positions: torch.Tensor) -> Iterator[N
         yield
     finally:
         hook.remove()
-
-
-def _padded(rows: Sequence[torch.Tensor], padding: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return ids and mask of shape (len(rows), longest), padded on the right to a multiple of LENGTH_STEP."""
-    lengths = torch.tensor([len(row) for row in rows])
-    ids = torch.full((len(rows), -(-int(lengths.max()) // LENGTH_STEP) * LENGTH_STEP), padding)
-    for row, values in enumerate(rows):
-        ids[row, : len(values)] = values
-    return ids, (torch.arange(ids.shape[1]) < lengths.unsqueeze(1)).long()
 
 
 def _freeze_position_bias(model: torch.nn.Module) -> None:
