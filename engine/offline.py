@@ -39,6 +39,7 @@ def go_offline() -> bool:
     whether it was needed: a process that is watched shows not one attempt.
     """
     os.environ.update(OFFLINE_FLAGS)
+    socket.has_ipv6 = False  # urllib3 would make a socket when it is imported, to see whether IPv6 works
     known = _SOCKET_SYSTEM_CALL.get(platform.machine())
     if sys.platform != "linux" or known is None:
         return False
