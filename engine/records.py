@@ -28,11 +28,13 @@ class Document:
     title: str
     path: str  # absolute source path; of a corpus record "corpus.jsonl#record id"
     digest: str  # SHA-256 (hex) of the content: the file's bytes, or the record's title and text
-    kind: str  # pdf, docx, html, md, txt, record, context
+    kind: str  # pdf, docx, xlsx, eml, html, …; record, context
     text: str
     page_starts: tuple[int, ...] = ()  # offset of each page's first character; () where the format has no pages
     headings: tuple[Heading, ...] = ()
     group: str = ""  # questions about documents of one group never fall on both sides of a split; "" is the document
+    language: str = ""  # ISO 639-1 code; "" where the text is too short to tell
+    notes: tuple[str, ...] = ()  # sentences on what was not read of it, for the list
 
 
 @dataclass(frozen=True, slots=True)

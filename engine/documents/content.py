@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.records import Heading
@@ -17,11 +18,13 @@ _SPACES = re.compile(r"\s+")
 class Content:
     """A file's text, before it has an id and a place in a workspace."""
 
-    kind: str  # pdf, docx, html, md, txt
+    kind: str  # the format: pdf, docx, html, …
     title: str  # "" when the file doesn't name itself
     text: str
     page_starts: tuple[int, ...] = ()
     headings: tuple[Heading, ...] = ()
+    notes: tuple[str, ...] = ()  # sentences on what was not read, for the document list
+    attachments: tuple[str, ...] = ()  # names of files inside that are read as documents of their own, in order
 
 
 def clean(text: str) -> str:
@@ -43,6 +46,9 @@ class ContentBuilder:
     _length: int = 0
     _headings: list[Heading] = field(default_factory=list)
     _page_starts: list[int] = field(default_factory=list)
+    _notes: list[str] = field(default_factory=list)
+    _marks: list[tuple[int, str]] = field(default_factory=list)  # sections that open with the next block
+    _open_pages: int = 0  # pages that open with the next block
 
     def add(self, text: str, *, separator: str = "\n\n") -> None:
         """Append a block; `separator` stands before it unless it is the first."""
@@ -63,14 +69,40 @@ class ContentBuilder:
         self._append(text, "\n\n")
         self._page_starts.append(self._length - len(text))
 
-    def build(self, *, kind: str, title: str) -> Content:
+    def mark_section(self, title: str, *, level: int) -> None:
+        """Open a section whose title is not a line of the text: the next block is its first."""
+        title = one_line(clean(title))
+        if title:
+            self._marks.append((level, title))
+
+    def start_page(self) -> None:
+        """Open a page: the next block is its first. A page without one keeps its number."""
+        self._open_pages += 1
+
+    def note(self, sentence: str) -> None:
+        """Keep a sentence on what was not read."""
+        self._notes.append(one_line(clean(sentence)))
+
+    def build(self, *, kind: str, title: str, attachments: Sequence[str] = ()) -> Content:
         """Return what was collected."""
-        text = "".join(self._parts)
-        return Content(kind, one_line(clean(title)), text, tuple(self._page_starts), tuple(self._headings))
+        self._page_starts.extend([self._length] * self._open_pages)
+        return Content(
+            kind,
+            one_line(clean(title)),
+            "".join(self._parts),
+            tuple(self._page_starts),
+            tuple(self._headings),
+            tuple(self._notes),
+            tuple(one_line(clean(name)) for name in attachments),
+        )
 
     def _append(self, text: str, separator: str) -> None:
         if self._parts:
             self._parts.append(separator)
             self._length += len(separator)
+        self._page_starts.extend([self._length] * self._open_pages)
+        self._open_pages = 0
+        self._headings.extend(Heading(self._length, level, title) for level, title in self._marks)
+        self._marks.clear()
         self._parts.append(text)
         self._length += len(text)

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
-from pathlib import Path
-from typing import Literal
+from pathlib import Path, PurePath
+from typing import Literal, get_args
+
+import olefile
 
 from engine.documents.decoding import decode, is_text
 from engine.errors import DocumentError
 
-Kind = Literal["pdf", "docx", "html", "md", "txt", "json", "table"]
+Kind = Literal["pdf", "docx", "odt", "rtf", "pptx", "xlsx", "epub", "eml", "msg", "html", "md", "txt", "json", "table"]
 
 HEAD_BYTES = 8192
 
-_SAVE_SHEETS = "Save the sheets as CSV (questions) or PDF (documents) and import those."
+_SAVE_SHEETS = "Open it in Excel or LibreOffice, save it as XLSX and import that."
+_KINDS = frozenset(get_args(Kind))
 # Content that is recognised but not read: what it is called, and what to do about it.
 _UNREADABLE = {
-    "xlsx": ("an Excel workbook", _SAVE_SHEETS),
-    "pptx": ("a PowerPoint presentation", "Export it as PDF and import that."),
-    "epub": ("an EPUB book", "Convert it to HTML or PDF and import that."),
-    "odt": ("an OpenDocument text", "Save it as DOCX or PDF and import that."),
     "ods": ("an OpenDocument spreadsheet", _SAVE_SHEETS),
-    "odp": ("an OpenDocument presentation", "Export it as PDF and import that."),
-    "doc": ("a legacy Word document (.doc)", "Save it as DOCX or PDF and import that."),
-    "xls": (
-        "a legacy Excel workbook (.xls)",
-        _SAVE_SHEETS,
-    ),
-    "ppt": ("a legacy PowerPoint presentation (.ppt)", "Export it as PDF and import that."),
-    "msg": ("an Outlook message (.msg)", "Save it as HTML, text or PDF and import that."),
-    "eml": ("an e-mail (.eml)", "Save it as HTML, text or PDF and import that."),
-    "rtf": ("a rich text document (RTF)", "Save it as DOCX or PDF and import that."),
+    "odp": ("an OpenDocument presentation", "Save it as PPTX or PDF and import that."),
+    "doc": ("a legacy Word document (.doc)", "Open it in Word or LibreOffice, save it as DOCX and import that."),
+    "xls": ("a legacy Excel workbook (.xls)", _SAVE_SHEETS),
+    "ppt": ("a legacy PowerPoint presentation (.ppt)", "Save it as PPTX or PDF and import that."),
+    "mbox": ("a mailbox of many e-mails", "Save its messages as EML files and import those."),
     "image": ("an image", "Turn it into a PDF with a text layer (OCR) and import that."),
     "zip": ("a ZIP archive", "Unpack it and import the files in it."),
     "archive": ("a compressed archive", "Unpack it and import the files in it."),
@@ -56,9 +51,15 @@ _SIGNATURES = (
     (b"Rar!", "archive"),
 )
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_OLE_STREAMS = (("WordDocument", "doc"), ("Workbook", "xls"), ("PowerPoint Document", "ppt"), ("__substg1.0", "msg"))
+_OLE_STREAMS = {
+    "WordDocument": "doc", "Workbook": "xls", "Book": "xls", "PowerPoint Document": "ppt",
+    "__properties_version1.0": "msg",
+}  # fmt: skip
 _OPEN_DOCUMENT = {"text": "odt", "spreadsheet": "ods", "presentation": "odp"}
-_NAMED_BINARY = {".pdf": "PDF", ".docx": "Word document", ".xlsx": "Excel workbook", ".pptx": "PowerPoint presentation"}
+_NAMED_BINARY = {
+    ".pdf": "PDF", ".docx": "Word document", ".xlsx": "Excel workbook", ".pptx": "PowerPoint presentation",
+    ".odt": "OpenDocument text", ".epub": "EPUB book", ".msg": "Outlook message",
+}  # fmt: skip
 _JSON_NAMES = {".json", ".jsonl", ".ndjson"}
 _TABLE_NAMES = {".csv", ".tsv"}
 _HTML_NAMES = {".html", ".htm", ".xhtml"}
@@ -66,9 +67,12 @@ _MARKDOWN_NAMES = {".md", ".markdown", ".mdown"}
 _HTML_START = re.compile(
     r"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
+_HEADER_LINES = re.compile(r"\A(?:[!-9;-~]+:.*\n(?:[ \t].*\n)*)+")  # RFC 5322: names, values, folded lines
+# What a mail program writes and a person quoting a mail does not.
 _MAIL_HEADER = re.compile(
-    r"^(from|received|return-path|message-id|mime-version|date|subject|to): ", re.IGNORECASE | re.MULTILINE
+    r"^(received|return-path|message-id|mime-version|delivered-to):", re.IGNORECASE | re.MULTILINE
 )
+_MAILBOX = re.compile(r"\AFrom \S+ .*\n[!-9;-~]+:")
 
 
 def read_head(path: Path) -> bytes:
@@ -91,34 +95,40 @@ def is_data(path: Path, head: bytes) -> Literal["json", "table"] | None:
     return "json" if suffix in _JSON_NAMES else "table" if suffix in _TABLE_NAMES else None
 
 
-def detect(path: Path, head: bytes) -> Kind:
-    """Return the kind of the file at `path` that begins with `head`. Raises DocumentError for what can't be read."""
+def detect(name: str, data: bytes) -> Kind:
+    """Return the kind of the file called `name` that holds `data`. Raises DocumentError for what can't be read."""
+    head = data[:HEAD_BYTES]
     if not head.strip(b"\x00 \t\r\n"):
-        raise DocumentError(f"{path.name} is empty.", hint="Get the file again from where it came from.")
-    binary = _binary_kind(path, head)
-    if binary in ("pdf", "docx"):
-        return binary
+        raise DocumentError(f"{name} is empty.", hint="Get the file again from where it came from.")
+    binary = _binary_kind(name, data)
+    if binary in _KINDS:
+        return binary  # type: ignore[return-value]  # one of them
     if binary:
-        raise _unreadable(path, binary)
-    kind = _text_kind(path, head)
-    promised = _NAMED_BINARY.get(path.suffix.lower())
+        raise _unreadable(name, binary)
+    kind = _text_kind(name, head)
+    promised = _NAMED_BINARY.get(PurePath(name).suffix.lower())
     if promised:
         # A saved log-in page under the name of the file that was wanted is the usual way this happens.
         found = {"html": "an HTML page", "json": "JSON", "txt": "plain text"}.get(kind, "text")
         raise DocumentError(
-            f"{path.name} is named as a {promised} but holds {found}.",
+            f"{name} is named as {_article(promised)} {promised} but holds {found}.",
             hint=f"Get the real {promised}, or give the file the right ending, and import it again.",
         )
     return kind
 
 
-def _binary_kind(path: Path, head: bytes) -> str:
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "AEIO" else "a"
+
+
+def _binary_kind(name: str, data: bytes) -> str:
+    head = data[:HEAD_BYTES]
     if b"%PDF-" in head[:1024]:
         return "pdf"
     if head.startswith(b"PK\x03\x04"):
-        return _zip_kind(path)
+        return _zip_kind(name, data)
     if head.startswith(_OLE):
-        return _ole_kind(path)
+        return _ole_kind(name, data)
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "image"
     kind = next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), "")
@@ -127,15 +137,18 @@ def _binary_kind(path: Path, head: bytes) -> str:
     return "" if is_text(head) else "binary"
 
 
-def _zip_kind(path: Path) -> str:
+def _zip_kind(name: str, data: bytes) -> str:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = set(archive.namelist())
-            media = archive.read("mimetype")[:100].decode("ascii", errors="replace") if "mimetype" in names else ""
+            media = ""
+            if "mimetype" in names:
+                with archive.open("mimetype") as member:
+                    media = member.read(100).decode("ascii", errors="replace").strip()
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError, EOFError) as error:
-        named = _NAMED_BINARY.get(path.suffix.lower(), "ZIP archive")
+        named = _NAMED_BINARY.get(PurePath(name).suffix.lower(), "ZIP archive")
         raise DocumentError(
-            f"{path.name} is damaged: the {named} is cut off or broken.",
+            f"{name} is damaged: the {named} is cut off or broken.",
             hint="Get the file again from where it came from, then import it again.",
         ) from error
     if media == "application/epub+zip":
@@ -143,43 +156,49 @@ def _zip_kind(path: Path) -> str:
     if media.startswith("application/vnd.oasis.opendocument."):
         return _OPEN_DOCUMENT.get(media.rsplit(".", 1)[1].split("-")[0], "zip")
     for folder, kind in (("word/", "docx"), ("xl/", "xlsx"), ("ppt/", "pptx")):
-        if any(name.startswith(folder) for name in names):
+        if any(member.startswith(folder) for member in names):
             return kind
     return "zip"
 
 
-def _ole_kind(path: Path) -> str:
-    """An OLE container is told by the names of its streams, which stand in it as UTF-16."""
-    data = path.read_bytes()
-    if "EncryptedPackage".encode("utf-16-le") in data:
+def _ole_kind(name: str, data: bytes) -> str:
+    try:
+        with olefile.OleFileIO(io.BytesIO(data)) as container:
+            streams = {entry[0] for entry in container.listdir()}
+    except Exception as error:
         raise DocumentError(
-            f"{path.name} is protected with a password.",
+            f"{name} is damaged: the container it is in is cut off or broken.",
+            hint="Get the file again from where it came from, then import it again.",
+        ) from error
+    if "EncryptedPackage" in streams:
+        raise DocumentError(
+            f"{name} is protected with a password.",
             hint="Open it in its own program, save it without the password and import it again.",
         )
-    for stream, kind in _OLE_STREAMS:
-        if stream.encode("utf-16-le") in data:
-            return kind
-    return "binary"
+    return next((kind for stream, kind in _OLE_STREAMS.items() if stream in streams), "binary")
 
 
-def _text_kind(path: Path, head: bytes) -> Kind:
-    suffix = path.suffix.lower()
+def _text_kind(name: str, head: bytes) -> Kind:
+    suffix = PurePath(name).suffix.lower()
     if suffix in _JSON_NAMES:
         return "json"
     if suffix in _TABLE_NAMES:
         return "table"
-    start = decode(head)[:4096]
+    start = decode(head)[:4096].replace("\r\n", "\n").lstrip("\ufeff")
     if suffix in _HTML_NAMES or _HTML_START.match(start):
         return "html"
     if suffix in _MARKDOWN_NAMES:
         return "md"
     if start.lstrip().startswith("<?xml"):
-        raise _unreadable(path, "xml")
-    if suffix in {".eml", ".mbox"} or (not suffix and len(_MAIL_HEADER.findall(start[:2000])) >= 4):
-        raise _unreadable(path, "eml")
+        raise _unreadable(name, "xml")
+    if suffix == ".mbox" or _MAILBOX.match(start):
+        raise _unreadable(name, "mbox")
+    headers = _HEADER_LINES.match(start)
+    if headers and (suffix == ".eml" or _MAIL_HEADER.search(headers.group())):
+        return "eml"
     return "txt"
 
 
-def _unreadable(path: Path, kind: str) -> DocumentError:
-    name, advice = _UNREADABLE[kind]
-    return DocumentError(f"{path.name} is {name}, which can't be imported yet.", hint=advice)
+def _unreadable(name: str, kind: str) -> DocumentError:
+    called, advice = _UNREADABLE[kind]
+    return DocumentError(f"{name} is {called}, which can't be imported.", hint=advice)

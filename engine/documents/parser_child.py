@@ -11,38 +11,55 @@ import hashlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from engine.documents.content import Content
-from engine.documents.detection import HEAD_BYTES, detect
+from engine.documents.detection import Kind, detect
 from engine.errors import DocumentError
 from engine.offline import go_offline
 
-MEMORY_BYTES_MAX = 2 << 30
+try:
+    import resource
+except ImportError:  # Windows: the parent's watchdog and the size caps stand alone
+    resource = None  # type: ignore[assignment]  # a module, or none
+
+MEMORY_BYTES_MAX = 2 << 30  # of address space
+CPU_S_MAX = 120  # of one file, all threads together
 FILE_BYTES_MAX = 1 << 30
 TEXT_CHARACTERS_MAX = 64 << 20
 _DENIED_EVENTS = ("socket.", "subprocess.", "os.system", "os.exec", "os.spawn", "os.posix_spawn", "os.fork")
 
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+_REPORT_EVERY_S = 0.1
+
+Report = Callable[[int, int], None]  # how much of the file is read: done, total
+Read = Callable[[bytes, Report], Content]
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One file to parse."""
+    """One file to parse, or a file attached to it: `attachment` leads there through attachments of attachments."""
 
     path: str
+    attachment: tuple[int, ...] = ()
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What became of it: content with the digest of the bytes it was made of, or a sentence and a hint."""
+    """What became of it: content with the digest of the bytes it was made of, or a sentence and a hint.
+
+    With none of them it says how far the file is read, and another reply follows.
+    """
 
     content: Content | None = None
     digest: str = ""
     message: str = ""
     hint: str = ""
+    done: int = 0
+    total: int = 0
 
 
 def read_frame(stream: BinaryIO, *, size_bytes_max: int) -> bytes | None:
@@ -70,12 +87,24 @@ def main() -> None:
     _close_doors()
     decoder = msgspec.json.Decoder(Request)
     encoder = msgspec.json.Encoder()
+    reported_s = 0.0
+
+    def report(done: int, total: int) -> None:
+        nonlocal reported_s
+        if time.monotonic() - reported_s >= _REPORT_EVERY_S:
+            reported_s = time.monotonic()
+            write_frame(replies, encoder.encode(Reply(done=done, total=total)))
+
     while (frame := read_frame(requests, size_bytes_max=1 << 20)) is not None:
-        write_frame(replies, encoder.encode(parse(Path(decoder.decode(frame).path))))
+        request = decoder.decode(frame)
+        reported_s = time.monotonic()
+        _limit_cpu_time()
+        write_frame(replies, encoder.encode(parse(Path(request.path), request.attachment, report)))
 
 
-def parse(path: Path) -> Reply:
+def parse(path: Path, attachment: Sequence[int] = (), report: Report = lambda done, total: None) -> Reply:
     """Read one file. Every failure is a reply: what a parser raises on a broken file is not to be foreseen."""
+    name = path.name
     try:
         size = path.stat().st_size
         if size > FILE_BYTES_MAX:
@@ -84,7 +113,9 @@ def parse(path: Path) -> Reply:
                 hint="Split it into smaller files and import those.",
             )
         data = path.read_bytes()
-        content = _reader(detect(path, data[:HEAD_BYTES]))(data)
+        for number in attachment:
+            name, data = _attachment(detect(name, data), data, number)
+        content = _reader(detect(name, data))(data, report)
         if not content.text.strip():
             raise DocumentError(
                 "{name} contains no text.", hint="Check the file in its own program, then import it again."
@@ -95,25 +126,25 @@ def parse(path: Path) -> Reply:
             )
         return Reply(content=content, digest=hashlib.sha256(data).hexdigest())
     except DocumentError as error:
-        return Reply(message=error.message.replace("{name}", path.name), hint=error.hint)
+        return Reply(message=error.message.replace("{name}", name), hint=error.hint)
     except MemoryError:
         return Reply(
-            message=f"{path.name} needs more memory than a file may take.",
+            message=f"{name} needs more memory than a file may take.",
             hint="Split it into smaller files and import those.",
         )
     except OSError as error:
         return Reply(
-            message=f"{path.name} can't be read: {error.strerror or error}.",
+            message=f"{name} can't be read: {error.strerror or error}.",
             hint="Check that it is still there and that you may read it, then import it again.",
         )
     except Exception as error:  # noqa: BLE001 - the border of the foreign parsers: one bad file is one line, whatever they raise
         return Reply(
-            message=f"{path.name} can't be read: it is damaged ({type(error).__name__}).",
+            message=f"{name} can't be read: it is damaged ({type(error).__name__}).",
             hint="Open it in its own program, save it again and import that.",
         )
 
 
-def _reader(kind: str) -> Callable[[bytes], Content]:
+def _reader(kind: Kind) -> Read:
     """The format's reader, imported when the first such file comes."""
     match kind:
         case "pdf":
@@ -129,9 +160,23 @@ def _reader(kind: str) -> Callable[[bytes], Content]:
         case _:
             raise DocumentError(
                 "{name} is not a document.",
-                hint="Documents are PDF, DOCX, HTML, MD and TXT files, and corpora as JSONL.",
+                hint="Documents are PDF, Word, Excel, PowerPoint, OpenDocument, RTF, EPUB, e-mail, HTML, Markdown and "
+                "text files, tables as CSV, and corpora as JSONL.",
             )
-    return read
+    return lambda data, report: read(data)
+
+
+def _attachment(kind: Kind, data: bytes, number: int) -> tuple[str, bytes]:
+    """Name and bytes of a file attached to a mail."""
+    raise DocumentError("{name} has no attachments.", hint="Import it again.")
+
+
+def _limit_cpu_time() -> None:
+    """Let the system end this process when the next file takes more than its share of computing time."""
+    if resource is not None:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        limit = int(used.ru_utime + used.ru_stime) + CPU_S_MAX
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
 
 
 def _private_streams() -> tuple[BinaryIO, BinaryIO]:
@@ -149,11 +194,7 @@ def _close_doors() -> None:
     if sys.platform == "linux":
         # A child that hangs in a file must not outlive a parent that was killed.
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    try:
-        import resource
-    except ImportError:  # Windows: the parent's watchdog and the size caps stand alone
-        pass
-    else:
+    if resource is not None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

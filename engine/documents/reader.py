@@ -45,19 +45,28 @@ class Reader:
     _child: subprocess.Popen[bytes] | None = None
     _replies: queue.SimpleQueue[bytes | None] = field(default_factory=queue.SimpleQueue)
 
-    def read(self, path: Path, *, check: Callable[[], None] = lambda: None) -> ReadFile:
-        """Return the content of the file at `path`. Raises DocumentError; `check` may raise to give up at any time."""
+    def read(
+        self,
+        path: Path,
+        *,
+        attachment: tuple[int, ...] = (),
+        check: Callable[[], None] = lambda: None,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> ReadFile:
+        """Return the content of the file at `path`, or of a file attached to it. Raises DocumentError.
+
+        `check` may raise to give up at any time; `progress` hears how much of a large file is read.
+        """
         child = self._running()
         try:
             assert child.stdin is not None  # opened as a pipe
             try:
-                write_frame(child.stdin, msgspec.json.encode(Request(str(path))))
+                write_frame(child.stdin, msgspec.json.encode(Request(str(path), attachment)))
             except OSError:  # it died since the last file
                 return self._given_up(path)
-            frame = self._wait(path, check)
-            if frame is None:
+            reply = self._wait(path, check, progress)
+            if reply is None:
                 return self._given_up(path)
-            reply = msgspec.json.decode(frame, type=Reply)
         except BaseException:
             # A reply that was not waited for must never be taken for the next file's.
             self.close()
@@ -102,16 +111,23 @@ class Reader:
         threading.Thread(target=_listen, args=(self._child, self._replies), name="parser replies", daemon=True).start()
         return self._child
 
-    def _wait(self, path: Path, check: Callable[[], None]) -> bytes | None:
-        """Wait for the reply. The time a pause takes doesn't count against the file."""
+    def _wait(self, path: Path, check: Callable[[], None], progress: Callable[[int, int], None]) -> Reply | None:
+        """Wait for the last reply. The time a pause takes doesn't count against the file."""
         waited_s = 0.0
         while waited_s < self.file_time_s:
             check()
             began = time.monotonic()
-            try:
-                return self._replies.get(timeout=min(_POLL_S, self.file_time_s - waited_s))
-            except queue.Empty:
-                waited_s += time.monotonic() - began
+            frame: bytes | None = b""
+            with suppress(queue.Empty):
+                frame = self._replies.get(timeout=min(_POLL_S, self.file_time_s - waited_s))
+            waited_s += time.monotonic() - began
+            if frame is None:
+                return None
+            if frame:
+                reply = msgspec.json.decode(frame, type=Reply)
+                if reply.content is not None or reply.message:
+                    return reply
+                progress(reply.done, reply.total)
         self.close()
         raise DocumentError(
             f"{path.name} took longer than {self.file_time_s:.0f} seconds to read.",

@@ -36,6 +36,8 @@ class DocumentRow:
     digest: str
     group: str
     characters: int
+    language: str = ""  # ISO 639-1 code; "" unknown
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +118,9 @@ class DocumentStore:
         rows = self._database.rows(
             "SELECT id, title, path, kind, pages, "
             "(SELECT count(*) FROM passages WHERE document_id = documents.id), "
-            "digest, group_name, characters FROM documents ORDER BY rowid"
+            "digest, group_name, characters, language, notes FROM documents ORDER BY rowid"
         )
-        return tuple(DocumentRow(*row) for row in rows)
+        return tuple(DocumentRow(*row[:-1], notes=decoded(row["notes"], tuple[str, ...])) for row in rows)
 
     def ids_by_digest(self) -> dict[str, str]:
         """Return the id of the first document of each content."""
@@ -198,7 +200,7 @@ class DocumentStore:
     def _insert(self, connection: dbapi.Connection, items: Sequence[ImportedDocument]) -> None:
         connection.executemany(
             "INSERT INTO documents (id, title, path, digest, kind, text, page_starts, headings, group_name, pages, "
-            "characters) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "characters, language, notes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [_to_row(document) for document, _, _ in items],
         )
         first = connection.execute("SELECT coalesce(max(rowid), 0) + 1 FROM passages").fetchone()[0]
@@ -275,6 +277,8 @@ def _to_row(document: Document) -> tuple[Any, ...]:
         document.group,
         len(document.page_starts),
         len(document.text),
+        document.language,
+        encoded(document.notes),
     )
 
 
@@ -289,4 +293,6 @@ def _to_document(row: dbapi.Row) -> Document:
         page_starts=decoded(row["page_starts"], tuple[int, ...]),
         headings=decoded(row["headings"], tuple[Heading, ...]),
         group=row["group_name"],
+        language=row["language"],
+        notes=decoded(row["notes"], tuple[str, ...]),
     )

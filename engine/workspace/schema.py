@@ -19,7 +19,8 @@ CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE documents (
     rowid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, path TEXT NOT NULL UNIQUE,
     digest TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, page_starts TEXT NOT NULL, headings TEXT NOT NULL,
-    group_name TEXT NOT NULL, pages INTEGER NOT NULL, characters INTEGER NOT NULL
+    group_name TEXT NOT NULL, pages INTEGER NOT NULL, characters INTEGER NOT NULL, language TEXT NOT NULL,
+    notes TEXT NOT NULL
 );
 CREATE INDEX documents_digest ON documents (digest);
 CREATE TABLE skipped (path TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;

@@ -30,12 +30,12 @@ MISBEHAVING = """
 import os, sys, time, pathlib
 from engine.documents import parser_child
 real = parser_child.parse
-def parse(path):
+def parse(path, *rest):
     if "hang" in path.name: time.sleep(60)
     if "crash" in path.name: os.kill(os.getpid(), 11)
     if "babble" in path.name: os.write(int(sys.argv[1]) if len(sys.argv) > 1 else 1, b"noise")
     if "huge" in path.name: return parser_child.Reply(message="x" * 10_000_000)
-    return real(path)
+    return real(path, *rest)
 parser_child.parse = parse
 parser_child.main()
 """
@@ -183,7 +183,7 @@ def test_too_large_a_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_what_a_library_raises_becomes_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(data: bytes) -> None:
+    def fail(data: bytes, report: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(parser_child, "_reader", lambda kind: fail)
