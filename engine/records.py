@@ -111,6 +111,8 @@ class Answer:
 
 
 RunState = Literal["running", "interrupted", "finished", "failed"]
+# How an answer is written from several passages: all in one input, or each in its own, as RAG-Sequence or RAG-Token.
+Reading = Literal["together", "sequence", "token"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,9 @@ class Run:
     generator: str
     fusion: Fusion
     passages_per_answer: int = 3  # how many passages the generator reads
+    passage_encoder: str = ""  # where passages have an encoder of their own, as in DPR; "" is `encoder` for both
+    reading: Reading = "together"
+    temperature: float = 0.05  # divides the retriever's scores where they weigh passages against each other
     parent: str = ""
     state: RunState = "finished"
     created: str = ""  # ISO 8601, UTC
@@ -138,6 +143,11 @@ class Run:
     kept: bool = False
     reason: str = ""
     settings: dict[str, float | int | str] = field(default_factory=dict)
+
+    @property
+    def indexed_by(self) -> str:
+        """The model that embeds passages."""
+        return self.passage_encoder or self.encoder
 
 
 @dataclass(frozen=True, slots=True)

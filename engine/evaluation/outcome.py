@@ -98,7 +98,8 @@ def baseline_rankings(
 
 def _key(session: Session, run: Run, questions: Sequence[Question]) -> str:
     """Identity is content: the models, the documents, the questions, and this version of the program."""
-    bound = [__version__, run.id, run.encoder, run.generator, run.fusion, run.passages_per_answer, run.settings]
+    models = [run.encoder, run.passage_encoder, run.generator]
+    bound = [__version__, run.id, models, run.fusion, run.reading, run.passages_per_answer, run.settings]
     content = [bound, session.workspace.index_version, DEPTH, list(questions)]
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 

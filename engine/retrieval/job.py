@@ -42,11 +42,11 @@ class BuildIndex:
     run_name: str = "active"
 
     def run(self, session: Session, monitor: Monitor) -> IndexReport:
-        from engine.retrieval.retriever import embed_missing, load_encoder
+        from engine.retrieval.retriever import embed_missing, load_passage_encoder
 
         started = time.perf_counter()
         run = session.run(self.run_name)
-        embedded = embed_missing(session, load_encoder(session, run.encoder), run.encoder, monitor)
+        embedded = embed_missing(session, load_passage_encoder(session, run), run.indexed_by, monitor)
         return IndexReport(embedded, session.workspace.documents.passage_count(), time.perf_counter() - started)
 
 

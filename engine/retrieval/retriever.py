@@ -26,6 +26,7 @@ class Retriever:
     """Answers with hits: passages with their fused, dense and lexical scores."""
 
     def __init__(self, *, workspace: Workspace, encoder: Encoder, index: DenseIndex, fusion: Fusion) -> None:
+        """`encoder` embeds the questions."""
         self.encoder = encoder
         self.index = index
         self.fusion = fusion
@@ -113,11 +114,19 @@ def load_encoder(session: Session, model: str) -> Encoder:
     return session.loaded("encoder", model, lambda: Encoder(session.model_files(model), session.device))
 
 
+def load_passage_encoder(session: Session, run: Run) -> Encoder:
+    """Load what embeds a run's passages: the questions' encoder, or one of their own."""
+    if not run.passage_encoder:
+        return load_encoder(session, run.encoder)
+    model = run.passage_encoder
+    return session.loaded("passage encoder", model, lambda: Encoder(session.model_files(model), session.device))
+
+
 def load_retriever(session: Session, run: Run, monitor: Monitor) -> Retriever:
     """Load a run's retriever, its index brought up to date."""
     encoder = load_encoder(session, run.encoder)
-    embed_missing(session, encoder, run.encoder, monitor)
-    ids, vectors = session.workspace.vectors.all(vectors_key(session, run.encoder))
+    embed_missing(session, load_passage_encoder(session, run), run.indexed_by, monitor)
+    ids, vectors = session.workspace.vectors.all(vectors_key(session, run.indexed_by))
     if not ids:
         vectors = np.empty((0, encoder.dimension), dtype=np.float32)
     return Retriever(workspace=session.workspace, encoder=encoder, index=DenseIndex(ids, vectors), fusion=run.fusion)
@@ -125,5 +134,5 @@ def load_retriever(session: Session, run: Run, monitor: Monitor) -> Retriever:
 
 def open_retriever(session: Session, run: Run, monitor: Monitor) -> Retriever:
     """Return the run's retriever; the one asked last stays loaded until documents or the run change."""
-    key = (run.id, run.encoder, run.fusion, session.workspace.index_version)
+    key = (run.id, run.encoder, run.passage_encoder, run.fusion, session.workspace.index_version)
     return session.loaded("retriever", key, lambda: load_retriever(session, run, monitor))

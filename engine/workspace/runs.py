@@ -58,7 +58,7 @@ class RunStore:
         with self._database.transaction() as connection:
             before = self.get(run.id)
             connection.execute("UPDATE runs SET state = ?, json = ? WHERE id = ?", (run.state, encoded(run), run.id))
-            if (run.encoder, run.generator) != (before.encoder, before.generator):
+            if _models(run) != _models(before):
                 self._refer_models(run)
             if run.state != before.state:
                 self._audit.record("run " + run.state, run.id)
@@ -194,6 +194,10 @@ class RunStore:
         """Keep the tuned models that the run names, and let go of those it named before."""
         owner = f"run:{run.id}/models"
         self._objects.release(owner)
-        for model in (run.encoder, run.generator):
+        for model in _models(run):
             if model.startswith(_TUNED):
                 self._objects.refer(model.removeprefix(_TUNED), owner)
+
+
+def _models(run: Run) -> tuple[str, ...]:
+    return run.encoder, run.passage_encoder, run.generator
