@@ -1,10 +1,20 @@
-"""`python -m desktop`: the window."""
+"""`vademecum`: the window, or the process of the engine that it is told to be."""
 
 from __future__ import annotations
 
 import sys
 
-from desktop.app import main
+from engine.worker.roles import take_role
+
+
+def main() -> int:
+    """Be what the arguments say. Qt is imported for the window only."""
+    if take_role(sys.argv[1:]):
+        return 0
+    from desktop.app import main as show
+
+    return show()
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import multiprocessing
 import sys
 import threading
 from pathlib import Path
@@ -216,14 +215,8 @@ def _import_late() -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Be the window, or the worker when told so."""
-    multiprocessing.freeze_support()
+    """Show the window, or try the installation when told so."""
     argv = sys.argv if argv is None else argv
-    if "--worker" in argv[1:]:
-        from engine.worker.server import main as work
-
-        work()
-        return 0
     parser = argparse.ArgumentParser(prog="vademecum", description="Answers from your documents, on your machine.")
     parser.add_argument(
         "workspace",
@@ -232,7 +225,12 @@ def main(argv: list[str] | None = None) -> int:
         help="the workspace to open; without it the one opened last, at first a sample",
     )
     parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--selftest", action="store_true", help="try every part of this installation and leave")
     chosen = parser.parse_args(argv[1:])
+    if chosen.selftest:
+        from desktop.selftest import report
+
+        return report(out=sys.stdout)
     application = QApplication(argv[:1])
     application.setApplicationName("vademecum")
     application.setApplicationDisplayName("Vademecum")
@@ -249,7 +247,3 @@ def main(argv: list[str] | None = None) -> int:
     desk.jobs.close()
     collector.stop()
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -20,6 +20,7 @@ The map of the house, lowest room first; a room imports only from rooms below it
     serving      answering questions from a run
     evaluation   metrics, significance, report
     worker       the process that runs jobs for the window
+    selftest     whether an installation works, part by part
     cli          the parts of the command line
     __main__     vademecum-engine: one sub-command a job
 

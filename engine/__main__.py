@@ -10,12 +10,16 @@ from collections.abc import Sequence
 from types import FrameType
 
 from engine.offline import go_offline
+from engine.worker.roles import take_role
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 an error, 2 usage, 130 cancelled."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if take_role(given):
+        return EXIT_DONE
     go_offline()  # before any library is imported
     os.environ.setdefault("TQDM_DISABLE", "1")  # the libraries' bars would stand between our progress events
     # From here on: the imports come after the network is closed.
@@ -26,7 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from engine.cli.log import log_bug
     from engine.errors import Cancelled, EngineError
 
-    given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")

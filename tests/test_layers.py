@@ -22,7 +22,9 @@ FLOORS = (
     {"generation"},
     {"training"},
     {"serving", "evaluation"},
-    {"worker", "cli"},
+    {"worker"},
+    {"selftest"},
+    {"cli"},
     {"__main__"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -1,8 +1,9 @@
-"""Commands about this machine: models and doctor."""
+"""Commands about this machine: models, doctor and the self-test."""
 
 from __future__ import annotations
 
 import platform
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     command(app, "models", key=False)(models)
     command(app, "doctor", key=False, compute=True)(doctor)
+    command(app, "selftest", key=False)(selftest)
 
 
 def models(
@@ -105,6 +107,26 @@ def doctor(call: Call) -> None:
         *problems,
     ]
     call.console.result(value, "\n".join(lines))
+
+
+def selftest(call: Call) -> None:
+    """Try every part of this installation with a little real work; a line for each."""
+    from engine.selftest import Verdict, engine_checks, headline, run_checks
+
+    verdicts: list[Verdict] = []
+
+    def say(verdict: Verdict) -> None:
+        verdicts.append(verdict)
+        if not call.console.as_json:
+            call.console.line(verdict.line())
+
+    call.console.note(headline())
+    with call.console.listening():
+        ok = run_checks(engine_checks(), say=say)
+    value = {"ok": ok, "checks": [asdict(verdict) for verdict in verdicts]}
+    call.console.result(value, "All parts of this installation work." if ok else "This installation is broken.")
+    if not ok:
+        raise typer.Exit(1)
 
 
 def _versions() -> dict[str, str]:

@@ -1,0 +1,67 @@
+"""`vademecum --selftest`: the window first, with its worker; then everything the engine consists of."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtWidgets import QApplication
+
+from engine.selftest import Check, SelfTestError, Verdict, engine_checks, headline, run_checks
+
+_WINDOW_TIME_MS = 60_000
+
+
+def report(*, out: TextIO) -> int:
+    """Run every check and write a line for each. Returns the exit code: 0 when all passed."""
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # on a server there is no screen to test on
+    QApplication(sys.argv[:1])
+    from engine.offline import go_offline
+
+    go_offline()
+
+    def say(verdict: Verdict) -> None:
+        out.write(verdict.line() + "\n")
+        out.flush()
+
+    out.write(headline() + "\n")
+    passed = run_checks((Check("window", check_window), *engine_checks()), say=say)
+    out.write("All parts of this installation work.\n" if passed else "This installation is broken: see above.\n")
+    out.flush()
+    return 0 if passed else 1
+
+
+def check_window(folder: Path) -> str:
+    """Whether the window is painted and its worker opens a workspace."""
+    from desktop.app import Desk
+    from desktop.preferences import Preferences
+    from desktop.theme import apply_theme
+    from engine.worker.protocol import Opened
+    from engine.workspace.workspace import Workspace
+
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    Workspace.create(folder / "w", name="Self-test").close()
+    apply_theme(application)
+    desk = Desk(Preferences(folder / "window.ini"), data_path=folder)
+    opened: list[Opened] = []
+    loop = QEventLoop()
+    desk.opener.opened.connect(opened.append)
+    desk.opener.opened.connect(loop.quit)
+    desk.window.shown.connect(lambda: desk.opener.open_path(folder / "w"))
+    QTimer.singleShot(_WINDOW_TIME_MS, loop.quit)
+    desk.window.show()
+    loop.exec()
+    picture = desk.window.grab().toImage()
+    desk.window.hide()
+    desk.jobs.close()
+    if not opened:
+        raise SelfTestError("The window's engine did not open a workspace within a minute.")
+    colours = {picture.pixel(x, y) for x in range(0, picture.width(), 7) for y in range(0, picture.height(), 7)}
+    if len(colours) < 5:
+        raise SelfTestError("The window stays empty.")
+    return f"{application.platformName()}: painted {picture.width()} × {picture.height()}; a workspace opened behind it."
