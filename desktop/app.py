@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from desktop.garbage import GarbageCollector
+from desktop.installation.commands import act, add_arguments, is_wanted
 from desktop.job_queue import JobQueue
 from desktop.job_thread import sentence
 from desktop.main_window import MainWindow
@@ -214,6 +215,11 @@ def _import_late() -> None:
         importlib.import_module(name)
 
 
+def _folder_of(workspace: Path | None) -> Path | None:
+    """The workspace's folder, also where a file manager hands over the file that stands for it."""
+    return workspace.parent if workspace is not None and workspace.is_file() else workspace
+
+
 def main(argv: list[str] | None = None) -> int:
     """Show the window, or try the installation when told so."""
     argv = sys.argv if argv is None else argv
@@ -222,11 +228,14 @@ def main(argv: list[str] | None = None) -> int:
         "workspace",
         nargs="?",
         type=Path,
-        help="the workspace to open; without it the one opened last, at first a sample",
+        help="the workspace to open, or its workspace.json; without it the one opened last, at first a sample",
     )
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("--selftest", action="store_true", help="try every part of this installation and leave")
+    add_arguments(parser)
     chosen = parser.parse_args(argv[1:])
+    if is_wanted(chosen):
+        return act(chosen)
     if chosen.selftest:
         from desktop.selftest import report
 
@@ -241,7 +250,7 @@ def main(argv: list[str] | None = None) -> int:
     go_offline()
     apply_theme(application)
     desk = Desk(Preferences())
-    desk.start(chosen.workspace)
+    desk.start(_folder_of(chosen.workspace))
     collector = GarbageCollector(desk)
     code = application.exec()
     desk.jobs.close()

@@ -64,4 +64,6 @@ def check_window(folder: Path) -> str:
     colours = {picture.pixel(x, y) for x in range(0, picture.width(), 7) for y in range(0, picture.height(), 7)}
     if len(colours) < 5:
         raise SelfTestError("The window stays empty.")
-    return f"{application.platformName()}: painted {picture.width()} × {picture.height()}; a workspace opened behind it."
+    return (
+        f"{application.platformName()}: painted {picture.width()} × {picture.height()}; a workspace opened behind it."
+    )

@@ -274,4 +274,6 @@ def headline() -> str:
     """What is tested: version, and whether it is installed or run from source."""
     from engine import __version__
 
-    return f"Vademecum {__version__}, {'installed' if getattr(sys, 'frozen', False) else 'from source'}: {sys.executable}"
+    return (
+        f"Vademecum {__version__}, {'installed' if getattr(sys, 'frozen', False) else 'from source'}: {sys.executable}"
+    )

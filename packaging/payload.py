@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+OURS = ("engine", "desktop")
 
 # Parts of what is needed that nothing of ours reaches.
 UNUSED_MODULES = (
@@ -22,7 +23,7 @@ UNUSED_MODULES = (
     "pyarrow.tests", "pandas.tests", "numpy.tests", "sympy.testing",
 )  # fmt: skip
 
-# Files that are collected with a library and never loaded: C++ headers, type stubs, test data, Qt's QML and its plug-ins.
+# Files that are collected with a library and never loaded: headers, type stubs, test data, Qt's QML.
 # Kept on purpose: torch/bin/torch_shm_manager and torch.testing._internal, without which torch can't be imported.
 UNUSED_FILES = re.compile(
     r"torch/include/|torch/share/|torch/test/|torch/bin/(?!torch_shm_manager)|pyarrow/include/|\.cmake$|\.pyi$|\.a$"
@@ -70,7 +71,9 @@ def excluded_modules() -> list[str]:
     foreign = [
         module
         for module, owners in metadata.packages_distributions().items()
-        if "/" not in module and not needed & {canonicalize_name(owner) for owner in owners} and module not in ("engine", "desktop")
+        if "/" not in module
+        and not needed & {canonicalize_name(owner) for owner in owners}
+        and module not in ("engine", "desktop")
     ]
     return sorted({*foreign, *UNUSED_MODULES})
 

@@ -1,0 +1,80 @@
+"""`vademecum --install`, `--uninstall` and `--rollback`: with the page, or silently for scripts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from desktop.installation.placing import (
+    Choices,
+    default_folder,
+    install,
+    rollback,
+    uninstall,
+    user_data_folder,
+)
+from engine.errors import EngineError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the installer understands to the window's arguments."""
+    group = parser.add_argument_group("installation (Linux, no administrator needed)")
+    acts = group.add_mutually_exclusive_group()
+    acts.add_argument("--install", action="store_true", help="install this program for yourself")
+    acts.add_argument("--uninstall", action="store_true", help="remove it; workspaces stay")
+    acts.add_argument("--rollback", action="store_true", help="go back to the version that was installed before")
+    group.add_argument("--silent", action="store_true", help="ask nothing")
+    group.add_argument("--folder", type=Path, default=None, help=f"of the program; by default {default_folder()}")
+    group.add_argument("--no-shortcuts", action="store_true", help="no menu entry, no commands in ~/.local/bin")
+    group.add_argument("--no-association", action="store_true", help="don't open workspace.json with it")
+
+
+def is_wanted(chosen: argparse.Namespace) -> bool:
+    """Whether the arguments ask for an act of installation."""
+    return bool(chosen.install or chosen.uninstall or chosen.rollback)
+
+
+def act(chosen: argparse.Namespace) -> int:
+    """Do what was asked and say it in a line. Returns the exit code."""
+    if not getattr(sys, "frozen", False):
+        sys.stderr.write("This runs from source: only an installation package can be installed or removed.\n")
+        return 2
+    program = Path(sys.executable).parent
+    try:
+        if chosen.install:
+            return _install(program, chosen)
+        folder = chosen.folder or program.parent
+        if chosen.rollback:
+            sys.stdout.write(f"In use again: {rollback(folder)}\n")
+        else:
+            uninstall(folder)
+            sys.stdout.write(f"Vademecum is removed. Workspaces and models in {user_data_folder()} stay.\n")
+    except EngineError as error:
+        sys.stderr.write(f"{error.message}\n{error.hint}\n")
+        return 1
+    return 0
+
+
+def _install(source: Path, chosen: argparse.Namespace) -> int:
+    if chosen.silent or not _has_display():
+        choices = Choices(chosen.folder or default_folder(), not chosen.no_shortcuts, not chosen.no_association)
+        sys.stdout.write(f"Vademecum is installed in {install(source, choices)}\n")
+        return 0
+    from PySide6.QtWidgets import QApplication
+
+    from desktop.installation.page import InstallPage
+    from desktop.theme import apply_theme
+
+    application = QApplication(sys.argv[:1])
+    apply_theme(application)
+    page = InstallPage(source)
+    if chosen.folder:
+        page.folder.setText(str(chosen.folder))
+    page.exec()
+    return 0 if page.program else 1
+
+
+def _has_display() -> bool:
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

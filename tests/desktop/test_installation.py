@@ -1,0 +1,148 @@
+"""Installing without an administrator: what is put where, updates with a way back, and what removing leaves alone."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from desktop.installation.page import InstallPage
+from desktop.installation.placing import Choices, InstallError, desktop_entry, install, rollback, uninstall
+
+NAMES = ("plain", "with space", "Größe ä", "中文 文件夹", "l" * 150, 'quote " $HOME `x` 100%')
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    home = tmp_path / "home"
+    home.mkdir()
+    return home
+
+
+def package(folder: Path, version: str) -> Path:
+    """A stand-in for the frozen program: the files an installation touches."""
+    icons = folder / "_internal" / "resources" / "icons"
+    icons.mkdir(parents=True)
+    (icons / "vademecum.svg").write_text("<svg/>", encoding="utf-8")
+    for name in ("vademecum", "vademecum-engine"):
+        (folder / name).write_text(f"#!/bin/sh\necho {version}\n", encoding="utf-8")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def said(program: Path) -> str:
+    return subprocess.run([program / "vademecum"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_program_goes_where_it_is_asked_whatever_the_folder_is_called(
+    tmp_path: Path, home: Path, name: str
+) -> None:
+    program = install(package(tmp_path / "source", "1"), Choices(tmp_path / name), home=home)
+    assert program == tmp_path / name / "program"
+    assert said(program) == "1"
+    assert (home / ".local/bin/vademecum").resolve() == program / "vademecum"
+    assert (home / ".local/share/applications/vademecum.desktop").is_file()
+    assert "workspace.json" in (home / ".local/share/mime/packages/vademecum.xml").read_text("utf-8")
+
+
+@pytest.mark.skipif(shutil.which("desktop-file-validate") is None, reason="apt-get install desktop-file-utils")
+def test_the_menu_entry_is_valid(tmp_path: Path) -> None:
+    entry = tmp_path / "vademecum.desktop"
+    entry.write_text(desktop_entry(Path("/opt/vademecum 中/program")), encoding="utf-8")
+    assert subprocess.run(["desktop-file-validate", entry], capture_output=True, check=False).stdout == b""
+
+
+def test_the_menu_entry_quotes_the_command() -> None:
+    assert 'Exec="/o p\\\\\\\\t/100%%/vademecum" %f' in desktop_entry(Path("/o p\\t/100%"))
+
+
+def test_shortcuts_and_association_can_be_left_out(tmp_path: Path, home: Path) -> None:
+    install(package(tmp_path / "source", "1"), Choices(tmp_path / "p", shortcuts=False, association=False), home=home)
+    assert list(home.rglob("*")) == []
+
+
+def test_an_update_keeps_the_version_before_and_rollback_swaps_them(tmp_path: Path, home: Path) -> None:
+    choices = Choices(tmp_path / "p")
+    for version in ("1", "2", "3"):
+        install(package(tmp_path / version, version), choices, home=home)
+    assert said(tmp_path / "p" / "program") == "3"
+    assert said(rollback(tmp_path / "p")) == "2"
+    assert said(rollback(tmp_path / "p")) == "3"
+    assert sorted(path.name for path in (tmp_path / "p").iterdir()) == ["previous", "program"]
+
+
+def test_without_a_version_before_there_is_nothing_to_go_back_to(tmp_path: Path, home: Path) -> None:
+    install(package(tmp_path / "source", "1"), Choices(tmp_path / "p"), home=home)
+    with pytest.raises(InstallError, match="no version before"):
+        rollback(tmp_path / "p")
+
+
+def test_an_update_that_fails_leaves_the_version_in_use(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(package(tmp_path / "1", "1"), Choices(tmp_path / "p"), home=home)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copytree", full)
+    with pytest.raises(InstallError, match="can't be put into"):
+        install(package(tmp_path / "2", "2"), Choices(tmp_path / "p"), home=home)
+    assert said(tmp_path / "p" / "program") == "1"
+    assert [path.name for path in (tmp_path / "p").iterdir()] == ["program"]
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "thesis.docx").write_text("mine", encoding="utf-8")
+    with pytest.raises(InstallError, match="holds other files"):
+        install(package(tmp_path / "source", "1"), Choices(tmp_path), home=home)
+
+
+def test_uninstalling_takes_the_program_and_leaves_everything_of_the_person(tmp_path: Path, home: Path) -> None:
+    own = home / ".local/share/vademecum/Ward/workspace.json"
+    own.parent.mkdir(parents=True)
+    own.write_text("{}", encoding="utf-8")
+    install(package(tmp_path / "source", "1"), Choices(tmp_path / "p"), home=home)
+    uninstall(tmp_path / "p", home=home)
+    assert not (tmp_path / "p").exists()
+    assert [path for path in home.rglob("*vademecum*") if not path.is_dir()] == []
+    assert own.is_file()
+
+
+def test_a_command_of_the_persons_own_is_not_replaced(tmp_path: Path, home: Path) -> None:
+    own = home / ".local/bin/vademecum"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine", encoding="utf-8")
+    install(package(tmp_path / "source", "1"), Choices(tmp_path / "p"), home=home)
+    uninstall(tmp_path / "p", home=home)
+    assert own.read_text("utf-8") == "mine"
+
+
+def test_the_page_installs_and_says_where(
+    qtbot: QtBot, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    page = InstallPage(package(tmp_path / "source", "1"))
+    qtbot.addWidget(page)
+    page.folder.setText(str(tmp_path / "p"))
+    page.show()
+    page.go.click()
+    qtbot.waitUntil(lambda: page.program is not None)
+    assert str(tmp_path / "p" / "program") in page.message.text()
+    assert said(tmp_path / "p" / "program") == "1"
+
+
+def test_the_page_says_why_not_and_lets_choose_again(qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "thesis.docx").write_text("mine", encoding="utf-8")
+    page = InstallPage(package(tmp_path / "source", "1"))
+    qtbot.addWidget(page)
+    page.folder.setText(str(tmp_path))
+    page.show()
+    page.go.click()
+    qtbot.waitUntil(lambda: page.message.isVisible())
+    assert "holds other files" in page.message.text()
+    assert page.go.isEnabled()
