@@ -43,6 +43,10 @@ class DocumentError(EngineError):
     """A document can't be read."""
 
 
+class PasswordError(DocumentError):
+    """A document opens with a password only, and the right one was not given."""
+
+
 class QuestionError(EngineError):
     """A question file, or the set of questions, can't be used."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from engine.errors import Cancelled, DocumentError, QuestionError
+from engine.errors import Cancelled, DocumentError, PasswordError, QuestionError
 from engine.jobs import Monitor, Skipped
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class ImportFiles:
 
     paths: tuple[str, ...]
     kind: ImportKind = "auto"
+    passwords: tuple[str, ...] = field(default=(), repr=False)  # tried on each file that asks for one; kept nowhere
 
     def run(self, session: Session, monitor: Monitor) -> ImportReport:
         """Return what was imported and what was not. Cancelled, it keeps what was read so far."""
@@ -55,7 +56,7 @@ class ImportFiles:
         workspace = session.workspace
         problems = _Problems(session, monitor)
         files = list(_files(self.paths, workspace.path, problems))
-        with Reader() as reader:
+        with Reader(passwords=self.passwords) as reader:
             documents = DocumentImport(
                 workspace=workspace, tokenizer=session.library.tokenizer(_ENCODER), monitor=monitor, reader=reader
             )
@@ -103,12 +104,13 @@ class _Problems:
     all: list[Skipped] = field(default_factory=list)
     _path: str = ""
     _reasons: list[str] = field(default_factory=list)
+    _wants: Literal["", "password"] = ""
     _more: int = 0
     _listed: set[str] | None = None
 
     def of(self, path: Path) -> _Problems:
         """The context in which one file is read: its failure is noted, and the next file goes on."""
-        self._path, self._reasons, self._more = str(path), [], 0
+        self._path, self._reasons, self._more, self._wants = str(path), [], 0, ""
         return self
 
     def __enter__(self) -> None:
@@ -117,6 +119,7 @@ class _Problems:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         expected = isinstance(error, DocumentError | QuestionError)
         if expected:
+            self._wants = "password" if isinstance(error, PasswordError) else ""
             self.note(f"{error.message} {error.hint}".strip())  # type: ignore[union-attr]  # one of the two
         if error is None or expected:
             self._close()
@@ -128,11 +131,11 @@ class _Problems:
             self._more += 1
             return
         self._reasons.append(reason)
-        self.skip(self._path, reason)
+        self.skip(self._path, reason, wants=self._wants)
 
-    def skip(self, item: str, reason: str) -> None:
+    def skip(self, item: str, reason: str, *, wants: Literal["", "password"] = "") -> None:
         """Report something left out."""
-        skipped = Skipped(item, reason)
+        skipped = Skipped(item, reason, wants)
         self.all.append(skipped)
         self.monitor.report(skipped)
 
@@ -144,7 +147,7 @@ class _Problems:
         if self._listed is None:
             self._listed = {skipped.item for skipped in documents.skipped()}
         if self._reasons:
-            documents.note_skipped(self._path, " ".join(self._reasons[:3]))
+            documents.note_skipped(Skipped(self._path, " ".join(self._reasons[:3]), self._wants))
             self._listed.add(self._path)
         elif self._path in self._listed:
             documents.clear_skipped(self._path)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from engine.errors import Cancelled
 
@@ -41,6 +41,7 @@ class Skipped:
 
     item: str
     reason: str
+    wants: Literal["", "password"] = ""  # what would let it in
 
 
 @dataclass(frozen=True, slots=True)

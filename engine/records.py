@@ -21,6 +21,15 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
+class ScannedPage:
+    """Where the recognised words of a scanned page stand: nothing in the file says it, so it is kept."""
+
+    page: int  # 1-based
+    words: tuple[tuple[int, int, int, int, int, int], ...]
+    """start and end in the document's text; left, top, right, bottom in tenths of a point from the page's upper left"""
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One imported document: its whole text, with pages and headings as offsets into it."""
 
@@ -35,6 +44,9 @@ class Document:
     group: str = ""  # questions about documents of one group never fall on both sides of a split; "" is the document
     language: str = ""  # ISO 639-1 code; "" where the text is too short to tell
     notes: tuple[str, ...] = ()  # sentences on what was not read of it, for the list
+    furniture: tuple[tuple[int, int], ...] = ()  # spans of running headers and footers: shown, but in no passage
+    confidence: float | None = None  # of the words recognised in scans, 0 to 1; None where there were none
+    scanned: tuple[ScannedPage, ...] = ()  # written at import; DocumentStore.get leaves it out
 
 
 @dataclass(frozen=True, slots=True)

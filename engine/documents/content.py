@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engine.records import Heading
+from engine.records import Heading, ScannedPage
 
 # Control characters break SQLite text and terminals, lone surrogates can't be encoded: neither is ever content.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff]")
@@ -25,6 +25,9 @@ class Content:
     headings: tuple[Heading, ...] = ()
     notes: tuple[str, ...] = ()  # sentences on what was not read, for the document list
     attachments: tuple[str, ...] = ()  # names of files inside that are read as documents of their own, in order
+    furniture: tuple[tuple[int, int], ...] = ()  # spans of running headers and footers
+    confidence: float | None = None  # of recognised words, 0 to 1
+    scanned: tuple[ScannedPage, ...] = ()
 
 
 def clean(text: str) -> str:

@@ -52,7 +52,11 @@ class DocumentImport:
         digest = _digest_of(path)
         if self._is_known(str(path), digest):
             return
-        read = self.reader.read(path, check=self.monitor.check)
+        read = self.reader.read(
+            path,
+            check=self.monitor.check,
+            progress=lambda done, total: self.monitor.progress(f"Reading {path.name}", done, total),
+        )
         if read.digest != digest:
             raise _changed_meanwhile(path)
         content = read.content
@@ -65,8 +69,13 @@ class DocumentImport:
             text=content.text,
             page_starts=content.page_starts,
             headings=content.headings,
+            furniture=content.furniture,
+            notes=content.notes,
+            confidence=content.confidence,
+            scanned=content.scanned,
         )
-        self.add(document, original=self.workspace.objects.publish(_chunks(path, digest)))
+        original = _chunks(path, digest) if read.original is None else read.original
+        self.add(document, original=self.workspace.objects.publish(original))
 
     def add_corpus(self, path: Path, problem: Callable[[str], None]) -> None:
         """Import each record of a corpus as a document; tell `problem` of bad ones. Raises DocumentError."""

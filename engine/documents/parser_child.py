@@ -11,7 +11,6 @@ import hashlib
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +19,8 @@ import msgspec
 
 from engine.documents.content import Content
 from engine.documents.detection import Kind, detect
-from engine.errors import DocumentError
+from engine.documents.reading import Reading, Report
+from engine.errors import DocumentError, PasswordError
 from engine.offline import go_offline
 
 try:
@@ -35,9 +35,7 @@ TEXT_CHARACTERS_MAX = 64 << 20
 _DENIED_EVENTS = ("socket.", "subprocess.", "os.system", "os.exec", "os.spawn", "os.posix_spawn", "os.fork")
 
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
-_REPORT_EVERY_S = 0.1
 
-Report = Callable[[int, int], None]  # how much of the file is read: done, total
 Read = Callable[[bytes, Report], Content]
 
 
@@ -46,6 +44,7 @@ class Request(msgspec.Struct, frozen=True):
 
     path: str
     attachment: tuple[int, ...] = ()
+    passwords: tuple[str, ...] = ()
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -60,6 +59,9 @@ class Reply(msgspec.Struct, frozen=True):
     hint: str = ""
     done: int = 0
     total: int = 0
+    recognising: bool = False  # a page whose words were recognised is done: the next has the file's time again
+    wants_password: bool = False
+    original: bytes | None = None  # the file without its password, where it had one
 
 
 def read_frame(stream: BinaryIO, *, size_bytes_max: int) -> bytes | None:
@@ -87,23 +89,22 @@ def main() -> None:
     _close_doors()
     decoder = msgspec.json.Decoder(Request)
     encoder = msgspec.json.Encoder()
-    reported_s = 0.0
 
-    def report(done: int, total: int) -> None:
-        nonlocal reported_s
-        if time.monotonic() - reported_s >= _REPORT_EVERY_S:
-            reported_s = time.monotonic()
-            write_frame(replies, encoder.encode(Reply(done=done, total=total)))
+    def listen(done: int, total: int, recognising: bool) -> None:
+        if recognising:
+            _limit_cpu_time()
+        write_frame(replies, encoder.encode(Reply(done=done, total=total, recognising=recognising)))
 
     while (frame := read_frame(requests, size_bytes_max=1 << 20)) is not None:
         request = decoder.decode(frame)
-        reported_s = time.monotonic()
         _limit_cpu_time()
-        write_frame(replies, encoder.encode(parse(Path(request.path), request.attachment, report)))
+        reading = Reading(request.passwords, listen)
+        write_frame(replies, encoder.encode(parse(Path(request.path), request.attachment, reading)))
 
 
-def parse(path: Path, attachment: Sequence[int] = (), report: Report = lambda done, total: None) -> Reply:
+def parse(path: Path, attachment: Sequence[int] = (), reading: Reading | None = None) -> Reply:
     """Read one file. Every failure is a reply: what a parser raises on a broken file is not to be foreseen."""
+    reading = reading or Reading()
     name = path.name
     try:
         size = path.stat().st_size
@@ -115,7 +116,7 @@ def parse(path: Path, attachment: Sequence[int] = (), report: Report = lambda do
         data = path.read_bytes()
         for number in attachment:
             name, data = _attachment(detect(name, data), data, number)
-        content = _reader(detect(name, data))(data, report)
+        content = _reader(detect(name, data), reading)(data, reading.report)
         if not content.text.strip():
             raise DocumentError(
                 "{name} contains no text.", hint="Check the file in its own program, then import it again."
@@ -124,9 +125,10 @@ def parse(path: Path, attachment: Sequence[int] = (), report: Report = lambda do
             raise DocumentError(
                 "{name} holds more text than one document can.", hint="Split it into smaller files and import those."
             )
-        return Reply(content=content, digest=hashlib.sha256(data).hexdigest())
+        return Reply(content=content, digest=hashlib.sha256(data).hexdigest(), original=reading.opened)
     except DocumentError as error:
-        return Reply(message=error.message.replace("{name}", name), hint=error.hint)
+        wants_password = isinstance(error, PasswordError)
+        return Reply(message=error.message.replace("{name}", name), hint=error.hint, wants_password=wants_password)
     except MemoryError:
         return Reply(
             message=f"{name} needs more memory than a file may take.",
@@ -144,11 +146,13 @@ def parse(path: Path, attachment: Sequence[int] = (), report: Report = lambda do
         )
 
 
-def _reader(kind: Kind) -> Read:
+def _reader(kind: Kind, reading: Reading) -> Read:
     """The format's reader, imported when the first such file comes."""
     match kind:
         case "pdf":
-            from engine.documents.formats.pdf import read
+            from engine.documents.formats.pdf import read as read_pdf
+
+            return lambda data, report: read_pdf(data, reading)
         case "docx":
             from engine.documents.formats.docx import read
         case "html":

@@ -18,7 +18,7 @@ import msgspec
 
 from engine.documents.content import Content
 from engine.documents.parser_child import Reply, Request, read_frame, write_frame
-from engine.errors import DocumentError
+from engine.errors import DocumentError, PasswordError
 
 FILE_TIME_S = 60.0
 _REPLY_BYTES_MAX = 512 << 20
@@ -32,6 +32,7 @@ class ReadFile:
 
     content: Content
     digest: str
+    original: bytes | None = None  # to be kept in place of the file, where that opens with a password only
 
 
 @dataclass(slots=True)
@@ -41,7 +42,8 @@ class Reader:
     Use it as a context manager: leaving it ends the child.
     """
 
-    file_time_s: float = FILE_TIME_S
+    file_time_s: float = FILE_TIME_S  # of a file; of each page where words are recognised
+    passwords: tuple[str, ...] = field(default=(), repr=False)  # tried on each file that asks for one
     _child: subprocess.Popen[bytes] | None = None
     _replies: queue.SimpleQueue[bytes | None] = field(default_factory=queue.SimpleQueue)
 
@@ -61,7 +63,7 @@ class Reader:
         try:
             assert child.stdin is not None  # opened as a pipe
             try:
-                write_frame(child.stdin, msgspec.json.encode(Request(str(path), attachment)))
+                write_frame(child.stdin, msgspec.json.encode(Request(str(path), attachment, self.passwords)))
             except OSError:  # it died since the last file
                 return self._given_up(path)
             reply = self._wait(path, check, progress)
@@ -72,8 +74,8 @@ class Reader:
             self.close()
             raise
         if reply.content is None:
-            raise DocumentError(reply.message, hint=reply.hint)
-        return ReadFile(reply.content, reply.digest)
+            raise (PasswordError if reply.wants_password else DocumentError)(reply.message, hint=reply.hint)
+        return ReadFile(reply.content, reply.digest, reply.original)
 
     def close(self) -> None:
         """End the child."""
@@ -127,6 +129,8 @@ class Reader:
                 reply = msgspec.json.decode(frame, type=Reply)
                 if reply.content is not None or reply.message:
                     return reply
+                if reply.recognising:
+                    waited_s = 0.0
                 progress(reply.done, reply.total)
         self.close()
         raise DocumentError(

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.errors import DocumentError
 from engine.jobs import Skipped
-from engine.records import Document, Heading, Passage
+from engine.records import Document, Heading, Passage, ScannedPage
 from engine.workspace import dbapi
 from engine.workspace.answers import AnswerCache
 from engine.workspace.audit import AuditLog
@@ -38,6 +38,7 @@ class DocumentRow:
     characters: int
     language: str = ""  # ISO 639-1 code; "" unknown
     notes: tuple[str, ...] = ()
+    confidence: float | None = None  # of the words recognised in scans, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,12 @@ class DocumentStore:
         rows = self._database.rows(
             "SELECT id, title, path, kind, pages, "
             "(SELECT count(*) FROM passages WHERE document_id = documents.id), "
-            "digest, group_name, characters, language, notes FROM documents ORDER BY rowid"
+            "digest, group_name, characters, language, notes, confidence FROM documents ORDER BY rowid"
         )
-        return tuple(DocumentRow(*row[:-1], notes=decoded(row["notes"], tuple[str, ...])) for row in rows)
+        return tuple(
+            DocumentRow(*row[:-2], notes=decoded(row["notes"], tuple[str, ...]), confidence=row["confidence"])
+            for row in rows
+        )
 
     def ids_by_digest(self) -> dict[str, str]:
         """Return the id of the first document of each content."""
@@ -131,6 +135,14 @@ class DocumentStore:
         """Return id and digest of each document by its path."""
         rows = self._database.rows("SELECT path, id, digest FROM documents")
         return {row[0]: (row[1], row[2]) for row in rows}
+
+    def scanned_page(self, document_id: str, page: int) -> ScannedPage | None:
+        """Return where the recognised words of a page stand; None where the page has a text of its own."""
+        row = self._database.row(
+            "SELECT words FROM scanned_pages WHERE document_id = ? AND page = ?", (document_id, page)
+        )
+        words = tuple[tuple[int, int, int, int, int, int], ...]
+        return None if row is None else ScannedPage(page, decoded(row[0], words))
 
     def passages(self, document_id: str | None = None) -> tuple[Passage, ...]:
         """Return the passages of a document, or of all, in the order of import."""
@@ -182,14 +194,16 @@ class DocumentStore:
             self._database.after_commit(self._database.checkpoint)
         return report
 
-    def note_skipped(self, path: str, reason: str) -> None:
+    def note_skipped(self, skipped: Skipped) -> None:
         """Keep a file that failed in the list, with its reason."""
         with self._database.transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO skipped VALUES (?, ?)", (path, reason))
+            connection.execute(
+                "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?)", (skipped.item, skipped.reason, skipped.wants)
+            )
 
     def skipped(self) -> tuple[Skipped, ...]:
         """Return the files that failed."""
-        rows = self._database.rows("SELECT path, reason FROM skipped ORDER BY path")
+        rows = self._database.rows("SELECT path, reason, wants FROM skipped ORDER BY path")
         return tuple(Skipped(*row) for row in rows)
 
     def clear_skipped(self, path: str) -> None:
@@ -200,8 +214,13 @@ class DocumentStore:
     def _insert(self, connection: dbapi.Connection, items: Sequence[ImportedDocument]) -> None:
         connection.executemany(
             "INSERT INTO documents (id, title, path, digest, kind, text, page_starts, headings, group_name, pages, "
-            "characters, language, notes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "characters, language, notes, furniture, confidence) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [_to_row(document) for document, _, _ in items],
+        )
+        connection.executemany(
+            "INSERT INTO scanned_pages VALUES (?, ?, ?)",
+            [(document.id, page.page, encoded(page.words)) for document, _, _ in items for page in document.scanned],
         )
         first = connection.execute("SELECT coalesce(max(rowid), 0) + 1 FROM passages").fetchone()[0]
         passages = (passage for _, passages, _ in items for passage in passages)
@@ -279,6 +298,8 @@ def _to_row(document: Document) -> tuple[Any, ...]:
         len(document.text),
         document.language,
         encoded(document.notes),
+        encoded(document.furniture),
+        document.confidence,
     )
 
 
@@ -295,4 +316,6 @@ def _to_document(row: dbapi.Row) -> Document:
         group=row["group_name"],
         language=row["language"],
         notes=decoded(row["notes"], tuple[str, ...]),
+        furniture=decoded(row["furniture"], tuple[tuple[int, int], ...]),
+        confidence=row["confidence"],
     )

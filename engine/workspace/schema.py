@@ -20,10 +20,14 @@ CREATE TABLE documents (
     rowid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, path TEXT NOT NULL UNIQUE,
     digest TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, page_starts TEXT NOT NULL, headings TEXT NOT NULL,
     group_name TEXT NOT NULL, pages INTEGER NOT NULL, characters INTEGER NOT NULL, language TEXT NOT NULL,
-    notes TEXT NOT NULL
+    notes TEXT NOT NULL, furniture TEXT NOT NULL, confidence REAL  -- of recognised words; NULL where there are none
 );
+CREATE TABLE scanned_pages (
+    document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE, page INTEGER NOT NULL,
+    words TEXT NOT NULL, PRIMARY KEY (document_id, page)
+) WITHOUT ROWID;
 CREATE INDEX documents_digest ON documents (digest);
-CREATE TABLE skipped (path TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE skipped (path TEXT PRIMARY KEY, reason TEXT NOT NULL, wants TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE passages (
     rowid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,

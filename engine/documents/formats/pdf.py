@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pypdfium2 as pdfium
 
 from engine.documents.content import Content, ContentBuilder, clean, one_line
+from engine.documents.reading import Reading
 from engine.errors import DocumentError
 from engine.records import Heading
 
@@ -22,7 +23,7 @@ _NO_TITLE = re.compile(
 _UNMAPPED = re.compile("[\ufffd\ue000-\uf8ff]")  # what a font without a Unicode map gives
 
 
-def read(data: bytes) -> Content:
+def read(data: bytes, reading: Reading) -> Content:
     """Return the text of a PDF, one page after the other. Raises DocumentError with the reason when there is none."""
     document = _open(data)
     builder = ContentBuilder()

@@ -186,7 +186,7 @@ def test_what_a_library_raises_becomes_a_sentence(tmp_path: Path, monkeypatch: p
     def fail(data: bytes, report: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(parser_child, "_reader", lambda kind: fail)
+    monkeypatch.setattr(parser_child, "_reader", lambda kind, reading: fail)
     reply = parse(_text_file(tmp_path, "a.txt"))
     assert reply.message == "a.txt can't be read: it is damaged (ZeroDivisionError)."
     assert reply.hint

@@ -161,9 +161,9 @@ def test_the_original_of_a_document_is_kept(workspace: Workspace) -> None:
 
 def test_a_skipped_file_stands_in_the_list_until_it_is_imported(plain: Workspace) -> None:
     leaflet = document("a")
-    plain.documents.note_skipped(leaflet.path, "It is broken.")
-    plain.documents.note_skipped(leaflet.path, "It is empty.")
-    plain.documents.note_skipped("/files/z.pdf", "It is a scan.")
+    plain.documents.note_skipped(Skipped(leaflet.path, "It is broken."))
+    plain.documents.note_skipped(Skipped(leaflet.path, "It is empty."))
+    plain.documents.note_skipped(Skipped("/files/z.pdf", "It is a scan."))
     assert plain.documents.skipped() == (
         Skipped(leaflet.path, "It is empty."),
         Skipped("/files/z.pdf", "It is a scan."),

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from engine.errors import RunError
-from engine.jobs import Measured, Monitor
+from engine.jobs import Measured, Monitor, Skipped
 from engine.session import Session
 from engine.workspace import job
 from engine.workspace.job import Promotion
@@ -38,7 +38,7 @@ def across(asked: Any, workspace: Workspace) -> Any:
 def filled(plain: Workspace) -> Workspace:
     leaflet = document("a")
     plain.documents.add(leaflet, passages(leaflet))
-    plain.documents.note_skipped("/files/b.pdf", "It is a scan.")
+    plain.documents.note_skipped(Skipped("/files/b.pdf", "It is a scan."))
     plain.questions.add_many([question("q", "a:0", of="a")])
     plain.runs.add(run("r"))
     plain.runs.add(run("unfinished", state="interrupted"))
