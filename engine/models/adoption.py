@@ -11,6 +11,7 @@ from engine.errors import ModelError
 from engine.models.architectures import SPECIAL_TOKEN_KEYS
 from engine.models.chat_templates import choose_chat_template
 from engine.models.safety import MAX_CONFIG_INTEGER, TOKENIZER_CONFIG, parse_object, read_token
+from engine.models.sentence import read_max_tokens
 
 _LICENCE_FILES = ("LICENSE", "LICENCE", "LICENSE.txt", "LICENCE.txt", "LICENSE.md", "LICENCE.md")
 
@@ -56,8 +57,9 @@ def describe_tokenizer(source: Path, tokenizer_path: Path, *, pad_token_id: Any)
         padding = by_id or config.get("eos_token") or config.get("unk_token")
         if padding is not None:
             config["pad_token"] = padding
-    length = given.get("model_max_length")
-    config["model_max_length"] = length if type(length) is int and 0 < length <= MAX_CONFIG_INTEGER else 512
+    lengths = (given.get("model_max_length"), read_max_tokens(source))
+    known = [length for length in lengths if type(length) is int and 0 < length <= MAX_CONFIG_INTEGER]
+    config["model_max_length"] = min(known, default=512)
     return TokenizerDescription(config=config, chat_template=choose_chat_template(vocabulary))
 
 

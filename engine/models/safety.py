@@ -54,13 +54,12 @@ def check_folder(folder: Path) -> CheckedFolder:
     for name in REQUIRED:
         if name not in names:
             raise _missing(folder, name, names)
-    config = _read_object(folder / CONFIG, limit_bytes=MAX_CONFIG_BYTES)
+    config = read_object(folder / CONFIG, limit_bytes=MAX_CONFIG_BYTES)
     kind = _check_config(folder, config)
     parameters = check_weights(folder / WEIGHTS)
     _check_tokenizer(folder, vocabulary=config.get("vocab_size"))
     if TOKENIZER_CONFIG in names:
         _check_tokenizer_config(folder)
-    _check_pooling(folder)
     return CheckedFolder(kind=kind, parameters=parameters, files=REQUIRED, config=config)
 
 
@@ -226,7 +225,7 @@ def _check_tokenizer(folder: Path, *, vocabulary: Any) -> None:
 
 
 def _check_tokenizer_config(folder: Path) -> None:
-    config = _read_object(folder / TOKENIZER_CONFIG, limit_bytes=MAX_TEXT_BYTES)
+    config = read_object(folder / TOKENIZER_CONFIG, limit_bytes=MAX_TEXT_BYTES)
     if "auto_map" in config:
         raise ModelError(
             f"The tokenizer of {folder.name} wants to bring its own program code.", hint="Choose another model."
@@ -235,17 +234,8 @@ def _check_tokenizer_config(folder: Path) -> None:
         read_token(config.get(key))
 
 
-def _check_pooling(folder: Path) -> None:
-    """Refuse a sentence encoder that doesn't average its tokens: it would give wrong vectors without a word."""
-    path = folder / "1_Pooling" / CONFIG
-    if path.is_file() and not _read_object(path, limit_bytes=MAX_CONFIG_BYTES).get("pooling_mode_mean_tokens", True):
-        raise ModelError(
-            f"{folder.name} does not average its tokens, as this program's retriever does.",
-            hint="Choose an encoder with mean pooling, such as all-MiniLM, all-mpnet, gte or e5.",
-        )
-
-
-def _read_object(path: Path, *, limit_bytes: int) -> dict[str, Any]:
+def read_object(path: Path, *, limit_bytes: int) -> dict[str, Any]:
+    """Parse one JSON object of a bounded size."""
     if path.stat().st_size > limit_bytes:
         raise ModelError(f"{path.name} is too large.", hint="Choose another model.")
     return parse_object(path, path.read_bytes())

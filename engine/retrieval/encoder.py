@@ -14,11 +14,13 @@ from transformers import AutoConfig
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from engine.device import Device, Precision, probe_precision
+from engine.models.safety import TOKENIZER_CONFIG
+from engine.models.sentence import SENTENCE, SentenceSettings
 
-MAX_TOKENS = 256  # what MiniLM was trained on, special tokens included
 BATCH_TOKENS = 8192  # padded tokens in one forward pass
 LENGTH_STEP = 16  # rows are padded to its multiples
 MIN_COSINE = 0.999  # bf16 is used only where its vectors agree with fp32's this well
+_PADDED_POSITIONS = frozenset({"roberta", "xlm-roberta", "mpnet"})  # their positions are counted from pad_token_id + 1
 
 PROBE_TEXTS = (
     "The agreement may be terminated by either party with thirty days' notice. " * 8,
@@ -27,7 +29,7 @@ PROBE_TEXTS = (
 
 
 class Encoder:
-    """A BERT-type sentence encoder with mean pooling."""
+    """A BERT-type sentence encoder, with the pooling, prefixes and length limit it was trained with."""
 
     def __init__(self, files: Mapping[str, bytes], device: Device) -> None:
         config = AutoConfig.for_model(**json.loads(files["config.json"]))
@@ -41,32 +43,41 @@ class Encoder:
         self.tokenizer = Tokenizer.from_str(files["tokenizer.json"].decode("utf-8"))
         self.tokenizer.encode_special_tokens = True  # control tokens in a document are text
         self.tokenizer.no_padding()
-        self._most_tokens = min(MAX_TOKENS, config.max_position_embeddings)
+        self.sentence = SentenceSettings.from_bytes(files[SENTENCE]) if SENTENCE in files else SentenceSettings()
+        positions = config.max_position_embeddings
+        if config.model_type in _PADDED_POSITIONS:
+            positions -= config.pad_token_id + 1
+        self._most_tokens = min(json.loads(files[TOKENIZER_CONFIG])["model_max_length"], positions)
         self.tokenizer.enable_truncation(self._most_tokens)
         self.dimension: int = config.hidden_size
         self._pad_id: int = config.pad_token_id or 0
         self._precision: Precision | None = None
 
-    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Tokenise `texts`, special tokens included, cut to the encoder's length limit."""
-        return [encoded.ids for encoded in self.tokenizer.encode_batch(list(texts))]
+    def token_ids(self, texts: Sequence[str], *, questions: bool = False) -> list[list[int]]:
+        """Tokenise passages, or questions, behind the encoder's prefix for them, cut to its length limit."""
+        prefix = self.sentence.question_prefix if questions else self.sentence.passage_prefix
+        return [encoded.ids for encoded in self.tokenizer.encode_batch([prefix + text for text in texts])]
 
     def forward(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
         """Embed rows of token ids as unit vectors, a tensor of shape (len(rows), dimension), with gradients."""
         ids, mask = padded(rows, self._pad_id, step=LENGTH_STEP, most=self._most_tokens)
         mask = mask.to(self.device.kind)
         hidden = self.model(input_ids=ids.to(self.device.kind), attention_mask=mask).last_hidden_state  # (B, T, D)
+        if self.sentence.pooling == "cls":
+            return torch.nn.functional.normalize(hidden[:, 0].float(), dim=-1)
         weights = mask.unsqueeze(-1).to(hidden.dtype)
         pooled = (hidden * weights).sum(1).float() / weights.sum(1).float()
         return torch.nn.functional.normalize(pooled, dim=-1)
 
-    def encode(self, texts: Sequence[str], *, report: Callable[[int], None] | None = None) -> np.ndarray:
-        """Embed `texts` as unit vectors, float32 of shape (len(texts), dimension).
+    def encode(
+        self, texts: Sequence[str], *, questions: bool = False, report: Callable[[int], None] | None = None
+    ) -> np.ndarray:
+        """Embed passages, or questions, as unit vectors, float32 of shape (len(texts), dimension).
 
         `report` is told after each batch how many are done.
         """
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        rows = self.token_ids(texts)
+        rows = self.token_ids(texts, questions=questions)
         done = 0
         with torch.inference_mode(), autocast(self.device, self.precision):
             for batch in length_buckets([len(row) for row in rows], BATCH_TOKENS):

@@ -64,7 +64,7 @@ class Retriever:
             dense = [np.empty(0, dtype=np.int64)] * len(questions)
             vectors = np.zeros((len(questions), self.encoder.dimension), dtype=np.float32)
         else:
-            vectors = self.encoder.encode(questions)
+            vectors = self.encoder.encode(questions, questions=True)
             dense = list(self.index.search(vectors, top_k=top_k)[0])
         found: list[Candidates] = []
         for question, vector, rows in zip(questions, vectors, dense, strict=True):

@@ -103,7 +103,7 @@ class Validation:
 
     def _candidates(self, encoder: Encoder) -> list[Candidates]:
         vectors = encoder.encode(self._texts, report=lambda done: self._monitor.check())
-        asked = encoder.encode(self.questions)
+        asked = encoder.encode(self.questions, questions=True)
         ids = tuple(self._ids)
         return [
             Candidates(ids, vectors @ vector, lexical) for vector, lexical in zip(asked, self._lexical, strict=True)
@@ -148,7 +148,9 @@ class RetrieverTask:
             ):
                 ids.append(passage_id)
                 texts.append(text)
-        questions = self._encoder.forward(self._encoder.token_ids([pair.question for pair in batch]))  # (B, D)
+        questions = self._encoder.forward(
+            self._encoder.token_ids([pair.question for pair in batch], questions=True)
+        )  # (B, D)
         passages = self._encoder.forward(self._encoder.token_ids(texts))  # (P, D)
         scores = questions @ passages.T / self._settings.temperature  # (B, P)
         others = [

@@ -12,7 +12,7 @@ import pytest
 
 from engine.errors import ModelError, StorageError
 from engine.models import library as library_module
-from engine.models.library import CHAT_GENERATOR, DEFAULT_ENCODER, DEFAULT_GENERATOR, ModelLibrary
+from engine.models.library import BETTER_ENCODER, CHAT_GENERATOR, DEFAULT_ENCODER, DEFAULT_GENERATOR, ModelLibrary
 from tests.engine.models.folders import CONFIG, make_folder
 
 
@@ -29,7 +29,7 @@ def flip_a_bit(path: Path) -> None:
 
 
 def test_the_bundled_models_are_there_and_trusted(library: ModelLibrary) -> None:
-    models = {info.name: info for info in library.list()}
+    models = {info.name: info for info in library.list() if info.name != BETTER_ENCODER}
 
     assert models.keys() == {DEFAULT_ENCODER, DEFAULT_GENERATOR, CHAT_GENERATOR}
     assert [models[name].kind for name in (DEFAULT_ENCODER, DEFAULT_GENERATOR, CHAT_GENERATOR)] == [
@@ -39,6 +39,20 @@ def test_the_bundled_models_are_there_and_trusted(library: ModelLibrary) -> None
     ]
     assert all(info.trusted and info.licence == "Apache-2.0" and info.origin for info in models.values())
     assert models[DEFAULT_ENCODER].digest == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def test_the_better_encoder_is_trusted_where_set_up_had_it(library: ModelLibrary) -> None:
+    found = [(info.kind, info.licence, info.trusted) for info in library.list() if info.name == BETTER_ENCODER]
+
+    assert found in ([], [("encoder", "MIT", True)])
+
+
+def test_an_optional_model_that_was_left_out_is_no_problem(tiny_models: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_models, tmp_path / "models")
+    left_out = {"name": "gte-small", "files": {}, "optional": True}
+    (tmp_path / "models.json").write_text(json.dumps({"models": [left_out]}), encoding="utf-8")
+
+    assert ModelLibrary(tmp_path / "models", tmp_path / "imported").verify() == ()
 
 
 def test_a_tokenizer_neither_cuts_nor_pads(library: ModelLibrary) -> None:
@@ -142,6 +156,7 @@ def test_an_imported_folder_becomes_a_model(own: ModelLibrary, tmp_path: Path) -
     assert sorted(path.name for path in own.folder(info.name).iterdir()) == [
         "config.json",
         "model.safetensors",
+        "sentence.json",
         "tokenizer.json",
         "tokenizer_config.json",
         "vademecum.json",

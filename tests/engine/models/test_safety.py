@@ -191,14 +191,6 @@ def test_a_special_token_that_is_no_text_is_refused(tmp_path: Path) -> None:
     assert refusal(folder) == "A special token of the tokenizer is no text."
 
 
-def test_an_encoder_that_does_not_average_is_refused(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path / "m")
-    (folder / "1_Pooling").mkdir()
-    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": false}', encoding="utf-8")
-
-    assert refusal(folder) == "m does not average its tokens, as this program's retriever does."
-
-
 GOOD = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from engine.errors import QuestionError
 from engine.importing import ImportFiles
 from engine.jobs import Monitor
-from engine.retrieval.encoder import Encoder, length_buckets
 from engine.retrieval.job import BuildIndex, Search, SearchMany
 from engine.retrieval.lexical import match_expression
 from engine.session import Session
@@ -85,19 +83,3 @@ def test_an_empty_workspace_finds_nothing(session: Session) -> None:
 def test_question_words_are_left_out_of_the_match_unless_there_is_nothing_else() -> None:
     assert match_expression("What is the dose?") == '"dose"'
     assert match_expression("Who was he?").startswith('"')
-
-
-def test_vectors_are_unit_and_the_same_whatever_they_are_batched_with(filled: Session) -> None:
-    encoder = Encoder(filled.library.files("all-MiniLM-L6-v2"), filled.device)
-    texts = ["short", "a much longer text about amoxicillin " * 30, "short"]
-    vectors = encoder.encode(texts)
-    assert vectors.shape == (3, encoder.dimension)
-    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(3), abs=1e-3)
-    assert float(vectors[0] @ encoder.encode(["short"])[0]) > 0.999
-
-
-def test_length_buckets_take_every_row_once_within_the_budget() -> None:
-    lengths = [5, 100, 7, 90, 3, 1, 0]
-    batches = list(length_buckets(lengths, 200))
-    assert sorted(row for batch in batches for row in batch) == list(range(7))
-    assert all(len(batch) * max(lengths[row] for row in batch) <= 200 for batch in batches)
