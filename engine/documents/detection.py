@@ -13,7 +13,9 @@ import olefile
 from engine.documents.decoding import decode, is_text
 from engine.errors import DocumentError
 
-Kind = Literal["pdf", "docx", "odt", "rtf", "pptx", "xlsx", "epub", "eml", "msg", "html", "md", "txt", "json", "table"]
+Kind = Literal[
+    "pdf", "docx", "odt", "rtf", "pptx", "xlsx", "epub", "eml", "msg", "html", "md", "txt", "json", "table", "image"
+]
 
 HEAD_BYTES = 8192
 
@@ -27,7 +29,6 @@ _UNREADABLE = {
     "xls": ("a legacy Excel workbook (.xls)", _SAVE_SHEETS),
     "ppt": ("a legacy PowerPoint presentation (.ppt)", "Save it as PPTX or PDF and import that."),
     "mbox": ("a mailbox of many e-mails", "Save its messages as EML files and import those."),
-    "image": ("an image", "Turn it into a PDF with a text layer (OCR) and import that."),
     "zip": ("a ZIP archive", "Unpack it and import the files in it."),
     "archive": ("a compressed archive", "Unpack it and import the files in it."),
     "parquet": ("a Parquet table", "Save it as CSV or JSONL and import that."),

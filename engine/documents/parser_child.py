@@ -150,9 +150,13 @@ def _reader(kind: Kind, reading: Reading) -> Read:
     """The format's reader, imported when the first such file comes."""
     match kind:
         case "pdf":
-            from engine.documents.formats.pdf import read as read_pdf
+            from engine.documents.formats.pdf.reader import read as read_pdf
 
             return lambda data, report: read_pdf(data, reading)
+        case "image":
+            from engine.documents.formats.image import read as read_image
+
+            return lambda data, report: read_image(data, reading)
         case "docx":
             from engine.documents.formats.docx import read
         case "html":
@@ -165,7 +169,7 @@ def _reader(kind: Kind, reading: Reading) -> Read:
             raise DocumentError(
                 "{name} is not a document.",
                 hint="Documents are PDF, Word, Excel, PowerPoint, OpenDocument, RTF, EPUB, e-mail, HTML, Markdown and "
-                "text files, tables as CSV, and corpora as JSONL.",
+                "text files, pictures, tables as CSV, and corpora as JSONL.",
             )
     return lambda data, report: read(data)
 

@@ -52,7 +52,8 @@ def split_many(
     """Return each document's passages, tokenising them all together, which is what makes it fast.
 
     A passage has at most `max_tokens` tokens without special tokens, holds `document.text[start:end]` exactly, and
-    leaves neither its page nor its section. Passages don't overlap, and all text but white space is in one.
+    leaves neither its page nor its section. Passages don't overlap, and all text but white space, running headers and
+    footers is in one.
     """
     tokenizer = _counting(tokenizer)
     blocks = [(index, block) for index, document in enumerate(documents) for block in _blocks(document)]
@@ -100,7 +101,9 @@ def _blocks(document: Document) -> Iterator[_Block]:
     """
     text = document.text
     pages, headings = document.page_starts, document.headings
-    borders = sorted({0, *pages, *(heading.start for heading in headings)})
+    furniture = {start for start, _ in document.furniture}
+    ends = (end for _, end in document.furniture)
+    borders = sorted({0, *pages, *(heading.start for heading in headings), *furniture, *ends})
     heading_starts = [heading.start for heading in headings]
     sections = _section_paths(headings)
 
@@ -110,7 +113,7 @@ def _blocks(document: Document) -> Iterator[_Block]:
 
     waiting: tuple[int, int, int] | None = None  # start, end and page of headings without text so far
     for start, end in zip(borders, [*borders[1:], len(text)], strict=True):
-        if not text[start:end].strip():
+        if start in furniture or not text[start:end].strip():
             continue
         page = bisect_right(pages, start)
         if waiting is not None and waiting[2] != page:

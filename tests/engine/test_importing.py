@@ -122,7 +122,7 @@ def test_bad_files_are_lines_and_the_rest_is_imported(session: Session, folder: 
         "empty.txt": (b"", "is empty"),
         "half.json": (b'[{"question": "Why?", "answer": "Because"}, {"ques', "stops half-way"),
         "page.docx": (b"<html><body>x</body></html>", "holds an HTML page"),
-        "scan.pdf": (example_files.pdf(""), "may be a scan"),
+        "scan.pdf": (example_files.pdf(""), "Its pages are empty"),
         "sheet.csv": (b"drug,dose\na,1\n", "no question column (columns found: drug, dose)"),
         "what.json": (b'[{"name": "x"}]', "neither questions nor documents in it (fields found: name)"),
     }

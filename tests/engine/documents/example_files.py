@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Sequence
 
 import docx
+from PIL import Image, ImageDraw, ImageFont
 
 
 def pdf(*pages: str, title: str = "", bookmarks: Sequence[tuple[str, int]] = ()) -> bytes:
@@ -62,15 +64,89 @@ def _escaped(text: str) -> bytes:
     return text.encode("latin-1").replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")
 
 
-def _assembled(objects: list[bytes]) -> bytes:
+def _assembled(objects: list[bytes], *, trailer: bytes = b"/Info 4 0 R") -> bytes:
     data = b"%PDF-1.4\n"
     offsets: list[int] = []
     for number, body in enumerate(objects, start=1):
         offsets.append(len(data))
         data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
     table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    trailer = b"trailer << /Size %d /Root 1 0 R /Info 4 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (
-        len(objects) + 1,
-        len(data),
-    )
-    return data + b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1) + table + trailer
+    end = b"trailer << /Size %d /Root 1 0 R %s >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, trailer, len(data))
+    return data + b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1) + table + end
+
+
+def placed_pdf(*pages: Sequence[tuple[float, float, float, str]], rotation: int = 0) -> bytes:
+    """A PDF of A4 pages, each a list of (x from the left, y from the top, size, text), written in that order."""
+    objects: list[bytes] = [b""] * 4
+    kids: list[int] = []
+    for page in pages:
+        stream = b"\n".join(
+            b"BT /F1 %d Tf 1 0 0 1 %d %d Tm (%s) Tj ET" % (size, x, 842 - y, _escaped(text))
+            for x, y, size, text in page
+        )
+        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream))
+        objects.append(
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Rotate %d /Contents %d 0 R "
+            b"/Resources << /Font << /F1 3 0 R >> >> >>" % (rotation, len(objects))
+        )
+        kids.append(len(objects))
+    objects[0] = b"<< /Type /Catalog /Pages 2 0 R >>"
+    objects[1] = b"<< /Type /Pages /Kids [%s] /Count %d >>" % (b" ".join(b"%d 0 R" % kid for kid in kids), len(kids))
+    objects[2] = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
+    objects[3] = b"<< /Title () >>"
+    return _assembled(objects)
+
+
+def encrypted_pdf(text: str, *, password: str) -> bytes:
+    """A PDF of one page that opens with `password` only (standard handler, revision 2: RC4 of 40 bits)."""
+    padding = bytes.fromhex("28BF4E5E4E758A4164004E56FFFA01082E2E00B6D0683E802F0CA9FE6453697A")
+    padded = (password.encode("latin-1") + padding)[:32]
+    owner = _rc4(hashlib.md5(padded).digest()[:5], padded)
+    permissions, identity = -4, b"0123456789abcdef"
+    key = hashlib.md5(padded + owner + permissions.to_bytes(4, "little", signed=True) + identity).digest()[:5]
+    stream = b"BT /F1 12 Tf 72 720 Td (%s) Tj ET" % _escaped(text)
+    sealed = _rc4(hashlib.md5(key + (4).to_bytes(3, "little") + b"\0\0").digest()[:10], stream)
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [5 0 R] /Count 1 >>",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(sealed), sealed),
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R "
+        b"/Resources << /Font << /F1 3 0 R >> >> >>",
+        b"<< /Filter /Standard /V 1 /R 2 /O <%s> /U <%s> /P %d >>"
+        % (owner.hex().encode(), _rc4(key, padding).hex().encode(), permissions),
+    ]
+    trailer = b"/Encrypt 6 0 R /ID [<%s> <%s>]" % (identity.hex().encode(), identity.hex().encode())
+    return _assembled(objects, trailer=trailer)
+
+
+def scan(*lines: str, turns: int = 0, size: int = 36) -> Image.Image:
+    """A picture of lines of text, turned by quarter turns against the clock."""
+    picture = Image.new("RGB", (1200, 300 + 60 * len(lines)), "white")
+    draw = ImageDraw.Draw(picture)
+    for number, line in enumerate(lines):
+        draw.text((80, 100 + 60 * number), line, fill="black", font=ImageFont.load_default(size))
+    return picture.rotate(90 * turns, expand=True)
+
+
+def scanned_pdf(*pictures: Image.Image) -> bytes:
+    """A PDF of pictures at 150 dpi."""
+    written = io.BytesIO()
+    pictures[0].save(written, "PDF", resolution=150, save_all=True, append_images=pictures[1:])
+    return written.getvalue()
+
+
+def _rc4(key: bytes, data: bytes) -> bytes:
+    state = list(range(256))
+    j = 0
+    for i in range(256):
+        j = (j + state[i] + key[i % len(key)]) % 256
+        state[i], state[j] = state[j], state[i]
+    i = j = 0
+    out = bytearray()
+    for byte in data:
+        i = (i + 1) % 256
+        j = (j + state[i]) % 256
+        state[i], state[j] = state[j], state[i]
+        out.append(byte ^ state[(state[i] + state[j]) % 256])
+    return bytes(out)

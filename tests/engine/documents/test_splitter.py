@@ -133,3 +133,16 @@ def test_the_tokenizer_given_keeps_its_settings(tokenizer: Tokenizer) -> None:
 def test_many_documents_split_as_each_alone(tokenizer: Tokenizer) -> None:
     documents = [_document(SENTENCE * number) for number in (0, 1, 30)]
     assert split_many(documents, tokenizer) == [split(document, tokenizer) for document in documents]
+
+
+def test_running_headers_and_footers_are_in_no_passage(tokenizer: Tokenizer) -> None:
+    text = "Handbook\n\nGive 5 mg.\n\n1\n\nHandbook\n\nCall the doctor.\n\n2"
+    furniture = tuple(
+        (text.index(word, start), text.index(word, start) + len(word))
+        for word, start in (("Handbook", 0), ("1", 0), ("Handbook", 10), ("2", 0))
+    )
+    made = Document("d", "T", "/d.pdf", "0", "pdf", text, (0, text.index("Handbook", 10)), furniture=furniture)
+    assert [(passage.text, passage.page) for passage in split(made, tokenizer)] == [
+        ("Give 5 mg.", 1),
+        ("Call the doctor.", 2),
+    ]

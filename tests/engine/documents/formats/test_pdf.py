@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.documents.formats import pdf
+from engine.documents.formats.pdf import reader as pdf
 from engine.documents.reading import Reading
-from engine.errors import DocumentError
+from engine.errors import DocumentError, PasswordError
 from tests.engine.documents import example_files
 
 
@@ -37,10 +37,10 @@ def test_a_title_that_a_program_made_up_is_none() -> None:
     assert pdf.read(example_files.pdf("Text of it", title="Microsoft Word - draft.doc"), Reading()).title == ""
 
 
-def test_a_scan_is_refused_as_one() -> None:
+def test_empty_pages_are_refused_as_such() -> None:
     with pytest.raises(DocumentError, match="contains no text") as caught:
         pdf.read(example_files.pdf("", ""), Reading())
-    assert "scan" in caught.value.hint
+    assert "empty" in caught.value.hint
 
 
 def test_a_damaged_file_is_refused_as_one() -> None:
@@ -54,3 +54,77 @@ def test_a_file_cut_off_half_way_is_text_or_refused() -> None:
         assert "Text of it" in pdf.read(data[: len(data) * 2 // 3], Reading()).text
     except DocumentError as error:
         assert error.hint
+
+
+def test_columns_are_read_one_after_the_other() -> None:
+    rows = [
+        (x, 100 + 14 * number, 10, f"{side}{number} some words of a column of prose")
+        for number in range(8)
+        for side, x in (("L", 50), ("R", 320))
+    ]
+    text = pdf.read(example_files.placed_pdf(rows), Reading()).text
+    assert [word for word in text.split() if word[0] in "LR"] == [f"{side}{n}" for side in "LR" for n in range(8)]
+
+
+def test_a_turned_page_is_read_as_it_is_shown() -> None:
+    rows = [(50, 100 + 14 * n, 10, f"Line {n}") for n in range(4)]
+    for rotation in (0, 90, 180, 270):
+        text = pdf.read(example_files.placed_pdf(rows, rotation=rotation), Reading()).text
+        assert sorted(text.split("\n")) == [f"Line {n}" for n in range(4)]
+
+
+def test_running_headers_and_footers_are_told_and_stand_at_the_page_edges() -> None:
+    pages = [
+        [
+            (50, 400, 10, f"Body of page {number} says something of its own."),
+            (50, 40, 9, "Handbook of the department"),
+            (290, 800, 9, str(number)),
+        ]
+        for number in range(1, 5)
+    ]
+    content = pdf.read(example_files.placed_pdf(*pages), Reading())
+    told = [content.text[start:end] for start, end in content.furniture]
+    assert told == [part for number in range(1, 5) for part in ("Handbook of the department", str(number))]
+    assert content.text.startswith("Handbook of the department\n\nBody of page 1")
+
+
+def test_larger_lines_are_headings_where_there_are_no_bookmarks() -> None:
+    page = [
+        (50, 60, 20, "Chapter one"),
+        *((50, 100 + 14 * n, 10, f"Sentence {n} of the first chapter stands here.") for n in range(6)),
+        (50, 240, 14, "A part of it"),
+        *((50, 280 + 14 * n, 10, f"Sentence {n} of the part stands here as well.") for n in range(6)),
+    ]
+    content = pdf.read(example_files.placed_pdf(page), Reading())
+    assert [(heading.title, heading.level) for heading in content.headings] == [("Chapter one", 1), ("A part of it", 2)]
+    assert content.text[content.headings[1].start :].startswith("A part of it")
+
+
+def test_a_password_opens_and_leaves_a_copy_without_it() -> None:
+    data = example_files.encrypted_pdf("Secret words", password="open sesame")
+    reading = Reading(passwords=("wrong", "open sesame"))
+    assert pdf.read(data, reading).text == "Secret words"
+    assert reading.opened is not None
+    assert pdf.read(reading.opened, Reading()).text == "Secret words"
+
+
+@pytest.mark.parametrize(("passwords", "says"), [((), "is protected with a password"), (("no",), "is wrong")])
+def test_without_the_password_it_is_asked_for(passwords: tuple[str, ...], says: str) -> None:
+    data = example_files.encrypted_pdf("Secret words", password="open sesame")
+    with pytest.raises(PasswordError, match=says):
+        pdf.read(data, Reading(passwords))
+
+
+def test_a_scanned_page_is_recognised_between_pages_that_have_text() -> None:
+    told: list[tuple[int, int, bool]] = []
+    reading = Reading(listen=lambda *done: told.append(done))
+    data = example_files.scanned_pdf(example_files.scan("Give five milligrams twice a day", "and call the doctor"))
+    content = pdf.read(data, reading)
+    assert content.text.split() == ["Give", "five", "milligrams", "twice", "a", "day", "and", "call", "the", "doctor"]
+    assert content.confidence is not None and content.confidence > 0.9
+    assert "Recognised from a scan" in content.notes[0]
+    assert told == [(1, 1, True)]
+    (page,) = content.scanned
+    words = {content.text[start:end]: (left, top) for start, end, left, top, _, _ in page.words}
+    assert list(words) == content.text.split()
+    assert words["five"][0] > words["Give"][0] and words["call"][1] > words["Give"][1]

@@ -1,0 +1,46 @@
+"""Running headers and footers: lines at the edge of a page that stand at the same height on others too."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from engine.documents.formats.pdf.page import PageLayout
+from engine.documents.page_layout import Line
+
+_PAGES = 3  # on so many pages a line must stand to be one
+_NUMBER = re.compile(r"\d+|\b[ivxlc]+\b", re.IGNORECASE)
+_SPACES = re.compile(r"\s+")
+_HEIGHT_STEP = 8.0  # points: how exactly a running line keeps its height
+_NEAR_EDGE = 0.2  # of the page's height
+_LONG = 160  # characters: a longer line is text
+
+Key = tuple[str, bool, int]
+
+
+class Furniture:
+    """Knows the running lines of a document."""
+
+    def __init__(self, pages: Sequence[PageLayout]) -> None:
+        counted: Counter[Key] = Counter()
+        for page in pages:
+            seen = {key for line, top in page.edges() for key in _keys(line, top=top, page=page)}
+            counted.update(seen)
+        self._running = {key for key, count in counted.items() if count >= _PAGES}
+
+    def test(self, page: PageLayout, *, top: bool) -> Callable[[Line], bool]:
+        """Return the test whether a line of this page is a running header (`top`) or footer."""
+        return lambda line: any(key in self._running for key in _keys(line, top=top, page=page))
+
+
+def _keys(line: Line, *, top: bool, page: PageLayout) -> list[Key]:
+    """What a line shares with the others of its kind: its words without numbers, and about its height."""
+    if len(line.text) > _LONG:
+        return []
+    words = _SPACES.sub(" ", _NUMBER.sub("#", line.text)).strip()
+    from_edge = line.y0 if top else page.height - line.y1
+    if not -page.height * 0.1 <= from_edge <= page.height * _NEAR_EDGE:
+        return []
+    step = int(from_edge // _HEIGHT_STEP)
+    return [(words, top, step), (words, top, step + 1)]
