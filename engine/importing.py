@@ -34,6 +34,7 @@ class ImportReport:
     questions_with_evidence: int  # of those in these files
     skipped: tuple[Skipped, ...]
     seconds: float
+    documents_removed: int = 0  # records of a corpus and attachments of a mail that are no longer in their file
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class ImportFiles:
                             case "corpus":
                                 documents.add_corpus(path, problems.note)
                             case "document":
-                                documents.add_file(path)
+                                documents.add_file(path, problems.note)
                 documents.flush()
                 questions = QuestionImport(workspace=workspace, documents=documents, monitor=monitor)
                 # Files that name their split come first: the same question elsewhere must not be drawn into another.
@@ -92,6 +93,7 @@ class ImportFiles:
             questions_with_evidence=questions.with_evidence,
             skipped=tuple(problems.all),
             seconds=monitor.clock() - began,
+            documents_removed=documents.removed,
         )
 
 
@@ -200,22 +202,20 @@ def _destination(path: Path, kind: ImportKind) -> Literal["document", "corpus", 
             )
         return "document"
     if data == "table":
-        return _table_destination(path, kind)
+        return "document" if kind == "documents" else _table_destination(path, kind)
     return _json_destination(path, kind)
 
 
-def _table_destination(path: Path, kind: ImportKind) -> Literal["questions"]:
+def _table_destination(path: Path, kind: ImportKind) -> Literal["document", "questions"]:
+    """A table with a question column is a question file; any other is a document."""
     from engine.questions.reader import columns_hold_questions, no_question_column, table_columns
 
-    if kind == "documents":
-        raise DocumentError(
-            f"{path.name} is a table, which can't be imported as a document yet.",
-            hint="Save it as PDF or HTML and import that.",
-        )
     columns = table_columns(path)
-    if not columns_hold_questions(columns):
+    if columns_hold_questions(columns):
+        return "questions"
+    if kind == "questions":
         raise no_question_column(path, columns)
-    return "questions"
+    return "document"
 
 
 def _json_destination(path: Path, kind: ImportKind) -> Literal["corpus", "questions"]:

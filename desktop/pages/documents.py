@@ -273,6 +273,7 @@ def import_sentence(report: ImportReport) -> str:
         (report.documents_added, _tr("added")),
         (report.documents_replaced, _tr("replaced")),
         (report.documents_unchanged, _tr("known already")),
+        (report.documents_removed, _tr("removed, no longer in their file")),
     ]
     told = [f"{number:,} {what}" for number, what in documents if number]
     parts = [_tr("Documents: {0}").format(", ".join(told)) if told else ""]

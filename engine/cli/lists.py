@@ -89,6 +89,7 @@ def import_(
             "added": report.documents_added,
             "unchanged": report.documents_unchanged,
             "replaced": report.documents_replaced,
+            "removed": report.documents_removed,
         },
         "passages": report.passages,
         "questions": {
@@ -99,9 +100,10 @@ def import_(
         "skipped": [{"path": skipped.item, "reason": skipped.reason} for skipped in report.skipped],
         "seconds": report.seconds,
     }
+    removed = f", {report.documents_removed} removed (no longer in their file)" if report.documents_removed else ""
     lines = [
         f"Documents: {report.documents_added} added, {report.documents_replaced} replaced, "
-        f"{report.documents_unchanged} unchanged; {report.passages} passages in the workspace.",
+        f"{report.documents_unchanged} unchanged{removed}; {report.passages} passages in the workspace.",
         f"Questions: {report.questions_added} added, {report.questions_unchanged} unchanged; "
         f"{report.questions_with_evidence} with evidence.",
         *([f"Skipped: {len(report.skipped)} (see above)."] if report.skipped else []),

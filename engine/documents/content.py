@@ -6,7 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from engine.errors import DocumentError
 from engine.records import Heading, ScannedPage
+
+TEXT_CHARACTERS_MAX = 64 << 20
 
 # Control characters break SQLite text and terminals, lone surrogates can't be encoded: neither is ever content.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff]")
@@ -100,6 +103,10 @@ class ContentBuilder:
         )
 
     def _append(self, text: str, separator: str) -> None:
+        if self._length + len(text) > TEXT_CHARACTERS_MAX:
+            raise DocumentError(
+                "{name} holds more text than one document can.", hint="Split it into smaller files and import those."
+            )
         if self._parts:
             self._parts.append(separator)
             self._length += len(separator)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from tokenizers import Tokenizer
 
+from engine.documents.content import Content
 from engine.documents.formats.corpus import BadRecord, Record, read_records, survey
-from engine.documents.reader import Reader
+from engine.documents.reader import Reader, ReadFile
 from engine.documents.splitter import split_many
 from engine.errors import DocumentError
 from engine.jobs import Monitor
@@ -21,6 +22,8 @@ _BATCH_DOCUMENTS = 500
 _BATCH_CHARACTERS = 2_000_000
 _BATCH_S = 1.0  # what a kill may cost of files already read
 _CHUNK_BYTES = 1 << 20
+_ATTACHMENTS_MAX = 200  # of one mail
+_DEPTH_MAX = 4  # mails within mails
 
 
 @dataclass(slots=True)
@@ -34,9 +37,11 @@ class DocumentImport:
     added: int = 0
     unchanged: int = 0
     replaced: int = 0
+    removed: int = 0  # records and attachments that are no longer in their file
     _paths: dict[str, tuple[str, str]] = field(default_factory=dict)  # path → document id and digest
     _digests: dict[str, str] = field(default_factory=dict)  # digest → document id
     _owners: dict[str, str] = field(default_factory=dict)  # document id → path
+    _parts: dict[str, set[str]] = field(default_factory=dict)  # file → paths of its records or attachments
     _waiting: list[tuple[Document, str]] = field(default_factory=list)  # with its original's object digest
     _waiting_characters: int = 0
     _flushed: float = 0.0
@@ -45,26 +50,60 @@ class DocumentImport:
         self._paths = self.workspace.documents.paths()
         self._digests = self.workspace.documents.ids_by_digest()
         self._owners = {document_id: path for path, (document_id, _) in self._paths.items()}
+        for path in self._paths:
+            self._note_part(path)
         self._flushed = self.monitor.clock()
 
-    def add_file(self, path: Path) -> None:
-        """Import a file as one document. Raises DocumentError."""
+    def add_file(self, path: Path, problem: Callable[[str], None]) -> None:
+        """Import a file as one document, and what is attached to a mail as documents of their own.
+
+        Raises DocumentError when the file can't be read; `problem` is told of attachments that can't.
+        """
         digest = _digest_of(path)
         if self._is_known(str(path), digest):
+            self.unchanged += len(self._parts.get(str(path), ()))
             return
-        read = self.reader.read(
-            path,
-            check=self.monitor.check,
-            progress=lambda done, total: self.monitor.progress(f"Reading {path.name}", done, total),
-        )
+        read = self._read(path)
         if read.digest != digest:
             raise _changed_meanwhile(path)
+        original = self.workspace.objects.publish(_chunks(path, digest) if read.original is None else read.original)
+        self.add(self._file_document(read, str(path), title=path.stem), original=original)
+        kept = self._add_attachments(path, read.content, (), problem, original=original)
+        self._remove_parts(path, kept)
+
+    def _add_attachments(
+        self, path: Path, content: Content, way: tuple[int, ...], problem: Callable[[str], None], *, original: str
+    ) -> set[str]:
+        """Import what is attached to the mail that `way` leads to; return the paths of what could be read."""
+        kept: set[str] = set()
+        for number, name in enumerate(content.attachments[:_ATTACHMENTS_MAX] if len(way) < _DEPTH_MAX else ()):
+            here = (*way, number)
+            place = "".join(f"{step + 1}-" for step in here)
+            source = f"{path}#{place}{name}"
+            try:
+                read = self._read(path, here)
+            except DocumentError as error:
+                problem(f"Attachment {name}: {error.message} {error.hint}")
+                continue
+            kept.add(source)
+            if not self._is_known(source, read.digest):
+                self.add(self._file_document(read, source, title=PurePath(name).stem), original=original)
+            kept |= self._add_attachments(path, read.content, here, problem, original=original)
+        return kept
+
+    def _read(self, path: Path, attachment: tuple[int, ...] = ()) -> ReadFile:
+        def progress(done: int, total: int) -> None:
+            self.monitor.progress(f"Reading {path.name}", done, total)
+
+        return self.reader.read(path, attachment=attachment, check=self.monitor.check, progress=progress)
+
+    def _file_document(self, read: ReadFile, source: str, *, title: str) -> Document:
         content = read.content
-        document = Document(
-            id=self._free_id(digest[:16], str(path), digest),
-            title=content.title or path.stem,
-            path=str(path),
-            digest=digest,
+        return Document(
+            id=self._free_id(read.digest[:16], source, read.digest),
+            title=content.title or title,
+            path=source,
+            digest=read.digest,
             kind=content.kind,
             text=content.text,
             page_starts=content.page_starts,
@@ -74,20 +113,20 @@ class DocumentImport:
             confidence=content.confidence,
             scanned=content.scanned,
         )
-        original = _chunks(path, digest) if read.original is None else read.original
-        self.add(document, original=self.workspace.objects.publish(original))
 
     def add_corpus(self, path: Path, problem: Callable[[str], None]) -> None:
         """Import each record of a corpus as a document; tell `problem` of bad ones. Raises DocumentError."""
         surveyed = survey(path)
         original = ""
         seen: set[str] = set()
+        whole = True
         stage = f"Importing {path.name}"
         for done, record in enumerate(read_records(path)):
             if done % _BATCH_DOCUMENTS == 0:
                 self.monitor.progress(stage, done, surveyed.records)
             if isinstance(record, BadRecord):
                 problem(f"Record {record.number:,}: {record.reason}.")
+                whole = False
                 continue
             source = f"{path}#{record.id or record.digest[:16]}"
             if source in seen and record.id:
@@ -99,6 +138,8 @@ class DocumentImport:
             original = original or self.workspace.objects.publish(_chunks(path))
             group = record.title if record.title in surveyed.shared_titles else ""
             self.add(self._record_document(record, source, path, group=group), original=original)
+        if whole:  # else one that can't be read may be one that was there before
+            self._remove_parts(path, seen)
         self.monitor.progress(stage, surveyed.records, surveyed.records)
 
     def add_context(self, text: str, *, title: str, group: str, source: Path) -> Document | None:
@@ -128,6 +169,7 @@ class DocumentImport:
         self._paths[document.path] = (document.id, document.digest)
         self._digests.setdefault(document.digest, document.id)
         self._owners[document.id] = document.path
+        self._note_part(document.path)
         self._waiting.append((document, original))
         self._waiting_characters += len(document.text)
         full = len(self._waiting) >= _BATCH_DOCUMENTS or self._waiting_characters >= _BATCH_CHARACTERS
@@ -143,6 +185,24 @@ class DocumentImport:
                 (document, found, original) for (document, original), found in zip(waiting, passages, strict=True)
             )
         self._flushed = self.monitor.clock()
+
+    def _note_part(self, path: str) -> None:
+        file, part, _ = path.partition("#")
+        if part:
+            self._parts.setdefault(file, set()).add(path)
+
+    def _remove_parts(self, file: Path, kept: set[str]) -> None:
+        """Remove the records or attachments of `file` that are not there any more."""
+        gone = {path for path in self._parts.get(str(file), set()) - kept if not Path(path).exists()}
+        if not gone:
+            return
+        self.flush()
+        self.workspace.documents.remove([self._paths[path][0] for path in sorted(gone)])
+        for path in gone:
+            del self._owners[self._paths.pop(path)[0]]
+        self._parts[str(file)] -= gone
+        self._digests = self.workspace.documents.ids_by_digest()
+        self.removed += len(gone)
 
     def _is_known(self, path: str, digest: str) -> bool:
         """Whether this content is in the workspace. What was at `path` before gives way."""

@@ -31,7 +31,6 @@ except ImportError:  # Windows: the parent's watchdog and the size caps stand al
 MEMORY_BYTES_MAX = 2 << 30  # of address space
 CPU_S_MAX = 120  # of one file, all threads together
 FILE_BYTES_MAX = 1 << 30
-TEXT_CHARACTERS_MAX = 64 << 20
 _DENIED_EVENTS = ("socket.", "subprocess.", "os.system", "os.exec", "os.spawn", "os.posix_spawn", "os.fork")
 
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
@@ -121,10 +120,6 @@ def parse(path: Path, attachment: Sequence[int] = (), reading: Reading | None = 
             raise DocumentError(
                 "{name} contains no text.", hint="Check the file in its own program, then import it again."
             )
-        if len(content.text) > TEXT_CHARACTERS_MAX:
-            raise DocumentError(
-                "{name} holds more text than one document can.", hint="Split it into smaller files and import those."
-            )
         return Reply(content=content, digest=hashlib.sha256(data).hexdigest(), original=reading.opened)
     except DocumentError as error:
         wants_password = isinstance(error, PasswordError)
@@ -157,8 +152,33 @@ def _reader(kind: Kind, reading: Reading) -> Read:
             from engine.documents.formats.image import read as read_image
 
             return lambda data, report: read_image(data, reading)
+        case "xlsx":
+            from engine.documents.formats.xlsx import read as read_reporting
+        case "table":
+            from engine.documents.formats.delimited import read as read_reporting
+        case "pptx":
+            from engine.documents.formats.pptx import read as read_reporting
+        case "epub":
+            from engine.documents.formats.epub import read as read_reporting
+        case _:
+            read = _small_reader(kind)
+            return lambda data, report: read(data)
+    return read_reporting
+
+
+def _small_reader(kind: Kind) -> Callable[[bytes], Content]:
+    """The readers of formats whose files are read in one go."""
+    match kind:
         case "docx":
             from engine.documents.formats.docx import read
+        case "odt":
+            from engine.documents.formats.odt import read
+        case "rtf":
+            from engine.documents.formats.rtf import read
+        case "eml":
+            from engine.documents.formats.eml import read
+        case "msg":
+            from engine.documents.formats.msg import read
         case "html":
             from engine.documents.formats.html import read
         case "md":
@@ -171,12 +191,16 @@ def _reader(kind: Kind, reading: Reading) -> Read:
                 hint="Documents are PDF, Word, Excel, PowerPoint, OpenDocument, RTF, EPUB, e-mail, HTML, Markdown and "
                 "text files, pictures, tables as CSV, and corpora as JSONL.",
             )
-    return lambda data, report: read(data)
+    return read
 
 
 def _attachment(kind: Kind, data: bytes, number: int) -> tuple[str, bytes]:
     """Name and bytes of a file attached to a mail."""
-    raise DocumentError("{name} has no attachments.", hint="Import it again.")
+    if kind == "msg":
+        from engine.documents.formats.msg import attachment
+    else:
+        from engine.documents.formats.eml import attachment
+    return attachment(data, number)
 
 
 def _limit_cpu_time() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -20,9 +21,10 @@ from engine.documents.content import Content
 from engine.documents.parser_child import Reply, Request, read_frame, write_frame
 from engine.errors import DocumentError, PasswordError
 
-FILE_TIME_S = 60.0
+SILENCE_S = 60.0  # how long the child may be busy with a file without a word
 _REPLY_BYTES_MAX = 512 << 20
 _POLL_S = 0.05  # how long a wish to cancel may wait
+_CPU_TIME_IS_UP = getattr(signal, "SIGXCPU", 0)
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -42,7 +44,7 @@ class Reader:
     Use it as a context manager: leaving it ends the child.
     """
 
-    file_time_s: float = FILE_TIME_S  # of a file; of each page where words are recognised
+    silence_s: float = SILENCE_S
     passwords: tuple[str, ...] = field(default=(), repr=False)  # tried on each file that asks for one
     _child: subprocess.Popen[bytes] | None = None
     _replies: queue.SimpleQueue[bytes | None] = field(default_factory=queue.SimpleQueue)
@@ -116,12 +118,12 @@ class Reader:
     def _wait(self, path: Path, check: Callable[[], None], progress: Callable[[int, int], None]) -> Reply | None:
         """Wait for the last reply. The time a pause takes doesn't count against the file."""
         waited_s = 0.0
-        while waited_s < self.file_time_s:
+        while waited_s < self.silence_s:
             check()
             began = time.monotonic()
             frame: bytes | None = b""
             with suppress(queue.Empty):
-                frame = self._replies.get(timeout=min(_POLL_S, self.file_time_s - waited_s))
+                frame = self._replies.get(timeout=min(_POLL_S, self.silence_s - waited_s))
             waited_s += time.monotonic() - began
             if frame is None:
                 return None
@@ -129,21 +131,29 @@ class Reader:
                 reply = msgspec.json.decode(frame, type=Reply)
                 if reply.content is not None or reply.message:
                     return reply
-                if reply.recognising:
-                    waited_s = 0.0
+                waited_s = 0.0
                 progress(reply.done, reply.total)
         self.close()
-        raise DocumentError(
-            f"{path.name} took longer than {self.file_time_s:.0f} seconds to read.",
-            hint="Split it into smaller files, or print it to a new PDF, and import that.",
-        )
+        raise _too_long(path)
 
     def _given_up(self, path: Path) -> ReadFile:
+        child = self._child
+        with suppress(subprocess.TimeoutExpired):  # its pipe closes a moment before it ends
+            if child is not None and child.wait(timeout=1) == -_CPU_TIME_IS_UP:
+                self.close()
+                raise _too_long(path)
         self.close()
         raise DocumentError(
             f"{path.name} made its reader crash.",
             hint="It may be damaged or hostile. Open it in its own program, save it again and import that.",
         )
+
+
+def _too_long(path: Path) -> DocumentError:
+    return DocumentError(
+        f"{path.name} takes too long to read.",
+        hint="Split it into smaller files, or print it to a new PDF, and import that.",
+    )
 
 
 def child_command() -> list[str]:

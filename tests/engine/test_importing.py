@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -123,7 +124,6 @@ def test_bad_files_are_lines_and_the_rest_is_imported(session: Session, folder: 
         "half.json": (b'[{"question": "Why?", "answer": "Because"}, {"ques', "stops half-way"),
         "page.docx": (b"<html><body>x</body></html>", "holds an HTML page"),
         "scan.pdf": (example_files.pdf(""), "Its pages are empty"),
-        "sheet.csv": (b"drug,dose\na,1\n", "no question column (columns found: drug, dose)"),
         "what.json": (b'[{"name": "x"}]', "neither questions nor documents in it (fields found: name)"),
     }
     for name, (data, _) in bad.items():
@@ -138,13 +138,58 @@ def test_bad_files_are_lines_and_the_rest_is_imported(session: Session, folder: 
     assert len(session.workspace.documents.skipped()) == len(bad)
 
 
+def test_a_table_without_questions_is_a_document(session: Session, folder: Path) -> None:
+    path = _write(folder / "sheet.csv", "drug,dose\naspirin,1\n")
+    assert _run(session, path).documents_added == 1
+    (row,) = session.workspace.documents.list()
+    assert (row.kind, session.workspace.documents.get(row.id).text) == ("csv", "drug | dose\ndrug: aspirin | dose: 1")
+    assert "no question column (columns found: drug, dose)" in _reason(_run(session, path, kind="questions"))
+
+
+def test_what_is_attached_to_a_mail_is_a_document_of_its_own(session: Session, folder: Path) -> None:
+    mail = EmailMessage()
+    mail["Subject"] = "Lease"
+    mail.set_content("See below.")
+    mail.add_attachment(TEXT.encode(), maintype="text", subtype="plain", filename="notice.txt")
+    mail.add_attachment(b"\x00\x01", maintype="application", subtype="octet-stream", filename="noise.bin")
+    path = _write(folder / "mail.eml", mail.as_bytes())
+    report = _run(session, path)
+    assert report.documents_added == 2
+    assert _reason(report).startswith("Attachment noise.bin: noise.bin is not text")
+    rows = {row.path: row for row in session.workspace.documents.list()}
+    attached = rows[f"{path}#1-notice.txt"]
+    assert attached.title == "notice"
+    assert session.workspace.objects.read(session.workspace.documents.original(attached.id)) == path.read_bytes()
+    again = _run(session, path)
+    assert (again.documents_added, again.documents_unchanged) == (0, 2)
+    bare = EmailMessage()
+    bare["Subject"] = "Lease"
+    bare.set_content("Nothing is attached any more.")
+    _write(path, bare.as_bytes())
+    changed = _run(session, path)
+    assert (changed.documents_replaced, changed.documents_removed) == (1, 1)
+    assert [row.path for row in session.workspace.documents.list()] == [str(path)]
+
+
+def test_records_that_vanish_from_a_corpus_are_removed(session: Session, folder: Path) -> None:
+    path = _lines(folder / "c.jsonl", {"id": "a", "text": "One."}, {"id": "b", "text": "Two."})
+    _run(session, path)
+    _lines(path, {"id": "b", "text": "Two."}, {"id": "a"})
+    broken = _run(session, path)
+    assert (broken.documents_removed, len(broken.skipped)) == (0, 1)  # `a` may only be damaged
+    _lines(path, {"id": "b", "text": "Two."}, {"id": "c", "text": "Three."})
+    report = _run(session, path)
+    assert (report.documents_added, report.documents_unchanged, report.documents_removed) == (1, 1, 1)
+    assert [row.id for row in session.workspace.documents.list()] == ["b", "c"]
+
+
 def test_a_mended_file_leaves_the_list_of_bad_ones(session: Session, folder: Path) -> None:
     document = _write(folder / "a.txt", b"")
-    questions = _write(folder / "q.csv", "nothing\nhere\n")
+    questions = _write(folder / "q.jsonl", '{"nothing": "here"}\n')
     _run(session, folder)
     assert len(session.workspace.documents.skipped()) == 2
     _write(document, TEXT)
-    _write(questions, "question,answer\nHow long?,three months\n")
+    _write(questions, '{"question": "How long?", "answer": "three months"}\n')
     assert _run(session, folder).skipped == ()
     assert session.workspace.documents.skipped() == ()
 

@@ -1,11 +1,10 @@
-"""Word documents: body in order, headings as sections, list items and table rows as lines, changes as accepted."""
+"""Word documents: body in order, headings as sections, numbered lists, tables, footnotes, changes as accepted."""
 
 from __future__ import annotations
 
 import io
 import re
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import docx
 from docx.document import Document as WordDocument
@@ -13,15 +12,18 @@ from docx.opc.exceptions import PackageNotFoundError
 from docx.oxml.ns import qn
 from lxml import etree
 
+from engine.documents.archives import damaged, embedded_files, embedded_note, opened, parse_xml
 from engine.documents.content import Content, ContentBuilder, one_line
-from engine.errors import DocumentError
+from engine.documents.numbering import BULLET, Numbering
+from engine.documents.tables import table_lines
 
-_UNPACKED_BYTES_MAX = 1 << 30  # a page of text is a few kilobytes: more than this is a bomb
 _HEADING_STYLE = re.compile(r"heading (\d)", re.IGNORECASE)
 _PARAGRAPH, _TABLE, _ROW, _CELL = qn("w:p"), qn("w:tbl"), qn("w:tr"), qn("w:tc")
 _TEXT = {qn("w:t"), qn("m:t")}
 _BREAKS = {qn("w:br"), qn("w:cr")}
 _TAB, _HYPHEN = qn("w:tab"), qn("w:noBreakHyphen")
+_NOTE_MARKS = {qn("w:footnoteReference"): "footnotes", qn("w:endnoteReference"): "endnotes"}
+_COLUMNS_MAX = 100  # that one cell may span
 # Deleted and moved-away text is gone once changes are accepted; a fallback repeats what stands before it.
 _LEFT_OUT = {
     qn("w:del"),
@@ -34,48 +36,93 @@ _LEFT_OUT = {
 
 def read(data: bytes) -> Content:
     """Return the text of a Word document; its title is its property, else its title paragraph."""
-    document = _open(data)
-    levels = _heading_levels(document)
-    builder = ContentBuilder()
-    title = document.core_properties.title or ""
-    previous_list = False
-    for block in _blocks(document.element.body):
-        if block.tag == _TABLE:
-            for index, row in enumerate(_rows(block)):
-                builder.add(row, separator="\n" if index else "\n\n")
-            previous_list = False
-            continue
-        text = _paragraph_text(block)
-        style, in_list = _properties(block)
-        level = levels.get(style)
-        if level is not None and one_line(text):
-            title = title or (one_line(text) if level == 0 else "")
-            builder.add_heading(text, level=max(level, 1))
-            previous_list = False
-        elif text.strip():
-            builder.add(
-                f"• {text.strip()}" if in_list else text, separator="\n" if in_list and previous_list else "\n\n"
-            )
-            previous_list = in_list
-    return builder.build(kind="docx", title=title)
-
-
-def _open(data: bytes) -> WordDocument:
-    damaged = DocumentError(
-        "{name} is damaged: it can't be opened as a Word document.",
-        hint="Open it in Word or LibreOffice, save it again as DOCX and import that.",
-    )
+    with opened(data) as archive:
+        note = embedded_note(list(embedded_files(archive, "word/embeddings/")))
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > _UNPACKED_BYTES_MAX:
-            raise DocumentError(
-                f"{{name}} unpacks to {unpacked >> 20:,} MiB, more than a document can be.",
-                hint="It may be an attack. Save its text as a new document and import that.",
+        document = docx.Document(io.BytesIO(data))
+    except (PackageNotFoundError, etree.XMLSyntaxError, KeyError, ValueError, EOFError) as error:
+        raise damaged() from error
+    walk = _Walk(document)
+    walk.visit()
+    if note:
+        walk.builder.note(note)
+    return walk.builder.build(kind="docx", title=document.core_properties.title or walk.title)
+
+
+class _Walk:
+    """Collects the text while going through the body."""
+
+    def __init__(self, document: WordDocument) -> None:
+        self.builder = ContentBuilder()
+        self.title = ""  # the title paragraph's
+        self._body = document.element.body
+        self._levels = _heading_levels(document)
+        parts = _parts(document)
+        self._numbering = Numbering.of(parts.get("numbering"), document.styles.element)
+        self._notes = _notes(parts)
+        self._in_list = False
+
+    def visit(self) -> None:
+        """Take in the whole body."""
+        for block in _blocks(self._body):
+            if block.tag == _TABLE:
+                self._add_table(block)
+                self._in_list = False
+            else:
+                self._add_paragraph(block)
+            self._add_notes(block)
+
+    def _add_paragraph(self, paragraph: etree._Element) -> None:
+        text = _paragraph_text(paragraph)
+        style, listed = _properties(paragraph)
+        label = self._numbering.label(paragraph, style) if text.strip() else ""
+        level = self._levels.get(style)
+        if level is not None and one_line(text):
+            self.title = self.title or (one_line(text) if level == 0 else "")
+            self.builder.add_heading(text if label == BULLET else f"{label} {text}", level=max(level, 1))
+            self._in_list = False
+        elif text.strip():
+            item = listed or bool(label)
+            self.builder.add(
+                f"{label or BULLET} {text.strip()}" if item else text,
+                separator="\n" if item and self._in_list else "\n\n",
             )
-        return docx.Document(io.BytesIO(data))
-    except (zipfile.BadZipFile, PackageNotFoundError, etree.XMLSyntaxError, KeyError, ValueError, EOFError) as error:
-        raise damaged from error
+            self._in_list = item
+
+    def _add_table(self, table: etree._Element) -> None:
+        rows = [row for row in table.iter(_ROW) if next(row.iterancestors(_TABLE), None) is table]
+        marked = bool(rows) and rows[0].find(f"{qn('w:trPr')}/{qn('w:tblHeader')}") is not None
+        cells = [list(_cells(row)) for row in rows]
+        for place, (_, line) in enumerate(table_lines(cells, header=True if marked and len(rows) > 1 else None)):
+            self.builder.add(line, separator="\n" if place else "\n\n")
+
+    def _add_notes(self, block: etree._Element) -> None:
+        for reference in block.iter(*_NOTE_MARKS):
+            mark = reference.get(qn("w:id"), "")
+            text = self._notes.get((_NOTE_MARKS[reference.tag], mark), "")
+            if text:
+                self.builder.add(f"[{mark}] {text}", separator="\n")
+
+
+def _parts(document: WordDocument) -> dict[str, etree._Element]:
+    """The document's numbering, footnotes and endnotes."""
+    found: dict[str, etree._Element] = {}
+    for relation in document.part.rels.values():
+        name = relation.reltype.rpartition("/")[2]
+        if name in ("numbering", "footnotes", "endnotes") and not relation.is_external:
+            found[name] = parse_xml(relation.target_part.blob)
+    return found
+
+
+def _notes(parts: Mapping[str, etree._Element]) -> dict[tuple[str, str], str]:
+    return {
+        (kind, note.get(qn("w:id"), "")): one_line(
+            " ".join(_paragraph_text(paragraph) for paragraph in note.iter(_PARAGRAPH))
+        )
+        for kind, tag in (("footnotes", "w:footnote"), ("endnotes", "w:endnote"))
+        if kind in parts
+        for note in parts[kind].iter(qn(tag))
+    }
 
 
 def _heading_levels(document: WordDocument) -> dict[str, int]:
@@ -130,6 +177,8 @@ def _paragraph_text(paragraph: etree._Element) -> str:
             parts.append("\t")
         elif node.tag == _HYPHEN:
             parts.append("-")
+        elif node.tag in _NOTE_MARKS:
+            parts.append(f"[{node.get(qn('w:id'), '')}]")
         elif node.tag == _PARAGRAPH:  # a text box inside the paragraph
             parts.append("\n" + _paragraph_text(node))
         else:
@@ -137,20 +186,12 @@ def _paragraph_text(paragraph: etree._Element) -> str:
     return "".join(parts)
 
 
-def _rows(table: etree._Element) -> Iterator[str]:
-    """Yield the rows of a table as lines, cells parted by bars; a nested table reads as part of its cell."""
-    for row in table.iter(_ROW):
-        if next(row.iterancestors(_TABLE), None) is not table:
-            continue
-        cells = [
-            one_line(" ".join(_paragraph_text(paragraph) for paragraph in cell.iter(_PARAGRAPH)))
-            for cell in _cells(row)
-        ]
-        if any(cells):
-            yield " | ".join(cell for cell in cells if cell)
-
-
-def _cells(row: etree._Element) -> Iterator[etree._Element]:
+def _cells(row: etree._Element) -> Iterator[str]:
+    """Yield the texts of a row's cells, one for each column; a nested table reads as part of its cell."""
     for cell in row.iter(_CELL):
-        if next(cell.iterancestors(_ROW), None) is row:
-            yield cell
+        if next(cell.iterancestors(_ROW), None) is not row:
+            continue
+        yield one_line(" ".join(_paragraph_text(paragraph) for paragraph in cell.iter(_PARAGRAPH)))
+        span = cell.find(f"{qn('w:tcPr')}/{qn('w:gridSpan')}")
+        width = span.get(qn("w:val"), "") if span is not None else ""
+        yield from [""] * (min(int(width), _COLUMNS_MAX) - 1 if width.isdigit() else 0)

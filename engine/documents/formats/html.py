@@ -9,6 +9,7 @@ from bs4.element import PreformattedString
 
 from engine.documents.content import Content, ContentBuilder, one_line
 from engine.documents.decoding import decode
+from engine.documents.tables import BAR
 
 _DECLARED = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
@@ -29,20 +30,29 @@ _CELLS = {"td", "th"}
 
 def read(data: bytes) -> Content:
     """Return the visible text of an HTML file; its title is the page's own."""
+    builder = ContentBuilder()
+    title = add_to(builder, data)
+    return builder.build(kind="html", title=title)
+
+
+def add_to(builder: ContentBuilder, data: bytes) -> str:
+    """Add the visible text of an HTML file to what is collected already; return the page's title."""
     declared = _DECLARED.search(data[:4096])
-    source = decode(data, declared=declared.group(1).decode("ascii") if declared else "")
-    soup = _parse(source)
-    walk = _Walk()
+    soup = _parse(decode(data, declared=declared.group(1).decode("ascii") if declared else ""))
+    walk = _Walk(builder)
     walk.visit(soup)
+    walk.finish()
     title = soup.find("title")
-    return walk.finish().build(kind="html", title=title.get_text(" ") if title else "")
+    return title.get_text(" ") if title else ""
 
 
 def visible_text(fragment: str) -> str:
     """Return the visible text of a piece of HTML."""
-    walk = _Walk()
+    builder = ContentBuilder()
+    walk = _Walk(builder)
     walk.visit(_parse(fragment))
-    return walk.finish().build(kind="html", title="").text
+    walk.finish()
+    return builder.build(kind="html", title="").text
 
 
 def _parse(source: str) -> BeautifulSoup:
@@ -53,10 +63,12 @@ def _parse(source: str) -> BeautifulSoup:
 class _Walk:
     """Collects text while going through the tree, without recursion: hostile pages nest thousands deep."""
 
-    def __init__(self) -> None:
-        self._builder = ContentBuilder()
+    def __init__(self, builder: ContentBuilder) -> None:
+        self._builder = builder
         self._line: list[str] = []
         self._row: list[str] | None = None
+        self._named_cells = 0  # of the row, those that are headers
+        self._labels: list[str] = []  # of the table at hand, from a row of nothing but headers
         self._separator = "\n\n"
         self._preformatted = 0
         self._tables = 0
@@ -85,10 +97,9 @@ class _Walk:
                 (child, False) for child in reversed(node.contents) if isinstance(child, Tag | NavigableString)
             )
 
-    def finish(self) -> ContentBuilder:
-        """Return the builder with everything in it."""
+    def finish(self) -> None:
+        """Add what is left."""
         self._flush()
-        return self._builder
 
     def _take(self, text: str) -> None:
         self._line.append(text if self._preformatted else re.sub(r"\s+", " ", text))
@@ -103,9 +114,11 @@ class _Walk:
             self._break_row()
             self._row = []
         elif name in _CELLS:
-            self._cell()
+            self._cell(keep_empty=False)
+            self._named_cells += name == "th"
         elif name == "table":
             self._break_row()
+            self._labels = []
             self._tables += 1
         elif name in _BLOCKS:
             self._flush()
@@ -115,20 +128,21 @@ class _Walk:
             self._flush()
             self._preformatted -= 1
         elif name in _CELLS:
-            self._cell()
+            self._cell(keep_empty=True)
         elif name == "tr":
             self._break_row()
         elif name in _BLOCKS:
             self._flush()
             if name == "table":
+                self._labels = []
                 self._tables -= 1
                 self._separator = "\n\n"
 
-    def _cell(self) -> None:
-        """End a table cell: its text joins the row."""
+    def _cell(self, *, keep_empty: bool) -> None:
+        """End a table cell: its text joins the row. An empty one keeps its column."""
         text = one_line("".join(self._line))
         self._line.clear()
-        if not text:
+        if not text and not (keep_empty and self._row is not None):
             return
         if self._row is None:
             self._builder.add(text)
@@ -140,10 +154,18 @@ class _Walk:
         if self._row is None:
             self._flush()
             return
-        self._cell()
+        self._cell(keep_empty=False)
         row, self._row = self._row, None
-        self._builder.add(" | ".join(row), separator=self._separator)
-        self._separator = "\n"  # rows stand under one another
+        named, self._named_cells = self._named_cells, 0
+        if named > 1 and named == len(row):
+            self._labels = row
+        elif len(row) == len(self._labels):
+            row = [
+                f"{label}: {cell}" if label and cell else cell for label, cell in zip(self._labels, row, strict=True)
+            ]
+        if any(row):
+            self._builder.add(BAR.join(cell for cell in row if cell), separator=self._separator)
+            self._separator = "\n"  # rows stand under one another
 
     def _flush(self) -> None:
         """End a block. Inside a row a block is only a gap between words."""

@@ -11,6 +11,7 @@ from markdown_it.token import Token
 from engine.documents.content import Content, ContentBuilder
 from engine.documents.decoding import decode
 from engine.documents.formats import html
+from engine.documents.tables import table_lines
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*\n", re.DOTALL)
 _VISIBLE = {"text", "code_inline", "text_special"}
@@ -24,25 +25,25 @@ def read(data: bytes) -> Content:
     builder = ContentBuilder()
     title = ""
     heading_level = 0
-    row: list[str] | None = None
-    separator = "\n\n"
+    rows: list[list[str]] | None = None
     for token in parser.parse(source):
         match token.type:
             case "heading_open":
                 heading_level = int(token.tag[1:])
             case "heading_close":
                 heading_level = 0
-            case "tr_open":
-                row = []
-            case "tr_close":
-                builder.add(" | ".join(row or []), separator=separator)
-                row, separator = None, "\n"
-            case "table_open" | "table_close":
-                separator = "\n\n"
+            case "table_open":
+                rows = []
+            case "tr_open" if rows is not None:
+                rows.append([])
+            case "table_close":
+                for place, (_, line) in enumerate(table_lines(rows or [], header=True)):
+                    builder.add(line, separator="\n" if place else "\n\n")
+                rows = None
             case "inline":
                 text = _visible(token.children or [])
-                if row is not None:
-                    row.append(text)
+                if rows is not None:
+                    rows[-1].append(text)
                 elif heading_level:
                     title = title or (text if heading_level == 1 else "")
                     builder.add_heading(text, level=heading_level)

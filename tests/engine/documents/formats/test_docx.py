@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 
+from engine.documents import archives
 from engine.documents.formats import docx
 from engine.errors import DocumentError
 from engine.records import Heading
@@ -25,7 +26,7 @@ def test_headings_lists_and_tables_come_in_order() -> None:
     )
     content = docx.read(data)
     assert content.text == (
-        "Guideline\n\nDosage\n\nTake one.\n\n• with water\n• after meals\n\nAge | Dose\n5 | 1 mg\n\nChildren"
+        "Guideline\n\nDosage\n\nTake one.\n\n• with water\n• after meals\n\nAge | Dose\nAge: 5 | Dose: 1 mg\n\nChildren"
     )
     assert [(heading.level, heading.title) for heading in content.headings] == [
         (1, "Guideline"),
@@ -56,7 +57,7 @@ def test_a_cut_off_file_is_refused_as_damaged() -> None:
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(docx, "_UNPACKED_BYTES_MAX", 1 << 20)
+    monkeypatch.setattr(archives, "UNPACKED_BYTES_MAX", 1 << 20)
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("word/document.xml", bytes(2 << 20))

@@ -26,7 +26,7 @@ def test_tables_become_rows_of_cells() -> None:
     content = html.read(
         b"<table><tr><th>Drug</th><th>Dose</th></tr><tr><td><p>A</p></td><td>5 mg</td></tr></table><p>end"
     )
-    assert content.text == "Drug | Dose\nA | 5 mg\n\nend"
+    assert content.text == "Drug | Dose\nDrug: A | Dose: 5 mg\n\nend"
 
 
 def test_a_table_inside_a_cell_loses_nothing() -> None:

@@ -15,7 +15,7 @@ def test_headings_become_sections_and_the_first_one_the_title() -> None:
 
 def test_tables_become_rows_and_code_stays() -> None:
     content = markdown.read(b"| a | b |\n|---|---|\n| 1 | 2 |\n\n```\nx = 1\n```\n")
-    assert content.text == "a | b\n1 | 2\n\nx = 1"
+    assert content.text == "a | b\na: 1 | b: 2\n\nx = 1"
 
 
 def test_front_matter_and_raw_html_tags_are_not_text() -> None:

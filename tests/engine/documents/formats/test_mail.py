@@ -1,0 +1,70 @@
+"""E-mails in both formats."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from engine.documents.formats import eml, msg
+from engine.documents.parser_child import parse
+from engine.errors import DocumentError
+from tests.engine.documents import example_files
+
+
+def _mail(text: str = "See the attached lease.", *, subject: str = "Lease") -> EmailMessage:
+    mail = EmailMessage()
+    mail["Subject"], mail["From"], mail["To"] = subject, "Anna <anna@example.org>", "Ben <ben@example.org>"
+    mail.set_content(text)
+    return mail
+
+
+def test_a_mail_is_its_head_and_its_text() -> None:
+    content = eml.read(_mail().as_bytes())
+    assert content.title == "Lease"
+    assert content.text == (
+        "Subject: Lease\nFrom: Anna <anna@example.org>\nTo: Ben <ben@example.org>\n\nSee the attached lease."
+    )
+
+
+def test_html_is_read_where_there_is_no_plain_text() -> None:
+    mail = EmailMessage()
+    mail["Subject"] = "News"
+    mail.set_content("<p>One</p><script>no()</script><p>Two</p>", subtype="html")
+    assert eml.read(mail.as_bytes()).text == "Subject: News\n\nOne\n\nTwo"
+
+
+def test_attachments_are_documents_of_their_own(tmp_path: Path) -> None:
+    mail, inner = _mail(), _mail("The inner text.", subject="Re: Lease")
+    inner.add_attachment(b"a,b\n1,2\n", maintype="text", subtype="csv", filename="rates.csv")
+    mail.add_attachment(example_files.pdf("Clause one"), maintype="application", subtype="pdf", filename="lease.pdf")
+    mail.add_attachment(inner)
+    path = tmp_path / "mail.eml"
+    path.write_bytes(mail.as_bytes())
+    whole, pdf, forwarded, rates = (parse(path, way).content for way in ((), (0,), (1,), (1, 0)))
+    assert whole is not None
+    assert whole.attachments == ("lease.pdf", "Re: Lease.eml")
+    assert whole.text.endswith("See the attached lease.")
+    assert (pdf.kind, pdf.text.strip()) == ("pdf", "Clause one")
+    assert forwarded.text.endswith("The inner text.")
+    assert (rates.kind, rates.text) == ("csv", "a | b\na: 1 | b: 2")
+
+
+def test_an_encrypted_mail_is_a_sentence() -> None:
+    data = b"Subject: x\nMIME-Version: 1.0\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data\n\nabc"
+    with pytest.raises(DocumentError, match="encrypted"):
+        eml.read(data)
+
+
+def test_a_text_in_an_unknown_character_set_is_still_read() -> None:
+    data = "Subject: x\nContent-Type: text/plain; charset=no-such\nContent-Transfer-Encoding: 8bit\n\nGrüße".encode()
+    assert eml.read(data).text == "Subject: x\n\nGrüße"
+
+
+def test_compressed_rich_text_is_unpacked() -> None:
+    # the example of [MS-OXRTFCP] 4.1.1
+    data = bytes.fromhex(
+        "2d0000002b0000004c5a4675f1c5c7a703000a007263706731323542320af32068656c090020627705b06c647d0a800fa0"
+    )
+    assert msg._uncompressed(data) == b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n"
