@@ -163,11 +163,21 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Matching:
+    """What counts in the lexical score besides BM25, in BM25's unit; learnt from training questions, else nothing."""
+
+    phrase: float = 0.0  # BM25 of the question's neighbouring words found as phrases
+    near: float = 0.0  # BM25 of its pairs of words found near each other
+    length: float = 0.0  # corrects BM25's own correction for the passage's length
+
+
+@dataclass(frozen=True, slots=True)
 class Fusion:
     """How lexical and dense scores become one: convex combination, or reciprocal ranks below 30 labelled questions."""
 
     mode: Literal["convex", "rrf"] = "rrf"
     weight: float = 0.5  # of the dense score in the convex combination, 0 to 1
+    matching: Matching = Matching()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.records import Fusion
+from engine.records import Fusion, Matching
+from engine.retrieval.lexical import PLAIN
 
 RRF_CONSTANT = 60  # Cormack, Clarke & Büttcher 2009
 MIN_QUESTIONS_FOR_WEIGHT = 30  # below it, a tuned weight is noise: reciprocal ranks are used
@@ -45,17 +46,19 @@ def tune(
     evidence: Sequence[Sequence[str]],
     *,
     metric: Callable[[Sequence[str], Sequence[str]], float],
+    matching: Matching = PLAIN,
 ) -> Fusion:
     """Choose the weight with the best mean `metric(ranked ids, evidence)`; RRF below 30 labelled questions.
 
-    Neighbouring weights are averaged, so that one lucky value is not taken for a trend.
+    Neighbouring weights are averaged, so that one lucky value is not taken for a trend. `matching`, with which the
+    candidates' lexical scores were made, becomes part of the fusion.
     """
     if len(candidates) < MIN_QUESTIONS_FOR_WEIGHT:
-        return Fusion("rrf")
+        return Fusion("rrf", matching=matching)
     means = np.array([mean_metric(candidates, evidence, Fusion("convex", weight), metric=metric) for weight in WEIGHTS])
     padded = np.pad(means, 1, mode="edge")
     smooth = (padded[:-2] + padded[1:-1] + padded[2:]) / 3
-    return Fusion("convex", WEIGHTS[int(smooth.argmax())])
+    return Fusion("convex", WEIGHTS[int(smooth.argmax())], matching)
 
 
 def mean_metric(

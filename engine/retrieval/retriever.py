@@ -31,7 +31,7 @@ class Retriever:
         self.index = index
         self.fusion = fusion
         self._workspace = workspace
-        self._lexical = LexicalIndex(workspace)
+        self.lexical = LexicalIndex(workspace)
 
     def search(self, questions: Sequence[str], *, top_k: int, mode: Mode = "hybrid") -> list[list[Hit]]:
         """Return for each question its best passages, at most `top_k`, best first."""
@@ -68,7 +68,11 @@ class Retriever:
             dense = list(self.index.search(vectors, top_k=top_k)[0])
         found: list[Candidates] = []
         for question, vector, rows in zip(questions, vectors, dense, strict=True):
-            lexical = {} if mode == "dense" else dict(self._lexical.search(question, top_k=top_k))
+            lexical = (
+                {}
+                if mode == "dense"
+                else dict(self.lexical.search(question, top_k=top_k, matching=self.fusion.matching))
+            )
             ids = list(dict.fromkeys([*(self.index.passage_ids[row] for row in rows), *lexical]))
             ids = [passage_id for passage_id in ids if passage_id in self.index.row_of]
             where = [self.index.row_of[passage_id] for passage_id in ids]

@@ -13,7 +13,7 @@ import torch
 from engine.evaluation.metrics import ndcg_at
 from engine.jobs import Monitor
 from engine.records import Fusion, Passage, Question
-from engine.retrieval.encoder import Encoder
+from engine.retrieval.encoder import Encoder, length_buckets
 from engine.retrieval.fusion import Candidates, mean_metric, tune
 from engine.retrieval.retriever import Retriever
 from engine.settings import RetrieverSettings
@@ -21,6 +21,8 @@ from engine.settings import RetrieverSettings
 MINED = 30  # hits looked at for hard negatives
 POOL_DEPTH = 10  # of each index's hits per validation question that enter the validation pool
 PROBED_PAIRS = 4
+PART_TOKENS = 4096  # padded tokens embedded at once with gradients
+HARDEST = 10  # of the negatives mined, those drawn from
 INTERPOLATIONS = (0.75, 0.5)  # share of the tuned weights in a mixture with the base (WiSE-FT, arXiv 2109.01903)
 
 
@@ -128,33 +130,48 @@ class RetrieverTask:
         without_dropout(self.model)
 
     def losses(self, step: int) -> Iterator[torch.Tensor]:
-        """Cross-entropy of the right passage among all of the batch, at the settings' temperature."""
+        """Cross-entropy of the right passage among all of the batch, at the settings' temperature.
+
+        Gradients are cached (GradCache, arXiv 2101.06983): all texts are embedded without gradients, the loss is
+        differentiated down to the vectors, and each part of the batch is then embedded again to carry its share on into
+        the weights. The gradient is the whole batch's, the memory that of one part.
+        """
         epoch, position = divmod(step, self.steps_per_epoch)
         order = list(range(len(self._pairs)))
         random.Random(f"{self._seed} {epoch}").shuffle(order)
         batch = [self._pairs[row] for row in order[position :: self.steps_per_epoch]]
-        yield self._contrast(batch, random.Random(f"{self._seed} {step}"))
+        rows, passage_ids = self._rows(batch, random.Random(f"{self._seed} {step}"))
+        parts = list(length_buckets([len(row) for row in rows], PART_TOKENS))
+        vectors = torch.empty((len(rows), self._encoder.dimension), device=self._encoder.device.kind)  # (B + P, D)
+        with torch.no_grad():
+            for part in parts:
+                vectors[part] = self._encoder.forward([rows[index] for index in part])
+        loss = self._contrast(vectors.requires_grad_(), batch, passage_ids)
+        (gradient,) = torch.autograd.grad(loss, vectors)
+        for part in parts:
+            carried = (self._encoder.forward([rows[index] for index in part]) * gradient[part]).sum()
+            yield carried - carried.detach() + loss.detach() / len(parts)  # the loss by value, the cached gradient
 
     def probe(self) -> torch.Tensor:
         """The loss of a few pairs."""
-        return self._contrast(self._pairs[:PROBED_PAIRS], random.Random(self._seed))
+        batch = self._pairs[:PROBED_PAIRS]
+        rows, passage_ids = self._rows(batch, random.Random(self._seed))
+        return self._contrast(self._encoder.forward(rows), batch, passage_ids)
 
-    def _contrast(self, batch: Sequence[Pair], choose: random.Random) -> torch.Tensor:
-        ids = [pair.positive_id for pair in batch]
-        texts = [pair.positive for pair in batch]
+    def _rows(self, batch: Sequence[Pair], choose: random.Random) -> tuple[list[list[int]], list[str]]:
+        """Return the batch's token ids, questions first, and the ids of the passages that follow them."""
+        passages = [(pair.positive_id, pair.positive) for pair in batch]
         for pair in batch:
-            for passage_id, text in choose.sample(
-                pair.negatives[:10], min(self._settings.hard_negatives, len(pair.negatives[:10]))
-            ):
-                ids.append(passage_id)
-                texts.append(text)
-        questions = self._encoder.forward(
-            self._encoder.token_ids([pair.question for pair in batch], questions=True)
-        )  # (B, D)
-        passages = self._encoder.forward(self._encoder.token_ids(texts))  # (P, D)
-        scores = questions @ passages.T / self._settings.temperature  # (B, P)
+            hardest = pair.negatives[:HARDEST]
+            passages += choose.sample(hardest, min(self._settings.hard_negatives, len(hardest)))
+        questions = self._encoder.token_ids([pair.question for pair in batch], questions=True)
+        return questions + self._encoder.token_ids([text for _, text in passages]), [one for one, _ in passages]
+
+    def _contrast(self, vectors: torch.Tensor, batch: Sequence[Pair], passage_ids: Sequence[str]) -> torch.Tensor:
+        with torch.autocast(vectors.device.type, enabled=False):  # at this temperature bf16 would lose what is learnt
+            scores = vectors[: len(batch)] @ vectors[len(batch) :].T / self._settings.temperature  # (B, P)
         others = [
-            [passage_id in pair.positive_ids and row != column for column, passage_id in enumerate(ids)]
+            [passage_id in pair.positive_ids and row != column for column, passage_id in enumerate(passage_ids)]
             for row, pair in enumerate(batch)
         ]
         scores = scores.masked_fill(torch.tensor(others, device=scores.device), float("-inf"))

@@ -1,4 +1,4 @@
-"""The retriever's stage: tune the encoder, mix it with the base, rebuild the index, tune the fusion, decide."""
+"""The retriever's stage: learn to match words, tune the encoder, rebuild the index, tune the fusion, decide."""
 
 from __future__ import annotations
 
@@ -12,27 +12,72 @@ from engine.retrieval.fusion import mean_metric, tune
 from engine.retrieval.retriever import Retriever, load_retriever, vectors_key
 from engine.session import BASE, TUNED
 from engine.training.loop import train
+from engine.training.matching import learn_matching
 from engine.training.retriever import RetrieverTask, Validation, interpolate, mine
 from engine.training.stage import Lesson
 
 
 def tune_retriever(lesson: Lesson) -> Run:
-    """Return the run with its tuned encoder and fusion, or with its parent's encoder if that measures no worse.
+    """Return the run with what its retriever learnt: how words match, the encoder, and the fusion of the two.
 
-    The encoder is measured on validation questions over the whole index, with the fusion weight tuned for either.
+    Each is kept only if it measures better than without, on validation questions over the whole index, with the
+    fusion weight tuned for either.
     """
     session, monitor = lesson.session, lesson.monitor
-    passages = lesson.passages()
-    untuned = load_retriever(session, lesson.run, monitor)
-    untuned.fusion, before = measured(untuned, lesson.validation)
+    retriever = load_retriever(session, lesson.run, monitor)
+    retriever.fusion, before = measured(retriever, lesson.validation)
     if lesson.parent.id == BASE:
-        session.set_base_fusion(untuned.fusion)
+        session.set_base_fusion(retriever.fusion)
+    reached = _match_words(lesson, retriever, before)
+    run = _tune_encoder(lesson, retriever)
+    tuned = load_retriever(session, replace(run, fusion=retriever.fusion), monitor)
+    fusion, after = measured(tuned, lesson.validation)
+    if after["ndcg@10"] > reached["ndcg@10"]:
+        reached = after
+    else:
+        session.workspace.vectors.drop(vectors_key(session, run.encoder))
+        run = replace(run, encoder=lesson.run.encoder)
+        fusion = retriever.fusion
+    scores = {**reached, "retriever kept": float(reached["ndcg@10"] > before["ndcg@10"])}
+    return replace(run, fusion=fusion, before={**run.before, **before}, after={**run.after, **scores})
+
+
+def measured(retriever: Retriever, questions: Sequence[Question]) -> tuple[Fusion, dict[str, float]]:
+    """Return the best fusion on `questions` and what it reaches: nDCG@10 and hit@1 of the fused ranking."""
+    candidates = retriever.candidates([question.question for question in questions])
+    evidence = [question.evidence for question in questions]
+    fusion = tune(candidates, evidence, metric=ndcg_at, matching=retriever.fusion.matching)
+
+    def hit_at_1(ranked: Sequence[str], relevant: Sequence[str]) -> float:
+        return hit_at(ranked, relevant, k=1)
+
+    return fusion, {
+        "ndcg@10": mean_metric(candidates, evidence, fusion, metric=ndcg_at),
+        "hit@1": mean_metric(candidates, evidence, fusion, metric=hit_at_1),
+    }
+
+
+def _match_words(lesson: Lesson, retriever: Retriever, before: dict[str, float]) -> dict[str, float]:
+    """Learn the matching and leave it in the retriever if it measures better; return what the retriever reaches."""
+    plain = retriever.fusion
+    retriever.fusion = replace(plain, matching=learn_matching(lesson.training, retriever.lexical, lesson.monitor))
+    retriever.fusion, reached = measured(retriever, lesson.validation)
+    if reached["ndcg@10"] > before["ndcg@10"]:
+        return reached
+    retriever.fusion = plain
+    return before
+
+
+def _tune_encoder(lesson: Lesson, retriever: Retriever) -> Run:
+    """Tune the encoder, mix it with the base, publish it, and return the run that has it."""
+    session, monitor = lesson.session, lesson.monitor
+    passages = lesson.passages()
     files = session.model_files(lesson.run.encoder)
     encoder = Encoder(files, session.device)
     base = {name: tensor.detach().clone() for name, tensor in encoder.model.state_dict().items()}
     settings = lesson.settings.retriever
-    pairs = mine(lesson.training, passages, untuned, settings, monitor)
-    validation = Validation(lesson.validation, passages, untuned, monitor)
+    pairs = mine(lesson.training, passages, retriever, settings, monitor)
+    validation = Validation(lesson.validation, passages, retriever, monitor)
     task = RetrieverTask(encoder, pairs, validation, settings, seed=lesson.seed)
     outcome = train(
         task,
@@ -44,30 +89,6 @@ def tune_retriever(lesson: Lesson) -> Run:
     )
     interpolate(encoder, base, outcome.best_score, validation, monitor)
     digest = session.workspace.objects.publish_folder({**files, "model.safetensors": encoder.weights()})
-    run = replace(
+    return replace(
         lesson.run, encoder=TUNED + digest, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step
     )
-    tuned = load_retriever(session, run, monitor)
-    fusion, after = measured(tuned, lesson.validation)
-    kept = after["ndcg@10"] > before["ndcg@10"]
-    if not kept:
-        session.workspace.vectors.drop(vectors_key(session, run.encoder))
-        run = replace(run, encoder=lesson.run.encoder)
-        fusion = untuned.fusion
-    scores = {**after, "retriever kept": float(kept)}
-    return replace(run, fusion=fusion, before={**run.before, **before}, after={**run.after, **scores})
-
-
-def measured(retriever: Retriever, questions: Sequence[Question]) -> tuple[Fusion, dict[str, float]]:
-    """Return the best fusion on `questions` and what it reaches: nDCG@10 and hit@1 of the fused ranking."""
-    candidates = retriever.candidates([question.question for question in questions])
-    evidence = [question.evidence for question in questions]
-    fusion = tune(candidates, evidence, metric=ndcg_at)
-
-    def hit_at_1(ranked: Sequence[str], relevant: Sequence[str]) -> float:
-        return hit_at(ranked, relevant, k=1)
-
-    return fusion, {
-        "ndcg@10": mean_metric(candidates, evidence, fusion, metric=ndcg_at),
-        "hit@1": mean_metric(candidates, evidence, fusion, metric=hit_at_1),
-    }

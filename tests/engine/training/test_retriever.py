@@ -1,0 +1,65 @@
+"""The retriever's batch: cached gradients are the whole batch's, and evidence is never a negative."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine.device import Device
+from engine.models.library import DEFAULT_ENCODER, ModelLibrary
+from engine.retrieval.encoder import Encoder
+from engine.settings import RetrieverSettings
+from engine.training import retriever
+from engine.training.retriever import Pair, RetrieverTask
+
+CPU = Device.detect("cpu")
+
+
+def pair(number: int, *, positive_ids: frozenset[str] = frozenset()) -> Pair:
+    return Pair(
+        f"What is the dose of drug {number}?",
+        f"The dose of drug {number} is {number}0 mg. " * (number + 1),
+        positive_ids | {f"p{number}"},
+        f"p{number}",
+        ((f"n{number}", f"Drug {number} is dispensed at room {number}. " * 3),),
+    )
+
+
+@pytest.fixture
+def encoder(library: ModelLibrary) -> Encoder:
+    return Encoder(library.files(DEFAULT_ENCODER), CPU)
+
+
+def task_of(encoder: Encoder, pairs: list[Pair]) -> RetrieverTask:
+    settings = RetrieverSettings(batch_size=max(2, len(pairs)), hard_negatives=1)
+    return RetrieverTask(encoder, pairs, None, settings, seed=0)  # type: ignore[arg-type]  # nothing is validated here
+
+
+def step_gradient(task: RetrieverTask) -> tuple[float, torch.Tensor, int]:
+    task.model.zero_grad()
+    values: list[float] = []
+    for part in task.losses(0):
+        part.backward()
+        values.append(part.item())
+    gradient = torch.cat([one.grad.flatten() for one in task.model.parameters() if one.grad is not None])
+    return sum(values), gradient, len(values)
+
+
+def test_cached_gradients_equal_the_whole_batch(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = task_of(encoder, [pair(number) for number in range(6)])
+    whole_loss, whole, parts = step_gradient(task)
+    assert parts == 1
+    monkeypatch.setattr(retriever, "PART_TOKENS", 64)
+    loss, cached, parts = step_gradient(task)
+    assert parts > 3
+    assert loss == pytest.approx(whole_loss, rel=1e-5)
+    assert torch.allclose(cached, whole, rtol=1e-3, atol=1e-6)
+    assert whole.abs().max() > 1e-3
+
+
+def test_evidence_of_a_question_is_never_its_negative(encoder: Encoder) -> None:
+    strangers = step_gradient(task_of(encoder, [pair(1), pair(2)]))[0]
+    shared = [pair(1, positive_ids=frozenset({"p2", "n2", "n1"})), pair(2, positive_ids=frozenset({"p1", "n1", "n2"}))]
+    alone = step_gradient(task_of(encoder, shared))[0]
+    assert strangers > 0
+    assert alone == pytest.approx(0, abs=1e-6)
