@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine.device import Device
+from engine.device import Device, Precision
 from engine.models.library import DEFAULT_ENCODER, ModelLibrary
-from engine.retrieval.encoder import Encoder
+from engine.retrieval.encoder import Encoder, autocast
 from engine.settings import RetrieverSettings
 from engine.training import retriever
 from engine.training.retriever import Pair, RetrieverTask
@@ -35,10 +35,15 @@ def task_of(encoder: Encoder, pairs: list[Pair]) -> RetrieverTask:
     return RetrieverTask(encoder, pairs, None, settings, seed=0)  # type: ignore[arg-type]  # nothing is validated here
 
 
-def step_gradient(task: RetrieverTask) -> tuple[float, torch.Tensor, int]:
+def step_gradient(task: RetrieverTask, precision: Precision = "fp32") -> tuple[float, torch.Tensor, int]:
     task.model.zero_grad()
     values: list[float] = []
-    for part in task.losses(0):
+    parts = task.losses(0)
+    while True:
+        with autocast(CPU, precision):
+            part = next(parts, None)
+        if part is None:
+            break
         part.backward()
         values.append(part.item())
     gradient = torch.cat([one.grad.flatten() for one in task.model.parameters() if one.grad is not None])
@@ -55,6 +60,14 @@ def test_cached_gradients_equal_the_whole_batch(encoder: Encoder, monkeypatch: p
     assert loss == pytest.approx(whole_loss, rel=1e-5)
     assert torch.allclose(cached, whole, rtol=1e-3, atol=1e-6)
     assert whole.abs().max() > 1e-3
+
+
+def test_bf16_loses_no_part_of_the_gradient(encoder: Encoder) -> None:
+    task = task_of(encoder, [pair(number) for number in range(6)])
+    exact = step_gradient(task)[1]
+    rounded = step_gradient(task, "bf16")[1]
+    assert torch.nn.functional.cosine_similarity(exact, rounded, dim=0) > 0.98
+    assert rounded.norm() == pytest.approx(exact.norm().item(), rel=0.1)
 
 
 def test_evidence_of_a_question_is_never_its_negative(encoder: Encoder) -> None:
