@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: setup run test bench battery lint lock clean
+.PHONY: setup run test bench battery lint lock package package-windows clean
 
 setup:
 	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "set-up: $(PYTHON) is not here. Install Python 3.11 (Debian 12: apt-get install python3.11 python3.11-venv) or name it: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -27,6 +27,14 @@ lint: setup
 # Resolves anew from wherever pip is configured to look: needs the network, and torch's CPU wheel within reach.
 lock: setup
 	@$(BIN)/python packaging/lock.py
+
+# The Linux packages, from a frozen program that passed its own self-test; some ten minutes on two free cores.
+package: setup
+	@nice -n 10 $(BIN)/python packaging/build.py
+
+# The Windows installer, built without Windows: needs nsis, wixl, gcc-mingw-w64-x86-64 and a package registry.
+package-windows: setup
+	@nice -n 10 $(BIN)/python packaging/windows.py
 
 clean:
 	@rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis resources/models *.egg-info

@@ -21,6 +21,7 @@ UNUSED_MODULES = (
     "PySide6.QtQml", "PySide6.QtQuick", "PySide6.QtQuickWidgets", "PySide6.QtDesigner", "PySide6.QtHelp",
     "PySide6.QtSql", "PySide6.QtTest",
     "pyarrow.tests", "pandas.tests", "numpy.tests", "sympy.testing",
+    "readline", "_gdbm", "_dbm",  # GPL libraries under them
 )  # fmt: skip
 
 # Files that are collected with a library and never loaded: headers, type stubs, test data, Qt's QML.

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     acts.add_argument("--rollback", action="store_true", help="go back to the version that was installed before")
     group.add_argument("--silent", action="store_true", help="ask nothing")
     group.add_argument("--folder", type=Path, default=None, help=f"of the program; by default {default_folder()}")
+    group.add_argument("--unpacked", action="store_true", help=argparse.SUPPRESS)  # the .run's copy: to be moved
     group.add_argument("--no-shortcuts", action="store_true", help="no menu entry, no commands in ~/.local/bin")
     group.add_argument("--no-association", action="store_true", help="don't open workspace.json with it")
 
@@ -60,7 +61,7 @@ def act(chosen: argparse.Namespace) -> int:
 def _install(source: Path, chosen: argparse.Namespace) -> int:
     if chosen.silent or not _has_display():
         choices = Choices(chosen.folder or default_folder(), not chosen.no_shortcuts, not chosen.no_association)
-        sys.stdout.write(f"Vademecum is installed in {install(source, choices)}\n")
+        sys.stdout.write(f"Vademecum is installed in {install(source, choices, linked=chosen.unpacked)}\n")
         return 0
     from PySide6.QtWidgets import QApplication
 
@@ -69,7 +70,7 @@ def _install(source: Path, chosen: argparse.Namespace) -> int:
 
     application = QApplication(sys.argv[:1])
     apply_theme(application)
-    page = InstallPage(source)
+    page = InstallPage(source, linked=chosen.unpacked)
     if chosen.folder:
         page.folder.setText(str(chosen.folder))
     page.exec()

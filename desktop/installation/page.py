@@ -30,16 +30,17 @@ class InstallThread(QThread):
     installed = Signal(object)  # Path of the program
     failed = Signal(object)  # EngineError
 
-    def __init__(self, source: Path, choices: Choices) -> None:
+    def __init__(self, source: Path, choices: Choices, *, linked: bool) -> None:
         super().__init__()
         self._source = source
+        self._linked = linked
         self._choices = choices
         self._shown = -1
 
     def run(self) -> None:
         """Install; the one end is a signal."""
         try:
-            self.installed.emit(install(self._source, self._choices, report=self._report))
+            self.installed.emit(install(self._source, self._choices, linked=self._linked, report=self._report))
         except EngineError as error:
             self.failed.emit(error)
 
@@ -53,9 +54,11 @@ class InstallThread(QThread):
 class InstallPage(QDialog):
     """Asks, installs, and says where the program is now. Closing it before *Install* changes nothing."""
 
-    def __init__(self, source: Path) -> None:
+    def __init__(self, source: Path, *, linked: bool = False) -> None:
+        """`linked`: `source` is a temporary copy; where it lies on the same disk its files need not be copied again."""
         super().__init__()
         self._source = source
+        self._linked = linked
         self._thread: InstallThread | None = None
         self.program: Path | None = None  # where it is, once it is installed
         self.setWindowTitle(self.tr("Install Vademecum"))
@@ -117,7 +120,7 @@ class InstallPage(QDialog):
             widget.setEnabled(False)
         self.message.hide()
         self.progress.show()
-        self._thread = InstallThread(self._source, choices)
+        self._thread = InstallThread(self._source, choices, linked=self._linked)
         self._thread.copied.connect(self.progress.setValue)
         self._thread.installed.connect(self._finish)
         self._thread.failed.connect(self._explain)

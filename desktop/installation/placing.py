@@ -54,11 +54,13 @@ def install(
     choices: Choices,
     *,
     home: Path | None = None,
+    linked: bool = False,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
     """Put the program folder `source` into place and return it. What was there becomes the version before.
 
-    Raises InstallError; whatever fails, the version in use stays in use. `report` is told the bytes copied.
+    Raises InstallError; whatever fails, the version in use stays in use. `linked` says that `source` is
+    a temporary copy: on the same disk its files are linked, not copied. `report` is told the bytes done and in all.
     """
     folder = choices.folder.absolute()
     with translated(
@@ -71,7 +73,7 @@ def install(
         folder.mkdir(parents=True, exist_ok=True)
         staged = folder / f"{_STAGING}{os.getpid()}"
         try:
-            _copy(source, staged, report)
+            _copy(source, staged, report, linked=linked)
             _put_in_use(staged, folder)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
@@ -135,10 +137,11 @@ def _refuse_foreign(folder: Path) -> None:
             raise InstallError(f"{folder} holds other files.", hint="Choose a new or empty folder.")
 
 
-def _copy(source: Path, target: Path, report: Callable[[int, int], None]) -> None:
+def _copy(source: Path, target: Path, report: Callable[[int, int], None], *, linked: bool) -> None:
     files = [path for path in source.rglob("*") if path.is_file() and not path.is_symlink()]
     total = sum(path.stat().st_size for path in files)
-    if shutil.disk_usage(target.parent).free < total + (64 << 20):
+    linked = linked and source.stat().st_dev == target.parent.stat().st_dev
+    if not linked and shutil.disk_usage(target.parent).free < total + (64 << 20):
         raise InstallError(
             f"{target.parent} has too little space: {total / 1e9:.1f} GB are needed.", hint="Choose another disk."
         )
@@ -146,7 +149,10 @@ def _copy(source: Path, target: Path, report: Callable[[int, int], None]) -> Non
 
     def copy(file: str, to: str) -> str:
         nonlocal done
-        shutil.copy2(file, to)
+        if linked:
+            os.link(file, to)
+        else:
+            shutil.copy2(file, to)
         done += Path(to).stat().st_size
         report(done, total)
         return to

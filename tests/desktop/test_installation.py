@@ -96,6 +96,14 @@ def test_an_update_that_fails_leaves_the_version_in_use(
     assert [path.name for path in (tmp_path / "p").iterdir()] == ["program"]
 
 
+def test_a_temporary_copy_is_linked_and_may_go(tmp_path: Path, home: Path) -> None:
+    source = package(tmp_path / "source", "1")
+    program = install(source, Choices(tmp_path / "p"), home=home, linked=True)
+    assert (program / "vademecum").samefile(source / "vademecum")
+    shutil.rmtree(source)
+    assert said(program) == "1"
+
+
 def test_a_folder_with_other_files_is_refused(tmp_path: Path, home: Path) -> None:
     (tmp_path / "thesis.docx").write_text("mine", encoding="utf-8")
     with pytest.raises(InstallError, match="holds other files"):

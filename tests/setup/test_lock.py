@@ -42,7 +42,7 @@ def test_a_cuda_torch_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     import lock
 
     monkeypatch.setattr(
-        lock, "resolve", lambda requirements, source=False: [lock.Package("nvidia-cublas", "1", "0" * 64, ())]
+        lock, "resolve", lambda requirements, options=(): [lock.Package("nvidia-cublas", "1", "0" * 64, ())]
     )
     monkeypatch.setattr(lock, "write", lambda *arguments: pytest.fail("written"))
 

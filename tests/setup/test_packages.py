@@ -1,0 +1,175 @@
+"""The packages, made from a stand-in for the frozen folder: what is in them, and what a damaged one says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+LOCK = REPOSITORY / "packaging" / "locks" / "linux-cpu.txt"
+MADE = 1_700_000_000
+ECHO = '#!/bin/sh\necho "$@"\n'
+
+
+@pytest.fixture
+def bill() -> ModuleType:
+    import bill
+
+    return bill
+
+
+@pytest.fixture
+def payload() -> ModuleType:
+    import payload
+
+    return payload
+
+
+@pytest.fixture
+def linux_packages() -> ModuleType:
+    import linux_packages
+
+    return linux_packages
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    program = tmp_path / "vademecum"
+    icons = program / "_internal" / "resources" / "icons"
+    icons.mkdir(parents=True)
+    (icons / "vademecum.svg").write_text("<svg/>", encoding="utf-8")
+    (program / "LICENCES.txt").write_text("Apache-2.0", encoding="utf-8")
+    for name in ("vademecum", "vademecum-engine"):
+        (program / name).write_text(ECHO, encoding="utf-8")
+        (program / name).chmod(0o755)
+    return program
+
+
+def called(package: Path, *arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    environment = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(
+        ["sh", package, *arguments], capture_output=True, text=True, check=False, env=environment, timeout=60
+    )
+
+
+def test_the_run_file_unpacks_itself_calls_the_installer_and_leaves_nothing(
+    program: Path, tmp_path: Path, linux_packages: ModuleType
+) -> None:
+    package = linux_packages.make_run(program, tmp_path, version="1.2", made=MADE)
+    home = tmp_path / "home of ä 中"
+    home.mkdir()
+    done = called(package, "--silent", "--folder", "/some where", home=home)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "--install --unpacked --silent --folder /some where"
+    assert [path for path in home.rglob("*") if path.is_file()] == []
+
+
+def test_a_damaged_run_file_installs_nothing(program: Path, tmp_path: Path, linux_packages: ModuleType) -> None:
+    package = linux_packages.make_run(program, tmp_path, version="1.2", made=MADE)
+    content = bytearray(package.read_bytes())
+    content[-20] ^= 1
+    package.write_bytes(content)
+    done = called(package, "--silent", home=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "This file is damaged" in done.stderr
+
+
+def test_the_run_file_checks_and_unpacks_when_asked(program: Path, tmp_path: Path, linux_packages: ModuleType) -> None:
+    package = linux_packages.make_run(program, tmp_path, version="1.2", made=MADE)
+    assert called(package, "--check", home=tmp_path).stdout == "The file is whole.\n"
+    assert called(package, "--unpack", str(tmp_path / "there"), home=tmp_path).returncode == 0
+    assert (tmp_path / "there" / "vademecum" / "vademecum").read_text("utf-8") == ECHO
+
+
+def test_the_same_input_gives_the_same_bytes(program: Path, tmp_path: Path, linux_packages: ModuleType) -> None:
+    first = linux_packages.make_run(program, tmp_path, version="1.2", made=MADE).read_bytes()
+    (program / "vademecum").touch()
+    assert linux_packages.make_run(program, tmp_path, version="1.2", made=MADE).read_bytes() == first
+
+
+@pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="not on Debian")
+def test_the_debian_package_holds_program_entries_and_description(
+    program: Path, tmp_path: Path, linux_packages: ModuleType
+) -> None:
+    package = linux_packages.make_deb(program, tmp_path, version="1.2", made=MADE)
+    first = package.read_bytes()
+    assert linux_packages.make_deb(program, tmp_path, version="1.2", made=MADE).read_bytes() == first
+    into = tmp_path / "unpacked"
+    subprocess.run(["dpkg-deb", "-x", package, into], check=True)
+    assert (into / "opt/vademecum/vademecum").read_text("utf-8") == ECHO
+    assert (into / "usr/bin/vademecum-engine").readlink() == Path("/opt/vademecum/vademecum-engine")
+    assert 'Exec="/opt/vademecum/vademecum" %f' in (into / "usr/share/applications/vademecum.desktop").read_text()
+    shown = subprocess.run(["dpkg-deb", "-I", package], check=True, capture_output=True, text=True).stdout
+    assert "Version: 1.2" in shown
+    assert "libegl1" in shown
+
+
+@pytest.mark.parametrize(
+    ("licence", "binding"),
+    [
+        ("GPL-3.0-only", True),
+        ("AGPL-3.0", True),
+        ("GNU General Public License v3", True),
+        ("LGPL-3.0-only", False),
+        ("LGPL-3.0-only OR GPL-2.0-only OR GPL-3.0-only", False),
+        ("GPL-2.0-or-later WITH Bootloader-exception", False),
+        ("Apache-2.0", False),
+    ],
+)
+def test_copyleft_that_would_bind_the_program_is_seen(licence: str, binding: bool, bill: ModuleType) -> None:
+    assert bill.binds(licence) is binding
+
+
+def test_the_bill_names_every_part_with_licence_and_digest(program: Path, tmp_path: Path, bill: ModuleType) -> None:
+    pytest.importorskip("PyInstaller")
+    distributions = [metadata.distribution(name) for name in ("numpy", "pyside6-essentials")]
+    bill.write_bill(program, version="1.2", made=MADE, distributions=distributions, lock=LOCK)
+    content = (program / bill.SBOM).read_text("utf-8")
+    named = {component["name"]: component for component in json.loads(content)["components"]}
+    assert {"CPython", "numpy", "pyside6-essentials", "all-MiniLM-L6-v2"} <= named.keys()
+    assert named["numpy"]["hashes"][0]["content"] == bill.digests(LOCK)["numpy"]
+    assert "LGPL-3.0" in named["pyside6-essentials"]["licenses"][0]["license"]["name"]
+    texts = {path.name for path in (program / "licences").iterdir()}
+    assert "LGPL-3.0.txt" in texts
+    assert any(name.startswith("numpy-") for name in texts)
+    bill.write_bill(program, version="1.2", made=MADE, distributions=distributions, lock=LOCK)
+    assert (program / bill.SBOM).read_text("utf-8") == content
+
+
+def test_a_copyleft_library_stops_the_build(program: Path, bill: ModuleType) -> None:
+    pytest.importorskip("PyInstaller")
+    (program / "_internal" / "libreadline.so.8").write_bytes(b"")
+    with pytest.raises(bill.BillError, match="libreadline"):
+        bill.write_bill(program, version="1.2", made=MADE, distributions=[], lock=LOCK)
+
+
+def test_nothing_that_only_developers_need_is_shipped(payload: ModuleType) -> None:
+    names = {distribution.name.lower() for distribution in payload.runtime_distributions()}
+    assert {"torch", "pyside6_essentials", "faiss-cpu"} <= names
+    assert names & {"pytest", "ruff", "hypothesis", "pyinstaller", "gguf", "onnx"} == set()
+    assert {"pytest", "gguf"} <= set(payload.excluded_modules())
+
+
+def test_what_is_loaded_by_path_is_shipped_as_a_file(payload: ModuleType) -> None:
+    inside = {f"{folder}/{Path(file).name}" for file, folder in payload.data_files()}
+    assert "engine/evaluation/modules/rouge/rouge.py" in inside
+    assert "resources/models/flan-t5-small/model.safetensors" in inside
+    assert not [name for name in inside if name.endswith((".gguf", ".pyc"))]
+
+
+@pytest.mark.parametrize("name", ["torch/bin/torch_shm_manager", "torch/testing/_internal/__init__.py", "libGL.so.1"])
+def test_what_torch_needs_is_not_dropped(name: str, payload: ModuleType) -> None:
+    assert payload.without_unused([(name, "", "")])
+
+
+@pytest.mark.parametrize(
+    "name", ["libstdc++.so.6", "torch/include/ATen/ATen.h", "PySide6/Qt/lib/libQt6Quick.so.6", "a/b/libgcc_s.so.1"]
+)
+def test_what_nothing_loads_is_dropped(name: str, payload: ModuleType) -> None:
+    assert payload.without_unused([(name, "", "")]) == []
