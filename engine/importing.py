@@ -81,7 +81,7 @@ class ImportFiles:
                         questions.add_file(path, problems.note)
                 documents.flush()
             except Cancelled:
-                documents.flush()  # what was read is kept
+                documents.flush(quietly=True)  # what was read is kept
                 raise
         return ImportReport(
             documents_added=documents.added,

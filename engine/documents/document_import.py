@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from tokenizers import Tokenizer
 
 from engine.documents.content import Content
 from engine.documents.formats.corpus import BadRecord, Record, read_records, survey
+from engine.documents.language import recognise
 from engine.documents.reader import Reader, ReadFile
+from engine.documents.sketch import sketch
 from engine.documents.splitter import split_many
 from engine.errors import DocumentError
 from engine.jobs import Monitor
@@ -19,9 +22,11 @@ from engine.records import Document
 from engine.workspace.workspace import Workspace
 
 _BATCH_DOCUMENTS = 500
-_BATCH_CHARACTERS = 2_000_000
+_BATCH_CHARACTERS = 500_000
 _BATCH_S = 1.0  # what a kill may cost of files already read
 _CHUNK_BYTES = 1 << 20
+_SMALL_BYTES = 1 << 20  # originals up to this size wait in memory and are published together
+_PUBLISHED_AT_ONCE = 16  # the disk makes many files durable in little more time than one
 _ATTACHMENTS_MAX = 200  # of one mail
 _DEPTH_MAX = 4  # mails within mails
 
@@ -42,7 +47,7 @@ class DocumentImport:
     _digests: dict[str, str] = field(default_factory=dict)  # digest → document id
     _owners: dict[str, str] = field(default_factory=dict)  # document id → path
     _parts: dict[str, set[str]] = field(default_factory=dict)  # file → paths of its records or attachments
-    _waiting: list[tuple[Document, str]] = field(default_factory=list)  # with its original's object digest
+    _waiting: list[tuple[Document, str | bytes]] = field(default_factory=list)  # its original: object digest, or bytes
     _waiting_characters: int = 0
     _flushed: float = 0.0
 
@@ -66,13 +71,21 @@ class DocumentImport:
         read = self._read(path)
         if read.digest != digest:
             raise _changed_meanwhile(path)
-        original = self.workspace.objects.publish(_chunks(path, digest) if read.original is None else read.original)
+        original = self._original(path, digest) if read.original is None else read.original
+        if read.content.attachments and isinstance(original, bytes):
+            original = self.workspace.objects.publish(original)  # which all of them refer to
         self.add(self._file_document(read, str(path), title=path.stem), original=original)
         kept = self._add_attachments(path, read.content, (), problem, original=original)
         self._remove_parts(path, kept)
 
     def _add_attachments(
-        self, path: Path, content: Content, way: tuple[int, ...], problem: Callable[[str], None], *, original: str
+        self,
+        path: Path,
+        content: Content,
+        way: tuple[int, ...],
+        problem: Callable[[str], None],
+        *,
+        original: str | bytes,
     ) -> set[str]:
         """Import what is attached to the mail that `way` leads to; return the paths of what could be read."""
         kept: set[str] = set()
@@ -160,7 +173,13 @@ class DocumentImport:
         self.add(document, original="")
         return document
 
-    def add(self, document: Document, *, original: str) -> None:
+    def _original(self, path: Path, digest: str) -> str | bytes:
+        """The file as it was read: its bytes when they are few, else published and named by digest."""
+        if path.stat().st_size > _SMALL_BYTES:
+            return self.workspace.objects.publish(_chunks(path, digest))
+        return b"".join(_chunks(path, digest))
+
+    def add(self, document: Document, *, original: str | bytes) -> None:
         """Take a document in; it is stored with its batch."""
         if document.path in self._paths:
             self.replaced += 1
@@ -176,15 +195,37 @@ class DocumentImport:
         if full or self.monitor.clock() - self._flushed >= _BATCH_S:
             self.flush()
 
-    def flush(self) -> None:
-        """Split and store what waits, in one transaction."""
+    def flush(self, *, quietly: bool = False) -> None:
+        """Split and store what waits, in one transaction; `quietly` after a cancel, which reports would repeat."""
         waiting, self._waiting, self._waiting_characters = self._waiting, [], 0
         if waiting:
-            passages = split_many([document for document, _ in waiting], self.tokenizer)
-            self.workspace.documents.add_many(
-                (document, found, original) for (document, original), found in zip(waiting, passages, strict=True)
+            split_told, stored_told = (
+                (_nowhere, _nowhere) if quietly else (self._told("Splitting"), self._told("Storing"))
             )
+            described = [replace(document, language=recognise(document.text)) for document, _ in waiting]
+            passages = split_many(described, self.tokenizer, progress=split_told)
+            originals = self._published([original for _, original in waiting])
+            with self.workspace.transaction():
+                self.workspace.documents.add_many(
+                    zip(described, passages, originals, strict=True), progress=stored_told
+                )
+                sketches = (
+                    (document.id, sketch(document.text)) for document in described if document.kind != "context"
+                )
+                self.workspace.likeness.add_many(item for item in sketches if item[1])
         self._flushed = self.monitor.clock()
+
+    def _told(self, stage: str) -> Callable[[int, int], None]:
+        return lambda done, total: self.monitor.progress(stage, done, total)
+
+    def _published(self, originals: list[str | bytes]) -> list[str]:
+        """Publish those that are still bytes, many at a time: it is the wait for the disk that takes long."""
+
+        def publish(original: str | bytes) -> str:
+            return self.workspace.objects.publish(original) if isinstance(original, bytes) else original
+
+        with ThreadPoolExecutor(_PUBLISHED_AT_ONCE, thread_name_prefix="publish") as pool:
+            return list(pool.map(publish, originals))
 
     def _note_part(self, path: str) -> None:
         file, part, _ = path.partition("#")
@@ -239,6 +280,10 @@ class DocumentImport:
             text=record.text,
             group=group,
         )
+
+
+def _nowhere(done: int, total: int) -> None:
+    pass
 
 
 def _first_words(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tokenizers import Tokenizer
@@ -16,7 +16,7 @@ MAX_TOKENS = 220
 MAX_CHARACTERS = 2200
 SECTION_SEPARATOR = " › "
 
-_BATCH_CHARACTERS = 4_000_000  # texts tokenised at once: enough to keep all cores busy, little enough to hold
+_BATCH_CHARACTERS = 200_000  # texts tokenised at once: enough to keep all cores busy, over in a moment
 _PARAGRAPH_GAIN = 0.35  # how much further from the even size a cut may lie to fall on a paragraph's end
 _PARAGRAPH_END = re.compile(r"(?<!:)\n[ \t]*\n\s*")  # what ends in a colon introduces the next
 # A sentence ends at . ! ? or an ellipsis (with closing quotes and brackets) before white space, unless what follows
@@ -47,7 +47,11 @@ def split(document: Document, tokenizer: Tokenizer, *, max_tokens: int = MAX_TOK
 
 
 def split_many(
-    documents: Sequence[Document], tokenizer: Tokenizer, *, max_tokens: int = MAX_TOKENS
+    documents: Sequence[Document],
+    tokenizer: Tokenizer,
+    *,
+    max_tokens: int = MAX_TOKENS,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[tuple[Passage, ...]]:
     """Return each document's passages, tokenising them all together, which is what makes it fast.
 
@@ -58,7 +62,10 @@ def split_many(
     tokenizer = _counting(tokenizer)
     blocks = [(index, block) for index, document in enumerate(documents) for block in _blocks(document)]
     spans: list[list[tuple[int, int, _Block]]] = [[] for _ in documents]
+    done, total = 0, sum(len(document.text) for document in documents)
     for batch in _batches(blocks):
+        progress(done, total)
+        done += sum(block.end - block.start for _, block in batch)
         texts = [documents[index].text[block.start : block.end] for index, block in batch]
         for (index, block), text, encoding in zip(
             batch, texts, tokenizer.encode_batch(texts, add_special_tokens=False), strict=True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,14 @@ from engine.workspace.audit import AuditLog
 from engine.workspace.database import AMONG, Database, decoded, encoded, listed
 from engine.workspace.objects import ObjectStore
 from engine.workspace.passages import PASSAGE_COLUMNS, to_passage, to_row
+from engine.workspace.relinking import find_again
 from engine.workspace.vectors import VectorStore
 
 _PASSAGES = f"SELECT {PASSAGE_COLUMNS} FROM passages JOIN documents ON documents.id = passages.document_id"
 
 ImportedDocument = tuple[Document, Sequence[Passage], str]  # the last is the original's object digest, "" for none
-_Link = tuple[int, int, str, str]
+_Link = tuple[int, int, str, str, tuple[str, ...]]
+_PASSAGES_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class DocumentRow:
     language: str = ""  # ISO 639-1 code; "" unknown
     notes: tuple[str, ...] = ()
     confidence: float | None = None  # of the words recognised in scans, 0 to 1
+    near_duplicate_of: str = ""  # title of an earlier document that is nearly the same
+    similarity: float = 0.0  # share of three-word runs in common with it, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +72,14 @@ class DocumentStore:
         """Import one document; `original` is the object digest of the file it came from. See `add_many`."""
         self.add_many([(document, passages, original)])
 
-    def add_many(self, items: Iterable[ImportedDocument]) -> None:
+    def add_many(
+        self, items: Iterable[ImportedDocument], *, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> None:
         """Import documents with their passages, all or none.
 
         A document of the same path is replaced when its content differs, and left alone when not; questions keep
-        their evidence where the new content has a passage of the same text. Raises DocumentError when an id belongs
-        to a document of another path.
+        their evidence where the text it stood in is still there. `progress` hears how many passages are stored; what
+        it raises undoes everything. Raises DocumentError when an id belongs to a document of another path.
         """
         with self._database.transaction() as connection:
             held = self.paths()
@@ -94,7 +100,7 @@ class DocumentStore:
             old = [held[path][0] for path in new if path in held]
             links = self._links_of(old)
             self._delete(old)
-            self._insert(connection, list(new.values()))
+            self._insert(connection, list(new.values()), progress)
             self._relink(connection, links, {held[path][0]: item for path, item in new.items() if path in held})
             self._audit.record("documents added", f"{len(new)}, {len(old)} of them in place of older ones")
             self._changed(connection)
@@ -117,12 +123,21 @@ class DocumentStore:
     def list(self) -> tuple[DocumentRow, ...]:
         """Return a line for each document, in the order of import."""
         rows = self._database.rows(
-            "SELECT id, title, path, kind, pages, "
-            "(SELECT count(*) FROM passages WHERE document_id = documents.id), "
-            "digest, group_name, characters, language, notes, confidence FROM documents ORDER BY rowid"
+            "SELECT documents.id, documents.title, documents.path, documents.kind, documents.pages, "
+            "(SELECT count(*) FROM passages WHERE document_id = documents.id), documents.digest, documents.group_name, "
+            "documents.characters, documents.language, documents.notes, documents.confidence, "
+            "other.title AS like_title, likenesses.similarity FROM documents "
+            "LEFT JOIN likenesses ON likenesses.document_id = documents.id "
+            "LEFT JOIN documents AS other ON other.id = likenesses.other_id ORDER BY documents.rowid"
         )
         return tuple(
-            DocumentRow(*row[:-2], notes=decoded(row["notes"], tuple[str, ...]), confidence=row["confidence"])
+            DocumentRow(
+                *row[:10],
+                notes=decoded(row["notes"], tuple[str, ...]),
+                confidence=row["confidence"],
+                near_duplicate_of=row["like_title"] or "",
+                similarity=row["similarity"] or 0.0,
+            )
             for row in rows
         )
 
@@ -211,7 +226,9 @@ class DocumentStore:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM skipped WHERE path = ?", (path,))
 
-    def _insert(self, connection: dbapi.Connection, items: Sequence[ImportedDocument]) -> None:
+    def _insert(
+        self, connection: dbapi.Connection, items: Sequence[ImportedDocument], progress: Callable[[int, int], None]
+    ) -> None:
         connection.executemany(
             "INSERT INTO documents (id, title, path, digest, kind, text, page_starts, headings, group_name, pages, "
             "characters, language, notes, furniture, confidence) "
@@ -225,10 +242,14 @@ class DocumentStore:
         first = connection.execute("SELECT coalesce(max(rowid), 0) + 1 FROM passages").fetchone()[0]
         passages = (passage for _, passages, _ in items for passage in passages)
         rows = [to_row(passage, number) for number, passage in enumerate(passages, start=first)]
-        connection.executemany("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        connection.execute(
-            "INSERT INTO passages_fts (rowid, text) SELECT rowid, text FROM indexed_passages WHERE rowid >= ?", (first,)
-        )
+        for start in range(0, len(rows), _PASSAGES_AT_ONCE):
+            progress(start, len(rows))
+            part = rows[start : start + _PASSAGES_AT_ONCE]
+            connection.executemany("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", part)
+            connection.execute(
+                "INSERT INTO passages_fts (rowid, text) SELECT rowid, text FROM indexed_passages WHERE rowid >= ?",
+                (part[0][0],),
+            )
         for document, _, original in items:
             if original:
                 self._objects.refer(original, f"document:{document.id}")
@@ -251,23 +272,29 @@ class DocumentStore:
         return len(passages)
 
     def _links_of(self, ids: Sequence[str]) -> Sequence[_Link]:
-        """Return question, place, document and passage text of each evidence link into these documents."""
+        """Return question, place, document, passage text and answers of each evidence link into these documents."""
         rows = self._database.rows(
-            "SELECT evidence.question, evidence.place, passages.document_id, passages.text FROM evidence "
-            f"JOIN passages ON passages.rowid = evidence.passage WHERE passages.document_id {AMONG}",
+            "SELECT evidence.question, evidence.place, passages.document_id, passages.text, questions.answers "
+            "FROM evidence JOIN passages ON passages.rowid = evidence.passage "
+            f"JOIN questions ON questions.rowid = evidence.question WHERE passages.document_id {AMONG}",
             (listed(ids),),
         )
-        return [(row[0], row[1], row[2], row[3]) for row in rows]
+        return [(row[0], row[1], row[2], row[3], decoded(row[4], tuple[str, ...])) for row in rows]
 
     def _relink(
         self, connection: dbapi.Connection, links: Sequence[_Link], by_old_id: dict[str, ImportedDocument]
     ) -> None:
         renamed = [(item[0].id, old) for old, item in by_old_id.items() if item[0].id != old]
         connection.executemany("UPDATE questions SET document_id = ? WHERE document_id = ?", renamed)
-        texts = {old: {passage.text: passage.id for passage in item[1]} for old, item in by_old_id.items()}
-        kept = [(question, place, texts[old][text]) for question, place, old, text in links if text in texts[old]]
+        kept: list[tuple[int, int, str]] = []
+        for question, place, old, text, answers in links:
+            document, passages, _ = by_old_id[old]
+            found = find_again(text, document.text, passages, answers=answers)
+            if found:
+                kept.append((question, place, found))
         connection.executemany(
-            "INSERT INTO evidence (question, place, passage) SELECT ?, ?, rowid FROM passages WHERE id = ?", kept
+            "INSERT OR IGNORE INTO evidence (question, place, passage) SELECT ?, ?, rowid FROM passages WHERE id = ?",
+            kept,
         )
 
     def _changed(self, connection: dbapi.Connection) -> int:

@@ -27,6 +27,19 @@ CREATE TABLE scanned_pages (
     words TEXT NOT NULL, PRIMARY KEY (document_id, page)
 ) WITHOUT ROWID;
 CREATE INDEX documents_digest ON documents (digest);
+CREATE TABLE sketches (
+    document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE, sketch BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE bands (
+    band INTEGER NOT NULL, document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    PRIMARY KEY (band, document_id)
+) WITHOUT ROWID;
+CREATE INDEX bands_document ON bands (document_id);
+CREATE TABLE likenesses (
+    document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+    other_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE, similarity REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX likenesses_other ON likenesses (other_id);
 CREATE TABLE skipped (path TEXT PRIMARY KEY, reason TEXT NOT NULL, wants TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE passages (

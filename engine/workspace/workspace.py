@@ -20,6 +20,7 @@ from engine.workspace.database import Connection, Database, create_tables
 from engine.workspace.description import DESCRIPTION, Description
 from engine.workspace.documents import DocumentStore
 from engine.workspace.keys import WorkspaceKeys, protect, unlock
+from engine.workspace.likeness import LikenessStore
 from engine.workspace.lock import WorkspaceLock
 from engine.workspace.migration import migrate
 from engine.workspace.objects import ObjectStore
@@ -69,6 +70,7 @@ class Workspace:
         self.vectors = VectorStore(self._database, self.objects)
         self.answers = AnswerCache(self._database)
         self.documents = DocumentStore(self._database, self.objects, self.vectors, self.answers, self.audit)
+        self.likeness = LikenessStore(self._database)
         self.questions = QuestionStore(self._database, self.audit)
         self.runs = RunStore(self._database, self.objects, self.audit)
 

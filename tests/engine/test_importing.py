@@ -420,3 +420,29 @@ def test_making_the_job_loads_no_library() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_documents_have_a_language_and_name_the_one_they_repeat(session: Session, folder: Path) -> None:
+    text = " ".join(f"Clause {number} binds the tenant and the landlord alike." for number in range(40))
+    _write(folder / "a.txt", text)
+    _write(folder / "b.txt", text.replace("Clause 7", "Clause seven"))
+    _write(folder / "c.txt", "Der Mieter zahlt die Miete am dritten Werktag eines jeden Monats im Voraus.")
+    _run(session, folder)
+    rows = {row.title: row for row in session.workspace.documents.list()}
+    assert [rows[name].language for name in "abc"] == ["en", "en", "de"]
+    assert [rows[name].near_duplicate_of for name in "abc"] == ["", "a", ""]
+    assert 0.8 <= rows["b"].similarity < 1
+    session.workspace.documents.remove([rows["a"].id])
+    assert [row.near_duplicate_of for row in session.workspace.documents.list()] == ["", ""]
+
+
+def test_evidence_follows_its_text_into_the_changed_file(session: Session, folder: Path) -> None:
+    path = _write(folder / "a.txt", TEXT)
+    questions = _lines(folder / "q.jsonl", {"question": "How long?", "answer": "three months", "context": TEXT.strip()})
+    _run(session, path, questions)
+    _write(path, f"A preamble that was not there before.\n\n{TEXT}\n\nAnd an appendix.")
+    _run(session, path)
+    (question,) = session.workspace.questions.list()
+    (passage,) = session.workspace.documents.passages_by_id(question.evidence).values()
+    assert "three months" in passage.text
+    assert "appendix" in passage.text

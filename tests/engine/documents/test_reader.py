@@ -206,6 +206,8 @@ def test_frames_survive_the_way_there_and_back(tmp_path: Path) -> None:
     assert msgspec.json.decode(msgspec.json.encode(reply), type=parser_child.Reply) == reply
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.skipif(not FILES.is_dir(), reason="the example files are not in this checkout")
 def test_every_real_file_is_read_or_refused_as_the_manifest_says(reader: Reader) -> None:
     with (FILES / "MANIFEST.tsv").open(encoding="utf-8", newline="") as manifest:
