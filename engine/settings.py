@@ -39,16 +39,20 @@ class Bounded:
 class RetrieverSettings(Bounded):
     """How the encoder is fine-tuned."""
 
-    epochs: int = _setting(4, least=1, most=50, unit="passes", help="Passes over the training pairs")
+    epochs: int = _setting(3, least=1, most=50, unit="passes", help="Passes over the training pairs")
     batch_size: int = _setting(
-        24, least=2, most=512, unit="pairs", help="Questions per step; the others' passages are its negatives"
+        48,
+        least=2,
+        most=512,
+        unit="pairs",
+        help="Questions per step, fewer where there are few; the others' passages are its negatives",
     )
     learning_rate: float = _setting(1.5e-4, least=1e-7, most=1e-2, unit="", help="Peak learning rate")
     warmup_share: float = _setting(
         0.1, least=0, most=0.9, unit="of the steps", help="Share of the steps in which the learning rate rises"
     )
     temperature: float = _setting(0.05, least=0.005, most=1, unit="", help="Divides the cosine in the contrastive loss")
-    hard_negatives: int = _setting(3, least=0, most=8, unit="passages", help="Mined wrong passages per question")
+    hard_negatives: int = _setting(1, least=0, most=8, unit="passages", help="Mined wrong passages per question")
     negative_margin: float = _setting(
         0.05, least=0, most=0.5, unit="", help="A passage scoring within this share of the gold one is not a negative"
     )
@@ -97,7 +101,7 @@ class TrainSettings:
 PRESETS: dict[Preset, TrainSettings] = {
     "quick": TrainSettings(RetrieverSettings(epochs=2), GeneratorSettings(epochs=1)),
     "balanced": TrainSettings(),
-    "thorough": TrainSettings(RetrieverSettings(epochs=8), GeneratorSettings(epochs=4)),
+    "thorough": TrainSettings(RetrieverSettings(epochs=6, hard_negatives=3), GeneratorSettings(epochs=4)),
 }
 
 

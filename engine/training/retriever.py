@@ -22,6 +22,8 @@ MINED = 30  # hits looked at for hard negatives
 POOL_DEPTH = 10  # of each index's hits per validation question that enter the validation pool
 PROBED_PAIRS = 4
 PART_TOKENS = 4096  # padded tokens embedded at once with gradients
+STEPS_PER_EPOCH = 10  # at least, where a batch can be made smaller for it: few pairs need their steps too
+LEAST_BATCH = 8
 HARDEST = 10  # of the negatives mined, those drawn from
 INTERPOLATIONS = (0.75, 0.5)  # share of the tuned weights in a mixture with the base (WiSE-FT, arXiv 2109.01903)
 
@@ -121,7 +123,8 @@ class RetrieverTask:
         self, encoder: Encoder, pairs: Sequence[Pair], validation: Validation, settings: RetrieverSettings, *, seed: int
     ) -> None:
         self.model = encoder.model
-        self.steps_per_epoch = max(1, -(-len(pairs) // settings.batch_size))
+        batch_size = min(settings.batch_size, max(LEAST_BATCH, len(pairs) // STEPS_PER_EPOCH))
+        self.steps_per_epoch = max(1, -(-len(pairs) // batch_size))
         self._encoder = encoder
         self._pairs = list(pairs)
         self._validation = validation
