@@ -88,6 +88,8 @@ class Desk(QObject):
         opener.opened.connect(self._show_workspace)
         opener.sample_made.connect(self._fill_sample)
         self.documents.paths_dropped.connect(self.importer.add)
+        self.documents.password_given.connect(self._import_locked)
+        self.importer.password_wanted.connect(self.documents.ask_for_password)
         self.questions.paths_dropped.connect(self._import_questions)
         self.documents.documents_removed.connect(self.questions.reload)
         self.importer.imported.connect(self.documents.show_import)
@@ -125,6 +127,9 @@ class Desk(QObject):
 
     def _import_questions(self, paths: tuple[str, ...]) -> None:
         self.importer.add(paths, "questions")
+
+    def _import_locked(self, paths: tuple[str, ...], password: str) -> None:
+        self.importer.add(paths, "documents", (password,))
 
     def _warm_up(self) -> None:
         from engine.worker.warm_up import WarmUp

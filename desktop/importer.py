@@ -18,6 +18,7 @@ class Importer(QObject):
 
     imported = Signal(object)  # ImportReport
     indexed = Signal(object)  # IndexReport
+    password_wanted = Signal(tuple)  # of Skipped: files that open with a password only
     failed = Signal(object)  # EngineError
     stopped = Signal()  # cancelled: what was imported until then is kept
 
@@ -25,15 +26,18 @@ class Importer(QObject):
         super().__init__(parent)
         self._jobs = jobs
 
-    def add(self, paths: tuple[str, ...], kind: Kind = "auto") -> None:
-        """Import `paths`."""
-        thread = self._jobs.run(ImportFiles(tuple(paths), kind))
+    def add(self, paths: tuple[str, ...], kind: Kind = "auto", passwords: tuple[str, ...] = ()) -> None:
+        """Import `paths`; `passwords` are tried on files that want one."""
+        thread = self._jobs.run(ImportFiles(tuple(paths), kind, passwords))
         thread.finished_with.connect(self._index)
         thread.failed.connect(self.failed)
         thread.cancelled.connect(self.stopped)
 
     def _index(self, report: ImportReport) -> None:
         self.imported.emit(report)
+        locked = tuple(skipped for skipped in report.skipped if skipped.wants == "password")
+        if locked:
+            self.password_wanted.emit(locked)
         if report.passages:
             thread = self._jobs.run(BuildIndex())
             thread.finished_with.connect(self.indexed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -18,6 +18,13 @@ Loaded = TypeVar("Loaded")
 BASE = "base"
 _BASE_FUSION = "base_fusion"
 TUNED = "object:"  # a run's model that was tuned in this workspace: followed by the digest of its folder
+
+
+@runtime_checkable
+class Closeable(Protocol):
+    """Something loaded that must be ended, not only forgotten."""
+
+    def close(self) -> None: ...
 
 
 class Session:
@@ -71,6 +78,9 @@ class Session:
             return self._guards.setdefault(name, threading.RLock())
 
     def close(self) -> None:
-        """Drop what is loaded and release the workspace."""
+        """Drop what is loaded, ending the processes among it, and release the workspace."""
+        for _, held in self._loaded.values():
+            if isinstance(held, Closeable):
+                held.close()
         self._loaded.clear()
         self.workspace.close()

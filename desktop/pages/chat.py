@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from desktop.job_queue import JobQueue
 from desktop.job_thread import JobThread
+from desktop.page_loader import PageLoader
 from desktop.theme import icon
 from desktop.widgets.conversation import Conversation
 from desktop.widgets.empty_state import EmptyState
@@ -59,6 +60,7 @@ class ChatPage(QWidget):
         self.conversation = Conversation()
         self.conversation.citation_opened.connect(self.open_citation)
         self.passage_view = PassageView()
+        PageLoader(jobs, self.passage_view)
         self.passage_view.closed.connect(self._hide_passage)
         self._passage_card = QFrame()
         self._passage_card.setObjectName("card")

@@ -21,12 +21,14 @@ from PySide6.QtWidgets import (
 
 from desktop.job_queue import JobQueue
 from desktop.models.record_table import Column, RecordTable
+from desktop.page_loader import PageLoader
 from desktop.theme import icon
 from desktop.widgets.drop_area import DropArea
 from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.notice import Notice
 from desktop.widgets.passage_view import PassageView
+from desktop.widgets.password_dialog import PasswordDialog
 from desktop.widgets.table import make_table, selected_records
 from desktop.wording import counted, duration, plainly_joined
 from engine.jobs import Skipped
@@ -46,6 +48,7 @@ class DocumentsPage(QWidget):
 
     paths_dropped = Signal(tuple)  # of str
     documents_removed = Signal()
+    password_given = Signal(tuple, str)  # paths of files that open with a password only, and the password
 
     def __init__(self, jobs: JobQueue) -> None:
         super().__init__()
@@ -161,6 +164,13 @@ class DocumentsPage(QWidget):
         self._notice.tell(import_sentence(report))
         self.reload()
 
+    def ask_for_password(self, locked: tuple[Skipped, ...]) -> None:
+        """Ask for the password of files that open with one only."""
+        dialog = PasswordDialog(self, tuple(skipped.reason for skipped in locked))
+        paths = tuple(skipped.item for skipped in locked)
+        dialog.accepted.connect(lambda: self.password_given.emit(paths, dialog.password.text()))
+        dialog.open()
+
     def show_error(self, error: object) -> None:
         """Say why an import failed."""
         self._notice.warn(error)  # type: ignore[arg-type]  # a signal's object: EngineError
@@ -174,7 +184,8 @@ class DocumentsPage(QWidget):
     def _state(self, row: DocumentRow | Skipped) -> str:
         if isinstance(row, Skipped):
             return self.tr("Left out: {0}").format(row.reason)
-        return self.tr("Ready") if row.passages else self.tr("Holds no text")
+        ready = self.tr("Ready") if row.passages else self.tr("Holds no text")
+        return plainly_joined([ready, *row.notes])
 
     def _show_buttons(self) -> None:
         rows = self._selected_documents()
@@ -195,7 +206,10 @@ class DocumentsPage(QWidget):
     def _open_record(self, row: DocumentRow | Skipped) -> None:
         from engine.workspace.job import ReadDocument
 
-        if not isinstance(row, Skipped):
+        if isinstance(row, Skipped):
+            if row.wants == "password":
+                self.ask_for_password((row,))
+        else:
             thread = self._jobs.run(ReadDocument(row.id))
             thread.finished_with.connect(self._show_document)
             thread.failed.connect(self._notice.warn)
@@ -207,6 +221,7 @@ class DocumentsPage(QWidget):
         window.resize(720, 760)
         view = PassageView()
         view.hide_close_button()
+        PageLoader(self._jobs, view)
         view.show_document(document)
         QVBoxLayout(window).addWidget(view)
         window.show()

@@ -1,4 +1,4 @@
-"""A document's text, page by page, with the quoted span highlighted."""
+"""A document, page by page, as it looks or as its text, with the quoted span highlighted."""
 
 from __future__ import annotations
 
@@ -7,12 +7,25 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QPalette, QTextCursor
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QTextEdit, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QStackedWidget,
+    QTextEdit,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop.theme import icon, is_dark
+from desktop.widgets.page_picture import PagePicture
+from engine.documents.job import PageImage, ReadPage
+from engine.errors import EngineError
 from engine.records import Document
 
 PART_CHARACTERS = 20_000  # a document without pages is shown in parts of about this size: more would stall the window
+_PICTURED = ("pdf", "image")
 _MARK_LIGHT, _MARK_DARK = "#FFE08A", "#7A5A00"
 
 
@@ -29,6 +42,7 @@ class PassageView(QWidget):
     """Shows one part at a time, with the way to the ones before and after."""
 
     closed = Signal()
+    page_wanted = Signal(object)  # ReadPage: the picture of the page shown, to be given to `show_picture`
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,6 +50,9 @@ class PassageView(QWidget):
         self._parts: list[Part] = []
         self._shown = 0
         self._mark: tuple[int, int] | None = None
+        self._pictured = False  # whether its pages can be shown as they look
+        self._wish: ReadPage | None = None
+        self._page: PageImage | None = None
         self._title = QLabel()
         self._title.setObjectName("section")
         self._title.setTextFormat(Qt.TextFormat.PlainText)
@@ -55,6 +72,17 @@ class PassageView(QWidget):
         self._text.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
+        self.picture = PagePicture()
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._text)
+        self._stack.addWidget(self.picture)
+        self._as_text = self._button("text", self.tr("Show the text"))
+        self._as_text.setCheckable(True)
+        self._as_text.toggled.connect(self._choose_view)
+        self._zoom_in = self._button("zoom_in", self.tr("Larger"))
+        self._zoom_in.clicked.connect(self._show_larger)
+        self._zoom_out = self._button("zoom_out", self.tr("Smaller"))
+        self._zoom_out.clicked.connect(self.picture.zoom_out)
         head = QHBoxLayout()
         head.addWidget(self._title, 1)
         head.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
@@ -63,11 +91,13 @@ class PassageView(QWidget):
         pages.addWidget(self._place)
         pages.addWidget(self._next)
         pages.addStretch(1)
+        for control in (self._zoom_out, self._zoom_in, self._as_text):
+            pages.addWidget(control)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(head)
         column.addLayout(pages)
-        column.addWidget(self._text, 1)
+        column.addWidget(self._stack, 1)
 
     @property
     def marked_text(self) -> str:
@@ -90,6 +120,7 @@ class PassageView(QWidget):
         self._mark = (start, end) if start is not None and end is not None else None
         self._parts = parts_of(document, page=self.tr("Page {0} of {1}"), part=self.tr("Part {0} of {1}"))
         self._title.setText(document.title or document.path)
+        self._pictured = document.kind in _PICTURED and bool(document.page_starts)
         starts = [part.start for part in self._parts]
         self._show(max(0, bisect_right(starts, start) - 1) if start is not None else 0)
 
@@ -109,6 +140,43 @@ class PassageView(QWidget):
         if self._mark is not None and part.start < self._mark[1] and self._mark[0] < part.end:
             first, last = max(self._mark[0] - part.start, 0), min(self._mark[1], part.end) - part.start
             self._highlight(utf16_length(shown[:first]), utf16_length(shown[:last]))
+        self._page = None
+        self._choose_view()
+        if self._pictured:
+            self._ask_for_picture()
+
+    def _ask_for_picture(self) -> None:
+        assert self._document is not None
+        start, end = self._mark or (0, 0)
+        self._wish = ReadPage(self._document.id, self._shown + 1, start, end, self.picture.wanted_pixels)
+        self.page_wanted.emit(self._wish)
+
+    def show_picture(self, page: PageImage) -> None:
+        """Show the picture of the page that is open; one that comes too late for another page is dropped."""
+        wish = self._wish
+        if wish is None or (page.document_id, page.page) != (wish.document_id, wish.page):
+            return
+        self._page = page
+        self._choose_view()
+        self.picture.show_page(page)
+
+    def show_text_only(self, error: EngineError) -> None:
+        """Keep to the text: the page can't be drawn."""
+        self._page = None
+        self._as_text.setToolTip(f"{error.message} {error.hint}".strip())
+        self._choose_view()
+
+    def _choose_view(self) -> None:
+        pictured = self._page is not None and not self._as_text.isChecked()
+        self._stack.setCurrentWidget(self.picture if pictured else self._text)
+        self._as_text.setVisible(self._pictured)
+        for control in (self._zoom_in, self._zoom_out):
+            control.setVisible(pictured)
+
+    def _show_larger(self) -> None:
+        self.picture.zoom_in()
+        if self._pictured and self._page is not None:
+            self._ask_for_picture()  # drawn anew, so that its letters are sharp
 
     def _highlight(self, first: int, last: int) -> None:
         cursor = QTextCursor(self._text.document())

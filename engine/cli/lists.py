@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +14,8 @@ import typer
 from engine.cli.call import PASSPHRASE_VARIABLE, Call, UsageError, WorkspacePath, command
 from engine.cli.console import in_words
 from engine.errors import DocumentError
+
+DOCUMENT_PASSWORD_VARIABLE = "VADEMECUM_DOCUMENT_PASSWORD"
 
 
 def register(app: typer.Typer) -> None:
@@ -69,12 +72,21 @@ def import_(
         Literal["auto", "documents", "questions"],
         typer.Option("--as", help="What the files are; detected when not said."),
     ] = "auto",
+    password_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--password-file",
+            metavar="FILE",
+            help=f"Passwords of protected documents, one a line; or set {DOCUMENT_PASSWORD_VARIABLE}.",
+        ),
+    ] = None,
 ) -> None:
     """Import files and folders. Safe to repeat; one bad file never stops the rest."""
     from engine.importing import ImportFiles
 
+    passwords = _document_passwords(password_file)
     with call.session(workspace) as session:
-        report = call.run(ImportFiles(tuple(str(path.absolute()) for path in paths), kind), session)
+        report = call.run(ImportFiles(tuple(str(path.absolute()) for path in paths), kind, passwords), session)
     nothing = not (
         report.documents_added
         or report.documents_unchanged
@@ -110,6 +122,19 @@ def import_(
         f"Took {in_words(report.seconds)}.",
     ]
     call.console.result(value, "\n".join(lines))
+
+
+def _document_passwords(path: Path | None) -> tuple[str, ...]:
+    """The passwords from the file or the variable."""
+    if path is None:
+        given = os.environ.get(DOCUMENT_PASSWORD_VARIABLE)
+        return (given,) if given else ()
+    try:
+        return tuple(line for line in path.read_text(encoding="utf-8-sig").splitlines() if line)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DocumentError(
+            f"The password file {path} can't be read.", hint="Give a text file you may read, in UTF-8."
+        ) from error
 
 
 def _nothing_imported(skipped: tuple[Any, ...]) -> DocumentError:

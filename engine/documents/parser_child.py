@@ -19,6 +19,7 @@ import msgspec
 
 from engine.documents.content import Content
 from engine.documents.detection import Kind, detect
+from engine.documents.page_drawing import Artist, Draw
 from engine.documents.reading import Reading, Report
 from engine.errors import DocumentError, PasswordError
 from engine.offline import go_offline
@@ -31,6 +32,7 @@ except ImportError:  # Windows: the parent's watchdog and the size caps stand al
 MEMORY_BYTES_MAX = 2 << 30  # of address space
 CPU_S_MAX = 120  # of one file, all threads together
 FILE_BYTES_MAX = 1 << 30
+_REQUEST_BYTES_MAX = 64 << 20  # it may hold a page's text
 _DENIED_EVENTS = ("socket.", "subprocess.", "os.system", "os.exec", "os.spawn", "os.posix_spawn", "os.fork")
 
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
@@ -38,7 +40,7 @@ _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 Read = Callable[[bytes, Report], Content]
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True, tag=True):
     """One file to parse, or a file attached to it: `attachment` leads there through attachments of attachments."""
 
     path: str
@@ -86,7 +88,8 @@ def main() -> None:
     requests, replies = _private_streams()
     sys.dont_write_bytecode = True
     _close_doors()
-    decoder = msgspec.json.Decoder(Request)
+    decoder = msgspec.json.Decoder(Request | Draw)
+    artist = Artist()
     encoder = msgspec.json.Encoder()
 
     def listen(done: int, total: int, recognising: bool) -> None:
@@ -94,9 +97,14 @@ def main() -> None:
             _limit_cpu_time()
         write_frame(replies, encoder.encode(Reply(done=done, total=total, recognising=recognising)))
 
-    while (frame := read_frame(requests, size_bytes_max=1 << 20)) is not None:
+    while (frame := read_frame(requests, size_bytes_max=_REQUEST_BYTES_MAX)) is not None:
         request = decoder.decode(frame)
         _limit_cpu_time()
+        if isinstance(request, Draw):
+            if request.sends_file:
+                artist.take(request.name, read_frame(requests, size_bytes_max=FILE_BYTES_MAX) or b"")
+            write_frame(replies, encoder.encode(artist.draw(request)))
+            continue
         reading = Reading(request.passwords, listen)
         write_frame(replies, encoder.encode(parse(Path(request.path), request.attachment, reading)))
 

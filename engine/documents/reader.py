@@ -14,10 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 
 import msgspec
+from msgspec.structs import replace
 
 from engine.documents.content import Content
+from engine.documents.page_drawing import Draw, Drawn
 from engine.documents.parser_child import Reply, Request, read_frame, write_frame
 from engine.errors import DocumentError, PasswordError
 
@@ -47,6 +50,7 @@ class Reader:
     silence_s: float = SILENCE_S
     passwords: tuple[str, ...] = field(default=(), repr=False)  # tried on each file that asks for one
     _child: subprocess.Popen[bytes] | None = None
+    _drawn: str = ""  # name of the file the child drew a page of
     _replies: queue.SimpleQueue[bytes | None] = field(default_factory=queue.SimpleQueue)
 
     def read(
@@ -67,10 +71,10 @@ class Reader:
             try:
                 write_frame(child.stdin, msgspec.json.encode(Request(str(path), attachment, self.passwords)))
             except OSError:  # it died since the last file
-                return self._given_up(path)
+                self._given_up(path)
             reply = self._wait(path, check, progress)
             if reply is None:
-                return self._given_up(path)
+                self._given_up(path)
         except BaseException:
             # A reply that was not waited for must never be taken for the next file's.
             self.close()
@@ -79,8 +83,35 @@ class Reader:
             raise (PasswordError if reply.wants_password else DocumentError)(reply.message, hint=reply.hint)
         return ReadFile(reply.content, reply.digest, reply.original)
 
+    def draw(self, request: Draw, load: Callable[[], bytes], *, check: Callable[[], None] = lambda: None) -> Drawn:
+        """Return a page drawn, with the boxes of the span asked for. Raises DocumentError.
+
+        `load` brings the file's bytes where the child hasn't them from the page before.
+        """
+        child = self._running()
+        sends_file = self._drawn != request.name
+        try:
+            assert child.stdin is not None  # opened as a pipe
+            frame: bytes | None = None
+            with suppress(OSError):  # it died since the last page
+                write_frame(child.stdin, msgspec.json.encode(replace(request, sends_file=sends_file)))
+                if sends_file:
+                    write_frame(child.stdin, load())
+                frame = self._next_frame(Path("The page"), check)
+        except BaseException:
+            self.close()
+            raise
+        if frame is None:
+            self._given_up(Path("The page"))
+        self._drawn = request.name
+        drawn = msgspec.json.decode(frame, type=Drawn)
+        if drawn.message:
+            raise DocumentError(drawn.message, hint=drawn.hint)
+        return drawn
+
     def close(self) -> None:
         """End the child."""
+        self._drawn = ""
         child, self._child = self._child, None
         if child is None:
             return
@@ -116,27 +147,28 @@ class Reader:
         return self._child
 
     def _wait(self, path: Path, check: Callable[[], None], progress: Callable[[int, int], None]) -> Reply | None:
-        """Wait for the last reply. The time a pause takes doesn't count against the file."""
+        """Wait for the last reply; None when the child ended."""
+        while (frame := self._next_frame(path, check)) is not None:
+            reply = msgspec.json.decode(frame, type=Reply)
+            if reply.content is not None or reply.message:
+                return reply
+            progress(reply.done, reply.total)
+        return None
+
+    def _next_frame(self, path: Path, check: Callable[[], None]) -> bytes | None:
+        """Wait for a frame; None when the child ended. The time a pause takes doesn't count against the file."""
         waited_s = 0.0
         while waited_s < self.silence_s:
             check()
             began = time.monotonic()
-            frame: bytes | None = b""
-            with suppress(queue.Empty):
-                frame = self._replies.get(timeout=min(_POLL_S, self.silence_s - waited_s))
-            waited_s += time.monotonic() - began
-            if frame is None:
-                return None
-            if frame:
-                reply = msgspec.json.decode(frame, type=Reply)
-                if reply.content is not None or reply.message:
-                    return reply
-                waited_s = 0.0
-                progress(reply.done, reply.total)
+            try:
+                return self._replies.get(timeout=min(_POLL_S, self.silence_s - waited_s))
+            except queue.Empty:
+                waited_s += time.monotonic() - began
         self.close()
         raise _too_long(path)
 
-    def _given_up(self, path: Path) -> ReadFile:
+    def _given_up(self, path: Path) -> NoReturn:
         child = self._child
         with suppress(subprocess.TimeoutExpired):  # its pipe closes a moment before it ends
             if child is not None and child.wait(timeout=1) == -_CPU_TIME_IS_UP:

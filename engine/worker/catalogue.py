@@ -36,6 +36,7 @@ JOBS: dict[str, Entry] = {
     "AnswerQuestion": Entry("engine.serving.job", "chat", tensors=True),
     "Search": Entry("engine.retrieval.job", "chat", tensors=True),
     "ListDocuments": Entry("engine.workspace.job", "query"),
+    "ReadPage": Entry("engine.documents.job", "query"),
     "ReadDocument": Entry("engine.workspace.job", "query"),
     "ListPassages": Entry("engine.workspace.job", "query"),
     "RemoveDocuments": Entry("engine.workspace.job", "query"),

@@ -22,6 +22,7 @@ from desktop.pages.documents import DocumentsPage, import_sentence
 from desktop.pages.evaluation import EvaluationPage
 from desktop.pages.questions import QuestionsPage
 from desktop.pages.training import TrainingPage
+from desktop.widgets.password_dialog import PasswordDialog
 from engine.errors import TrainingError
 from engine.evaluation.job import Evaluate
 from engine.evaluation.report import Comparison, QuestionResult, Report
@@ -294,3 +295,23 @@ def test_every_control_has_a_name_for_screen_readers(qtbot: QtBot, jobs: JobQueu
             if isinstance(control, kinds) and not inner and shown not in qts_own and not control.accessibleName():
                 nameless.append(f"{make.__name__}: {shown} {control.objectName()}")
     assert nameless == []
+
+
+def test_a_protected_file_asks_for_its_password_and_hands_it_on(qtbot: QtBot, jobs: JobQueue) -> None:
+    page = DocumentsPage(jobs)
+    qtbot.addWidget(page)
+    page.ask_for_password((Skipped("/f/secret.pdf", "secret.pdf is protected with a password.", "password"),))
+    dialog = page.findChild(PasswordDialog)
+    assert dialog is not None
+    dialog.password.setText("open sesame")
+    with qtbot.waitSignal(page.password_given) as given:
+        dialog.accept()
+    assert given.args == [("/f/secret.pdf",), "open sesame"]
+
+
+def test_how_sure_a_recognised_document_is_stands_in_the_list(qtbot: QtBot, jobs: JobQueue) -> None:
+    page = DocumentsPage(jobs)
+    qtbot.addWidget(page)
+    row = DocumentRow("d", "Letter", "/f/l.png", "image", 1, 2, "0", "", 90, notes=("Recognised, 70% sure.",))
+    page.show_list(DocumentList((row,), ()))
+    assert "Ready · Recognised, 70% sure." in cells(page)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QBuffer
+from PySide6.QtGui import QPixmap
 from pytestqt.qtbot import QtBot
 
 from desktop.widgets.passage_view import PART_CHARACTERS, PassageView, parts_of
+from engine.documents.job import PageImage, ReadPage
+from engine.errors import EngineError
 from engine.records import Document
 
 
@@ -61,3 +65,41 @@ def test_an_empty_document_can_be_opened(qtbot: QtBot) -> None:
     qtbot.addWidget(view)
     view.show_document(document(""))
     assert view.marked_text == ""
+
+
+def page_image(page: int, *boxes: tuple[float, float, float, float]) -> PageImage:
+    picture = QPixmap(200, 300)
+    picture.fill("white")
+    written = QBuffer()
+    picture.save(written, "PNG")
+    return PageImage("d", page, bytes(written.data().data()), 200, 300, boxes)
+
+
+def test_the_page_of_a_citation_is_shown_as_it_looks_with_the_quote_marked(qtbot: QtBot) -> None:
+    view = PassageView()
+    qtbot.addWidget(view)
+    wishes: list[ReadPage] = []
+    view.page_wanted.connect(wishes.append)
+    view.show_document(document("First page.\n\nGive 5 mg.", (0, 13)), 13, 17)
+    view.resize(400, 500)
+    view.show()
+    assert [(wish.page, wish.start, wish.end) for wish in wishes] == [(2, 13, 17)]
+    view.show_picture(page_image(2, (20, 30, 60, 40)))
+    assert view.picture.isVisible() and view.picture.marks == ((20, 30, 60, 40),)
+    shown = view.picture.widget().grab().toImage()
+    scale = shown.width() / 200
+    assert shown.pixelColor(round(40 * scale), round(35 * scale)).name() == "#ffd54a"
+    assert shown.pixelColor(round(100 * scale), round(35 * scale)).name() == "#ffffff"
+
+
+def test_a_picture_that_comes_too_late_is_dropped(qtbot: QtBot) -> None:
+    view = shown(qtbot, "First page.\n\nGive 5 mg.", "Give", (0, 13))
+    view.show_picture(page_image(1))
+    assert view.picture.marks == () and view.marked_text == "Give"
+
+
+def test_the_text_is_shown_where_the_page_cannot_be_drawn(qtbot: QtBot) -> None:
+    view = shown(qtbot, "First page.\n\nGive 5 mg.", "Give", (0, 13))
+    view.show()
+    view.show_text_only(EngineError("The page can't be drawn.", hint="Its text can be read."))
+    assert not view.picture.isVisible() and view.marked_text == "Give"

@@ -21,6 +21,7 @@ from engine.cli.console import Console, in_words
 from engine.errors import Cancelled
 from engine.jobs import Measured, Monitor, Progress, Skipped, Token
 from engine.workspace.job import ReadStatus
+from tests.engine.documents import example_files
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -322,3 +323,24 @@ def _started(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "engine", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
+
+
+def test_protected_documents_take_their_passwords_from_a_file_or_the_variable(
+    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = tmp_path / "secret.pdf"
+    locked.write_bytes(example_files.encrypted_pdf("Secret words", password="open sesame"))
+    assert entry.main(["import", str(workspace), str(locked), "--json"]) == 1
+    assert "protected with a password" in _json(capsys)["error"]["message"]
+    passwords = tmp_path / "passwords.txt"
+    passwords.write_text("wrong\n", encoding="utf-8")
+    assert entry.main(["import", str(workspace), str(locked), "--password-file", str(passwords), "--json"]) == 1
+    assert "The password for secret.pdf is wrong." in _json(capsys)["error"]["message"]
+    passwords.write_text("wrong\nopen sesame\n", encoding="utf-8")
+    assert entry.main(["import", str(workspace), str(locked), "--password-file", str(passwords), "--json"]) == 0
+    assert _json(capsys)["documents"]["added"] == 1
+    again = tmp_path / "again.pdf"
+    again.write_bytes(example_files.encrypted_pdf("More secret words", password="sesame"))
+    monkeypatch.setenv("VADEMECUM_DOCUMENT_PASSWORD", "sesame")
+    assert entry.main(["import", str(workspace), str(again), "--json"]) == 0
+    assert _json(capsys)["documents"]["added"] == 1

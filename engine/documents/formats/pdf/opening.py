@@ -19,7 +19,7 @@ _FIELD_CHARACTERS_MAX = 20_000
 _TEXT_FIELDS = (raw.FPDF_FORMFIELD_TEXTFIELD, raw.FPDF_FORMFIELD_COMBOBOX, raw.FPDF_FORMFIELD_LISTBOX)
 _TICKED_FIELDS = (raw.FPDF_FORMFIELD_CHECKBOX, raw.FPDF_FORMFIELD_RADIOBUTTON)
 
-Field = tuple[str, tuple[float, float, float, float]]  # "name: value" and its box, y downwards
+Field = tuple[str, tuple[float, float, float, float]]  # "name: value" and its box in the page's own space
 
 
 def open_document(data: bytes, reading: Reading) -> pdfium.PdfDocument:
@@ -78,7 +78,7 @@ def fields_of(document: pdfium.PdfDocument, page: Any) -> Iterator[Field]:
             found = _field(form, annotation)
             box = raw.FS_RECTF()
             if found and raw.FPDFAnnot_GetRect(annotation, box):
-                yield found, (box.left, -box.top, box.right, -box.bottom)
+                yield found, (box.left, box.top, box.right, box.bottom)
         finally:
             raw.FPDFPage_CloseAnnot(annotation)
 

@@ -63,13 +63,14 @@ class PageText:
     lines: tuple[tuple[int, Line], ...]  # the body's, with where each starts
     pieces: tuple[Piece, ...] = ()
     words: tuple[tuple[int, Word], ...] = ()  # of a scan, each with where its line starts
+    fields: tuple[tuple[int, int, tuple[float, float, float, float]], ...] = ()  # start, end and box of a form's
 
 
-def layout(page: Any, text_page: Any) -> PageLayout:
+def layout(page: Any, text_page: Any, *, recognises: bool = True) -> PageLayout:
     """Return the lines of a page of pdfium's in reading order; those of a scan are recognised."""
     text = page_characters(text_page)
     height = float(pdfium.FPDF_GetPageHeightF(page))
-    if needs_recognition(page, text):
+    if recognises and needs_recognition(page, text):
         return scan_layout(recognised_page(page), height)
     boxes = Boxes.of(page, text_page)
     lines = page_lines(text, boxes)
@@ -135,6 +136,7 @@ def _written(
     lines: list[tuple[int, Line]] = []
     pieces: list[Piece] = []
     words: list[tuple[int, Word]] = []
+    placed_fields: list[tuple[int, int, tuple[float, float, float, float]]] = []
     for group in (headers, body, footers):
         group_start = length
         first_of_group = True
@@ -153,12 +155,18 @@ def _written(
                 pieces.append(Piece(length, length + len(text), first, characters))
                 length += len(text)
         if group is body:
-            for text, _ in fields:
+            for text, box in fields:
                 parts.append(("\n" if length else "") + text)
                 length += len(parts[-1])
+                placed_fields.append((length - len(text), length, box))
         elif length > group_start and group:
             furniture.append((group_start, length))
-    return PageText("".join(parts), tuple(furniture), tuple(lines), tuple(pieces), tuple(words))
+    return PageText("".join(parts), tuple(furniture), tuple(lines), tuple(pieces), tuple(words), tuple(placed_fields))
+
+
+def line_text(line: Line) -> str:
+    """Return the line as it is written in the document."""
+    return "".join(text for text, _, _ in _clean_pieces(line))
 
 
 def _clean_pieces(line: Line) -> Iterator[tuple[str, int, int]]:

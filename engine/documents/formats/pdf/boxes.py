@@ -1,0 +1,106 @@
+"""Where a stretch of a document's text stands on its PDF page: exactly, character by character.
+
+Nothing about it is stored. A page is laid out again as at import, which gives the same text, and every character of it
+comes from a character of the page that pdfium knows the box of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pypdfium2 as pdfium
+
+from engine.documents.formats.pdf.lines import Boxes
+from engine.documents.formats.pdf.opening import fields_of
+from engine.documents.formats.pdf.page import Piece, compose, layout, line_text
+from engine.documents.page_layout import Line
+
+Box = tuple[float, float, float, float]
+
+
+def span_boxes(
+    page: pdfium.PdfPage,
+    document: pdfium.PdfDocument,
+    *,
+    text: str,
+    header: str,
+    footer: str,
+    start: int,
+    end: int,
+) -> list[Box]:
+    """Return a box for each line of the span from `start` to `end` of the page's `text`, in points as it is shown.
+
+    `header` and `footer` are its running lines. Empty where the page doesn't give that text (any more).
+    """
+    text_page = page.get_textpage()
+    try:
+        laid_out = layout(page, text_page, recognises=False)
+        laid_out.fields = list(fields_of(document, page))
+        composed = compose(laid_out, _among(header), _among(footer))
+        if composed.text != text:
+            return []
+        boxes = Boxes.of(page, text_page)
+        found = [box for piece in composed.pieces for box in _runs(piece, start, end, boxes)]
+        found += [boxes.shown(*box) for first, last, box in composed.fields if first < end and start < last]
+    finally:
+        text_page.close()
+    return found
+
+
+def _among(furniture: str) -> Callable[[Line], bool]:
+    """Return the test whether a line is the next one of those that make up `furniture`."""
+    left = [furniture]
+
+    def test(line: Line) -> bool:
+        words = line_text(line)
+        if not words or not left[0].startswith(words):
+            return False
+        left[0] = left[0][len(words) :].lstrip(" \n|")
+        return True
+
+    return test
+
+
+def _runs(piece: Piece, start: int, end: int, boxes: Boxes) -> Iterator[Box]:
+    """Yield the boxes around those characters of a piece that are in the span: one, unless they stand apart.
+
+    They do where the direction of writing changes, and where pdfium took two lines for one.
+    """
+    if piece.end <= start or end <= piece.start:
+        return
+    run: Box | None = None
+    last: Box | None = None
+    for index in _characters(piece, start, end):
+        box = boxes.of_character(index)
+        if not _has_area(box):
+            continue
+        if run is None or last is None or not _adjoin(last, box):
+            if run is not None:
+                yield run
+            run = box
+        else:
+            run = (min(run[0], box[0]), min(run[1], box[1]), max(run[2], box[2]), max(run[3], box[3]))
+        last = box
+    if run is not None:
+        yield run
+
+
+def _adjoin(one: Box, other: Box) -> bool:
+    height = max(one[3] - one[1], other[3] - other[1], 2.0)
+    width = max(one[2] - one[0], other[2] - other[0], 2.0)
+    beside = max(one[0], other[0]) - min(one[2], other[2]) <= 2 * width + 0.5 * height
+    above = max(one[1], other[1]) - min(one[3], other[3]) <= 0.6 * height
+    return beside and above
+
+
+def _characters(piece: Piece, start: int, end: int) -> Iterator[int]:
+    if piece.end - piece.start != piece.characters:  # one letter of the page stands for several, or several for one
+        yield from range(piece.first, piece.first + piece.characters)
+        return
+    for position in range(max(start, piece.start), min(end, piece.end)):
+        yield piece.first + position - piece.start
+
+
+def _has_area(box: Any) -> bool:
+    return box[2] - box[0] > 0.01 and box[3] - box[1] > 0.01
