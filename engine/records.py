@@ -185,7 +185,7 @@ class ModelInfo:
     """One model of the library."""
 
     name: str
-    kind: Literal["encoder", "seq2seq", "causal"]
+    kind: Literal["encoder", "seq2seq", "causal", "rag"]
     parameters: int
     path: str
     digest: str  # SHA-256 of model.safetensors

@@ -91,25 +91,61 @@ class GeneratorSettings(Bounded):
 
 
 @dataclass(frozen=True, slots=True)
+class JointSettings(Bounded):
+    """How encoder and generator are fine-tuned together."""
+
+    epochs: int = _setting(1, least=1, most=50, unit="passes", help="Passes over the training questions")
+    batch_size: int = _setting(8, least=1, most=256, unit="questions", help="Questions per step")
+    learning_rate: float = _setting(5e-5, least=1e-7, most=1e-2, unit="", help="Peak learning rate of all models")
+    warmup_share: float = _setting(
+        0.1, least=0, most=0.9, unit="of the steps", help="Share of the steps in which the learning rate rises"
+    )
+    passages: int = _setting(
+        4, least=2, most=50, unit="passages", help="Passages each question is read from, one by one"
+    )
+    over_retrieved: int = _setting(
+        8,
+        least=2,
+        most=200,
+        unit="passages",
+        help="Passages of the index of the epoch's start, ranked by the encoder of now",
+    )
+    gold_weight: float = _setting(
+        1.0, least=0, most=100, unit="", help="Weight of the supervised terms where the right passage is known"
+    )
+    patience: int = _setting(
+        2, least=1, most=50, unit="validations", help="Validations without improvement before training stops"
+    )
+    validations: int = _setting(2, least=1, most=50, unit="per epoch", help="Validations per epoch")
+
+
+@dataclass(frozen=True, slots=True)
 class TrainSettings:
     """Everything a training run is told."""
 
     retriever: RetrieverSettings = RetrieverSettings()
     generator: GeneratorSettings = GeneratorSettings()
+    joint: JointSettings = JointSettings()
 
 
 PRESETS: dict[Preset, TrainSettings] = {
     "quick": TrainSettings(RetrieverSettings(epochs=2), GeneratorSettings(epochs=1)),
     "balanced": TrainSettings(),
-    "thorough": TrainSettings(RetrieverSettings(epochs=6, hard_negatives=3), GeneratorSettings(epochs=4)),
+    "thorough": TrainSettings(
+        RetrieverSettings(epochs=6, hard_negatives=3), GeneratorSettings(epochs=4), JointSettings(epochs=3)
+    ),
 }
 
 
 def chosen(preset: str, *, epochs: int | None, batch_size: int | None, learning_rate: float | None) -> TrainSettings:
-    """Return the preset's settings with the given ones in their place, for both models alike."""
+    """Return the preset's settings with the given ones in their place, for every stage alike."""
     if preset not in PRESETS:
         raise SettingError(f"There is no preset {preset}.", hint=f"Choose {', '.join(PRESETS)}.")
     given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     settings = PRESETS[preset]
-    return TrainSettings(replace(settings.retriever, **changes), replace(settings.generator, **changes))
+    return TrainSettings(
+        replace(settings.retriever, **changes),
+        replace(settings.generator, **changes),
+        replace(settings.joint, **changes),
+    )

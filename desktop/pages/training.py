@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
+    QFileDialog,
     QHBoxLayout,
     QLabel,
     QMessageBox,
@@ -29,7 +30,7 @@ from desktop.widgets.table import make_table, selected_records
 from desktop.widgets.training_form import TrainingForm
 from desktop.wording import duration, plainly_joined, run_scores
 from engine.jobs import Measured, Progress
-from engine.records import Fusion, Run
+from engine.records import Fusion, ModelInfo, Run
 from engine.training.job import Train
 
 # The jobs of the workspace bring its database and numpy with them: imported when they are used, after the first paint.
@@ -58,6 +59,7 @@ class TrainingPage(QWidget):
         self.form.start_asked.connect(self.start_training)
         self.form.pause_asked.connect(self._hold)
         self.form.cancel_asked.connect(self._cancel_training)
+        self.form.import_asked.connect(self._ask_for_model)
         what_names = {
             "all": self.tr("search and answers"),
             "retriever": self.tr("search"),
@@ -166,6 +168,27 @@ class TrainingPage(QWidget):
         runs.finished_with.connect(self.show_runs)
         runs.failed.connect(self._notice.warn)
         self._jobs.run(ListModels()).finished_with.connect(self.form.show_models)
+
+    def import_model(self, path: str) -> None:
+        """Import a model folder into the library and choose it."""
+        from engine.models.job import ImportModel
+
+        self._notice.hide()
+        thread = self._jobs.run(ImportModel(path))
+        thread.finished_with.connect(self._show_imported_model)
+        thread.failed.connect(self._notice.warn)
+
+    def _ask_for_model(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, self.tr("Import a model"))
+        if chosen:
+            self.import_model(chosen)
+
+    def _show_imported_model(self, model: ModelInfo) -> None:
+        from engine.models.job import ListModels
+
+        listed = self._jobs.run(ListModels())
+        listed.finished_with.connect(self.form.show_models)
+        listed.finished_with.connect(lambda models: self.form.choose_model(model))
 
     def start_over(self) -> None:
         """Forget what belongs to another workspace."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyqtgraph
 
 REDRAW_MS = 200
-MODELS = ("retriever", "generator")
+MODELS = ("retriever", "generator", "joint")
 
 
 class Curves(QWidget):
@@ -102,7 +102,11 @@ class Curves(QWidget):
         )
 
     def _add_plot(self, model: str, loss: bool) -> None:
-        named = {"retriever": self.tr("Retriever"), "generator": self.tr("Generator")}.get(model, model)
+        named = {
+            "retriever": self.tr("Retriever"),
+            "generator": self.tr("Generator"),
+            "joint": self.tr("Both together"),
+        }.get(model, model)
         title = self.tr("{0}: loss").format(named) if loss else self.tr("{0}: score").format(named)
         self._plots[model, loss] = plot = _Plot(title, palette=self.palette())
         row = MODELS.index(model) if model in MODELS else len(MODELS)

@@ -19,6 +19,7 @@ class TrainingForm(QFrame):
     start_asked = Signal(object)  # Train
     pause_asked = Signal(bool)  # True to hold, False to go on
     cancel_asked = Signal()
+    import_asked = Signal()  # a model folder
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,11 +31,25 @@ class TrainingForm(QFrame):
             (self.tr("Search and answers"), "all"),
             (self.tr("Search"), "retriever"),
             (self.tr("Answers"), "generator"),
+            (self.tr("Joint (advanced)"), "joint"),
         ):
             self._what.addItem(name, value)
         self._what.currentIndexChanged.connect(self._offer_models)
         self._model = QComboBox()
         self._model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._models: tuple[ModelInfo, ...] = ()
+        self._import = QPushButton(icon("add"), self.tr("Import a model…"))
+        self._import.setAccessibleName(self.tr("Import a model folder"))
+        self._import.setToolTip(self.tr("A folder of an encoder, of an answering model, or of a RAG checkpoint"))
+        self._import.clicked.connect(self.import_asked)
+        self._objective = QComboBox()
+        for name, value in (
+            (self.tr("one passage behind an answer"), "sequence"),
+            (self.tr("one passage behind a word"), "token"),
+            (self.tr("search only, answers fixed"), "lsr"),
+        ):
+            self._objective.addItem(name, value)
+        self._objective.setEnabled(False)
         self._preset = QComboBox()
         for name, value in (
             (self.tr("Quick"), "quick"),
@@ -53,6 +68,7 @@ class TrainingForm(QFrame):
         for label, control in (
             (self.tr("&Train"), self._what),
             (self.tr("Answering &model to start from"), self._model),
+            (self.tr("&Joint training assumes"), self._objective),
             (self.tr("&How thoroughly"), self._preset),
             (self.tr("At m&ost"), self._minutes),
         ):
@@ -83,6 +99,7 @@ class TrainingForm(QFrame):
         column.setContentsMargins(18, 16, 18, 16)
         column.setSpacing(SPACING)
         column.addLayout(form)
+        column.addWidget(self._import)
         column.addWidget(self.start)
         column.addLayout(running)
         column.addWidget(note)
@@ -91,15 +108,14 @@ class TrainingForm(QFrame):
 
     def show_models(self, models: tuple[ModelInfo, ...]) -> None:
         """Offer the library's models to start from."""
-        chosen = self._model.currentData()
-        self._model.clear()
-        self._model.addItem(self.tr("The active run's"), "")
-        for model in models:
-            if model.kind != "encoder":
-                self._model.addItem(
-                    self.tr("{0} ({1} M)").format(model.name, round(model.parameters / 1e6)), model.name
-                )
-        self._model.setCurrentIndex(max(0, self._model.findData(chosen)))
+        self._models = models
+        self._offer_models()
+
+    def choose_model(self, model: ModelInfo) -> None:
+        """Choose an imported model to start from; a RAG checkpoint is trained jointly."""
+        if model.kind == "rag":
+            self._what.setCurrentIndex(self._what.findData("joint"))
+        self._model.setCurrentIndex(max(0, self._model.findData(model.name)))
 
     def show_running(self, runs: bool) -> None:
         """Offer what can be done while a training runs, or while none does."""
@@ -111,12 +127,24 @@ class TrainingForm(QFrame):
         self._show_pause()
 
     def _offer_models(self) -> None:
-        self._model.setEnabled(self._what.currentData() != "retriever")
+        what = self._what.currentData()
+        chosen = self._model.currentData()
+        self._model.clear()
+        self._model.addItem(self.tr("The active run's"), "")
+        for model in self._models:
+            if model.kind in ("seq2seq", "causal") or (model.kind == "rag" and what == "joint"):
+                size = round(model.parameters / 1e6)
+                self._model.addItem(self.tr("{0} ({1} M)").format(model.name, size), model.name)
+        self._model.setCurrentIndex(max(0, self._model.findData(chosen)))
+        self._model.setEnabled(what != "retriever")
+        self._objective.setEnabled(what == "joint")
 
     def _ask_to_start(self) -> None:
         what = self._what.currentData()
         model = "" if what == "retriever" else self._model.currentData()
-        self.start_asked.emit(Train(what, model, self._preset.currentData(), minutes=self._minutes.value() or None))
+        objective = self._objective.currentData() if what == "joint" else "sequence"
+        minutes = self._minutes.value() or None
+        self.start_asked.emit(Train(what, model, self._preset.currentData(), minutes=minutes, objective=objective))
 
     def _ask_to_pause(self) -> None:
         self._paused = not self._paused

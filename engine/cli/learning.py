@@ -30,7 +30,7 @@ def train(
     call: Call,
     workspace: WorkspacePath,
     what: Annotated[
-        Literal["retriever", "generator", "all"], typer.Option("--what", help="What is fine-tuned.")
+        Literal["retriever", "generator", "joint", "all"], typer.Option("--what", help="What is fine-tuned.")
     ] = "all",
     model: Annotated[str, typer.Option("--model", metavar="NAME", help="Start from this model of the library.")] = "",
     preset: Annotated[Literal["quick", "balanced", "thorough"], typer.Option("--preset")] = "balanced",
@@ -40,6 +40,13 @@ def train(
     minutes: Annotated[float | None, typer.Option("--minutes", metavar="M", help="Stop after this long.")] = None,
     resume: Annotated[str, typer.Option("--resume", metavar="RUN", help="Go on with an interrupted run.")] = "",
     seed: Seed = 0,
+    encoder: Annotated[str, typer.Option("--encoder", metavar="NAME", help="Start from this encoder too.")] = "",
+    objective: Annotated[
+        Literal["sequence", "token", "lsr"],
+        typer.Option(
+            "--objective", help="Of joint training: RAG-Sequence, RAG-Token, or the retriever from a fixed generator."
+        ),
+    ] = "sequence",
 ) -> None:
     """Fine-tune, validate, and keep the best checkpoint."""
     from engine.training.job import Train
@@ -54,6 +61,8 @@ def train(
         minutes=minutes,
         resume=resume,
         seed=seed,
+        encoder=encoder,
+        objective=objective,
     )
     with call.session(workspace, compute=True) as session:
         try:

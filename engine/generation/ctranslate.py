@@ -48,6 +48,8 @@ class _InMemory(TransformersConverter):
         scaled = getattr(self._model.config, "scale_decoder_outputs", None)
         if scaled is not None:
             self._model.config.tie_word_embeddings = scaled
+        if self._model.config.model_type == "bart":  # transformers 5 has dropped what no BART ever set otherwise
+            self._model.config.normalize_before = False
         return self._model
 
     def load_tokenizer(self, tokenizer_class: type, model_name_or_path: str, **kwargs: Any) -> PreTrainedTokenizerFast:
@@ -63,8 +65,10 @@ class TranslatorGenerator:
 
     def generate(self, prompts: Sequence[Sequence[int]], *, max_tokens: int) -> list[Generated]:
         """Write an answer to each prompt, greedily."""
+        opening = self.writer.tokens(self.writer.answer_opening)
         results = self._translator.translate_batch(
             [self.writer.tokens(prompt) for prompt in prompts],
+            target_prefix=[opening] * len(prompts) if opening else None,
             beam_size=1,
             max_decoding_length=max_tokens,
             max_batch_size=BATCH_TOKENS,
@@ -74,10 +78,23 @@ class TranslatorGenerator:
         # The score is the mean log probability of the tokens (length_penalty 1).
         return [Generated(_text(self.writer, result.hypotheses[0]), math.exp(result.scores[0])) for result in results]
 
+    def score(self, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[float]:
+        """Return the log-probability of each target, end token included, after its prompt."""
+        results = self._translator.score_batch(
+            [self.writer.tokens(prompt) for prompt in prompts],
+            [self.writer.tokens(target[:-1]) for target in targets],  # CTranslate2 adds the end token itself
+            max_batch_size=BATCH_TOKENS,
+            batch_type="tokens",
+        )
+        return [sum(result.log_probs) for result in results]
+
     def stream(self, prompt: Sequence[int], *, max_tokens: int, on_text: Callable[[str], None]) -> Generated:
         """Write one answer, passing on each new piece."""
         steps = self._translator.generate_tokens(
-            self.writer.tokens(prompt), max_decoding_length=max_tokens, return_log_prob=True
+            self.writer.tokens(prompt),
+            target_prefix=self.writer.tokens(self.writer.answer_opening) or None,
+            max_decoding_length=max_tokens,
+            return_log_prob=True,
         )
         return _streamed(steps, self.writer, on_text)
 
@@ -103,6 +120,12 @@ class CausalGenerator:
             end_token=self._end,
         )
         return [Generated(_text(self.writer, result.sequences[0]), math.exp(result.scores[0])) for result in results]
+
+    def score(self, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[float]:
+        """Return the log-probability of each target, end token included, after its prompt."""
+        rows = [self.writer.tokens([*prompt, *target]) for prompt, target in zip(prompts, targets, strict=True)]
+        results = self._generator.score_batch(rows, max_batch_size=BATCH_TOKENS, batch_type="tokens")
+        return [sum(result.log_probs[-len(target) :]) for result, target in zip(results, targets, strict=True)]
 
     def stream(self, prompt: Sequence[int], *, max_tokens: int, on_text: Callable[[str], None]) -> Generated:
         """Write one answer, passing on each new piece."""

@@ -26,6 +26,10 @@ class Generator(Protocol):
         """Write an answer to each prompt, greedily."""
         ...
 
+    def score(self, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[float]:
+        """Return the log-probability of each target, end token included, after its prompt."""
+        ...
+
     def stream(self, prompt: Sequence[int], *, max_tokens: int, on_text: Callable[[str], None]) -> Generated:
         """Write one answer, passing on each new piece. Whatever `on_text` raises ends the writing."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from tokenizers import Tokenizer
@@ -19,6 +20,18 @@ MAX_ANSWER_TOKENS = 128
 Kind = Literal["seq2seq", "causal"]
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a published RAG checkpoint writes its input: "title / text // question", as RagRetriever does."""
+
+    reading: Literal["sequence", "token"]
+    title_sep: str
+    doc_sep: str
+    prefix: str
+    passages: int  # it was trained to read for one question
+    tokens: int  # at most in one input
+
+
 class PromptWriter:
     """Writes prompts and targets for one generator, and reads its tokens back as text.
 
@@ -26,9 +39,22 @@ class PromptWriter:
     cuts the end. Causal models get ChatML where their tokenizer knows it, else plain headed lines.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, kind: Kind, end_id: int) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        *,
+        kind: Kind,
+        end_id: int,
+        start_id: int | None = None,
+        layout: Layout | None = None,
+        most_tokens: int | None = None,
+    ) -> None:
+        """With `layout`, the model is a published one; `start_id` then opens its inputs and answers (BART's)."""
         self.kind: Kind = kind
         self.end_id = end_id
+        self.layout = layout
+        self.answer_opening = [start_id] if layout is not None and start_id is not None else []
+        self._most_tokens = min(MAX_PROMPT_TOKENS[kind], most_tokens or MAX_PROMPT_TOKENS[kind])
         self._tokenizer = tokenizer
         tokenizer.no_truncation()
         tokenizer.no_padding()
@@ -39,10 +65,12 @@ class PromptWriter:
 
     def prompt(self, question: str, passages: Sequence[Passage]) -> list[int]:
         """Return the ids of the whole prompt, passages cut evenly where it would grow too long."""
+        if self.layout is not None:
+            return self._published(self.layout, question, passages)
         asked = self._ids(f"question: {question}")[:MAX_QUESTION_TOKENS]
         opening = self._opening()
         closing = self._closing()
-        room = MAX_PROMPT_TOKENS[self.kind] - len(opening) - len(asked) - len(closing)
+        room = self._most_tokens - len(opening) - len(asked) - len(closing)
         shown = [self._passage(passage) for passage in passages]
         if passages and sum(map(len, shown)) > room:
             shown = [ids[: room // len(passages)] for ids in shown]
@@ -56,7 +84,7 @@ class PromptWriter:
 
     def target(self, answer: str) -> list[int]:
         """Return the ids of the answer with the end token, at most MAX_ANSWER_TOKENS of them."""
-        return [*self._ids(answer)[: MAX_ANSWER_TOKENS - 1], self.end_id]
+        return [*self.answer_opening, *self._ids(answer)[: MAX_ANSWER_TOKENS - 1], self.end_id]
 
     def text(self, ids: Sequence[int]) -> str:
         """Return what generated `ids` say, without control tokens."""
@@ -79,6 +107,16 @@ class PromptWriter:
     def _passage(self, passage: Passage) -> list[int]:
         title = "" if passage.text.startswith(passage.title) else passage.title
         return [*self._ids("passage:"), *self._ids(title)[:MAX_TITLE_TOKENS], *self._ids(passage.text)]
+
+    def _published(self, layout: Layout, question: str, passages: Sequence[Passage]) -> list[int]:
+        """The question comes last there: the passages are what is cut, never the question."""
+        asked = self._ids(f"{layout.doc_sep}{question}".replace("  ", " "))[:MAX_QUESTION_TOKENS]
+        room = min(layout.tokens, self._most_tokens) - len(self.answer_opening) - len(asked) - 1
+        shown: list[int] = []
+        for passage in passages:
+            text = f"{layout.prefix}{passage.title}{layout.title_sep}{passage.text}".replace("  ", " ")
+            shown += self._ids(text)[: max(room, 0) // len(passages)]
+        return [*self.answer_opening, *shown, *asked, self.end_id]
 
     def _opening(self) -> list[int]:
         if self.kind == "seq2seq":

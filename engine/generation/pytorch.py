@@ -10,8 +10,10 @@ from transformers.generation.streamers import BaseStreamer
 
 from engine.device import Device
 from engine.generation.generator import Generated
+from engine.generation.likelihood import answer_log_probabilities
 from engine.generation.prompt import PromptWriter
 from engine.generation.weights import load_generator
+from engine.retrieval.encoder import length_buckets
 
 BATCH_TOKENS = 65_536
 
@@ -34,6 +36,17 @@ class TorchGenerator:
             answers += self._generate(prompts[start : start + rows], max_tokens=max_tokens, streamer=None)
         return answers
 
+    def score(self, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[float]:
+        """Return the log-probability of each target, end token included, after its prompt."""
+        examples = [(list(prompt), list(target)) for prompt, target in zip(prompts, targets, strict=True)]
+        scores = [0.0] * len(examples)
+        with torch.inference_mode():
+            for rows in length_buckets([len(prompt) + len(target) for prompt, target in examples], BATCH_TOKENS):
+                found = answer_log_probabilities(self._model, self.writer, [examples[row] for row in rows])
+                for row, values in zip(rows, found.split([len(examples[row][1]) for row in rows]), strict=True):
+                    scores[row] = float(values.sum())
+        return scores
+
     def stream(self, prompt: Sequence[int], *, max_tokens: int, on_text: Callable[[str], None]) -> Generated:
         """Write one answer, passing on each new piece."""
         skipped = len(prompt) if self.writer.kind == "causal" else 1  # the streamer is first shown the prompt
@@ -42,12 +55,7 @@ class TorchGenerator:
     def _generate(
         self, prompts: Sequence[Sequence[int]], *, max_tokens: int, streamer: BaseStreamer | None
     ) -> list[Generated]:
-        length = max(len(prompt) for prompt in prompts)
-        ids = torch.full((len(prompts), length), self.writer.end_id)
-        mask = torch.zeros((len(prompts), length), dtype=torch.long)
-        for row, prompt in enumerate(prompts):  # padded on the left: a causal model goes on where the row ends
-            ids[row, length - len(prompt) :] = torch.tensor(prompt)
-            mask[row, length - len(prompt) :] = 1
+        ids, mask = padded_prompts(prompts, self.writer)
         with torch.inference_mode():
             output = self._model.generate(
                 input_ids=ids.to(self._device),
@@ -69,6 +77,19 @@ class TorchGenerator:
             end = row.index(self.writer.end_id) + 1 if self.writer.end_id in row else len(row)
             answers.append(Generated(self.writer.text(row[:end]), math.exp(sum(logs[:end]) / max(end, 1))))
         return answers
+
+
+def padded_prompts(prompts: Sequence[Sequence[int]], writer: PromptWriter) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ids and mask, both (B, L). A causal model goes on where the row ends, so its rows are padded on the left;
+    BART's encoder counts positions from the first, so a sequence-to-sequence model's are padded on the right."""
+    length = max(len(prompt) for prompt in prompts)
+    ids = torch.full((len(prompts), length), writer.end_id)
+    mask = torch.zeros((len(prompts), length), dtype=torch.long)
+    for row, prompt in enumerate(prompts):
+        first = length - len(prompt) if writer.kind == "causal" else 0
+        ids[row, first : first + len(prompt)] = torch.tensor(prompt)
+        mask[row, first : first + len(prompt)] = 1
+    return ids, mask
 
 
 class _Streamer(BaseStreamer):

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,8 +16,12 @@ from engine.generation.generator import Generated, Generator
 from engine.generation.prompt import MAX_ANSWER_TOKENS
 from engine.jobs import Monitor, Token
 from engine.records import REFUSAL, Answer, Hit, Passage, Run
+from engine.retrieval.prior import log_priors
 from engine.retrieval.retriever import Retriever, open_retriever
 from engine.session import TUNED, Session
+
+if TYPE_CHECKING:
+    from engine.generation.marginal import MarginalReader
 
 BATCH = 32  # questions between two reports of progress
 SHOWN = 5  # passages that come with an answer
@@ -25,8 +30,18 @@ SHOWN = 5  # passages that come with an answer
 class Rag:
     """Reads the passages its retriever finds and answers from them."""
 
-    def __init__(self, *, run: Run, retriever: Retriever, generator: Generator, session: Session) -> None:
+    def __init__(
+        self,
+        *,
+        run: Run,
+        retriever: Retriever,
+        generator: Generator,
+        session: Session,
+        reader: MarginalReader | None = None,
+    ) -> None:
+        """`reader` is there where the run reads its passages one by one."""
         self.run = run
+        self._reader = reader
         self.retriever = retriever
         self.generator = generator
         self._session = session
@@ -52,9 +67,13 @@ class Rag:
             monitor.report(Token(text))
 
         read = [hit.passage for hit in hits[: self._reads(top_k)]]
-        generated = self.generator.stream(
-            self.generator.writer.prompt(question, read), max_tokens=MAX_ANSWER_TOKENS, on_text=show
-        )
+        if self._reader is None:
+            generated = self.generator.stream(
+                self.generator.writer.prompt(question, read), max_tokens=MAX_ANSWER_TOKENS, on_text=show
+            )
+        else:
+            (generated,) = self._generate([question], [read], [hits])
+            show(generated.text)
         ended = time.perf_counter()
         timings_ms = {
             "retrieve": (retrieved - started) * 1000,
@@ -97,10 +116,7 @@ class Rag:
                 )
                 read = [[hit.passage for hit in one[: self._reads(top_k)]] for one in found]
             retrieved = time.perf_counter()
-            prompts = [
-                self.generator.writer.prompt(question, shown) for question, shown in zip(batch, read, strict=True)
-            ]
-            generated = self.generator.generate(prompts, max_tokens=MAX_ANSWER_TOKENS)
+            generated = self._generate(batch, read, found)
             # A question's share of its batch; nothing streams, so the first token comes with the last.
             whole_ms = (time.perf_counter() - started) * 1000 / len(batch)
             timings_ms = {
@@ -114,6 +130,20 @@ class Rag:
             ]
             monitor.progress(stage, len(answers), len(questions))
         return answers
+
+    def _generate(
+        self, questions: Sequence[str], read: Sequence[Sequence[Passage]], hits: Sequence[Sequence[Hit]]
+    ) -> list[Generated]:
+        if self._reader is None:
+            prompts = [
+                self.generator.writer.prompt(question, shown) for question, shown in zip(questions, read, strict=True)
+            ]
+            return self.generator.generate(prompts, max_tokens=MAX_ANSWER_TOKENS)
+        priors = [
+            log_priors(found[: len(shown)], self.retriever.fusion, temperature=self.run.temperature)
+            for found, shown in zip(hits, read, strict=True)
+        ]
+        return self._reader.read(questions, read, priors, max_tokens=MAX_ANSWER_TOKENS)
 
     def _hits(self, questions: Sequence[str], top_k: int | None) -> list[list[Hit]]:
         hits = self.retriever.search(questions, top_k=max(top_k or 0, SHOWN))
@@ -158,6 +188,7 @@ class Rag:
             self._reads(top_k),
             top_k,
             risk,
+            self.run.reading,
         )
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
@@ -166,7 +197,24 @@ def open_rag(session: Session, run: Run, monitor: Monitor) -> Rag:
     """Return the run's model; the one asked last stays loaded until documents or the run change."""
     retriever = open_retriever(session, run, monitor)
     generator = session.loaded("generator", run.generator, lambda: load_runtime(session, run.generator))
-    return Rag(run=run, retriever=retriever, generator=generator, session=session)
+    reader = load_reader(session, run, generator)
+    return Rag(run=run, retriever=retriever, generator=generator, session=session, reader=reader)
+
+
+def load_reader(session: Session, run: Run, generator: Generator) -> MarginalReader | None:
+    """Return what reads the run's passages one by one; None where it reads them together."""
+    if run.reading == "together":
+        return None
+    from engine.generation.marginal import SequenceReader, TokenReader
+
+    if run.reading == "sequence":
+        return SequenceReader(generator)
+    from engine.generation.weights import load_generator
+
+    model = session.loaded(  # on torch: no other runtime lets several passages write one token
+        "token model", run.generator, lambda: load_generator(session.model_files(run.generator))
+    )
+    return TokenReader(model.to(session.device.kind), generator.writer)
 
 
 def load_runtime(session: Session, model: str) -> Generator:

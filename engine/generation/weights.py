@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import safetensors.torch
 import torch
 from tokenizers import Tokenizer
@@ -13,7 +14,8 @@ from transformers import AutoConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING
 
 from engine.errors import ModelError
-from engine.generation.prompt import PromptWriter
+from engine.generation.prompt import Layout, PromptWriter
+from engine.models.published import LAYOUT
 
 
 def load_generator(files: Mapping[str, bytes]) -> PreTrainedModel:
@@ -44,7 +46,15 @@ def load_writer(files: Mapping[str, bytes]) -> PromptWriter:
         Tokenizer.from_str(files["tokenizer.json"].decode("utf-8")),
         kind="seq2seq" if settings.get("is_encoder_decoder") else "causal",
         end_id=end[0] if isinstance(end, list) else int(end),
+        start_id=settings.get("bos_token_id"),
+        layout=load_layout(files),
+        most_tokens=settings.get("max_position_embeddings"),
     )
+
+
+def load_layout(files: Mapping[str, bytes]) -> Layout | None:
+    """Return how a published RAG checkpoint writes its inputs; None for any other generator."""
+    return msgspec.json.decode(files[LAYOUT], type=Layout) if LAYOUT in files else None
 
 
 def model_files(original: Mapping[str, bytes], weights: Mapping[str, torch.Tensor]) -> dict[str, bytes]:

@@ -22,6 +22,8 @@ ARCHITECTURES = {
     "DistilBertModel": Architecture("distilbert", "encoder"),
     "MPNetForMaskedLM": Architecture("mpnet", "encoder"),
     "BertForMaskedLM": Architecture("bert", "encoder"),
+    "DPRQuestionEncoder": Architecture("dpr", "encoder"),
+    "DPRContextEncoder": Architecture("dpr", "encoder"),
     "T5ForConditionalGeneration": Architecture("t5", "seq2seq"),
     "BartForConditionalGeneration": Architecture("bart", "seq2seq"),
     "LlamaForCausalLM": Architecture("llama", "causal"),
@@ -40,6 +42,7 @@ _TOKENS = """
     forced_bos_token_id forced_eos_token_id type_vocab_size
 """
 _SHAPE = """
+    projection_dim
     hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads head_dim d_model d_ff d_kv
     num_layers num_decoder_layers num_heads encoder_layers decoder_layers encoder_attention_heads
     decoder_attention_heads encoder_ffn_dim decoder_ffn_dim dim hidden_dim n_heads n_layers embedding_size

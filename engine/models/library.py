@@ -19,6 +19,7 @@ import psutil
 
 from engine.errors import ModelError, StorageError, translated
 from engine.models.adoption import describe_tokenizer, find_licence, plain_config
+from engine.models.published import PARTS, check_published, is_published_rag, write_part
 from engine.models.safety import CONFIG, REQUIRED, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, check_folder
 from engine.models.sentence import SENTENCE, read_sentence_settings
 from engine.records import ModelInfo
@@ -71,6 +72,13 @@ class ModelLibrary:
         """Return one model, or raise ModelError when there is none of this name."""
         return self._info(self._find(name))
 
+    def has(self, name: str) -> bool:
+        """Tell whether there is a model of this name."""
+        try:
+            return bool(self._find(name))
+        except ModelError:
+            return False
+
     def folder(self, name: str) -> Path:
         """Return the model's folder for loading. Raises ModelError when it is not what was set up or imported."""
         folder = self._find(name)
@@ -103,7 +111,7 @@ class ModelLibrary:
             self._checked.clear()
         problems: list[str] = []
         for info in self.list():
-            for path, digest in self._expected(Path(info.path)).items():
+            for path, digest in self._whole(Path(info.path)).items():
                 try:
                     self._check(path, digest)
                 except ModelError as error:
@@ -123,6 +131,8 @@ class ModelLibrary:
         weights under the same name twice are one model.
         """
         path = path.absolute()
+        if is_published_rag(path):
+            return self._import_published(path)
         if check_folder(path).kind == "encoder":
             read_sentence_settings(path)
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).strip("-.")[:100] or "model"
@@ -143,9 +153,47 @@ class ModelLibrary:
             staged.rename(self.imported / name)
         return self.get(name)
 
+    def _import_published(self, path: Path) -> ModelInfo:
+        """Take a published RAG checkpoint apart into one folder with a model folder for each of its parts."""
+        parts = check_published(path)
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).strip("-.")[:100] or "model"
+        with (
+            translated(
+                StorageError,
+                f"{path.name} can't be copied.",
+                hint="Free some disk space and import it again.",
+                foreign=OSError,
+            ),
+            self._staging() as staged,
+        ):
+            for part in parts:
+                folder = staged / part.name
+                folder.mkdir()
+                write_part(part, folder)
+                digests = {file.name: _digest(file) for file in folder.iterdir()}
+                self._finish(folder, source=part.tokenizer, name=f"{name}/{part.name}", digests=digests)
+            described = [self._describe(staged / part.name) for part in parts]
+            weights = "".join(one["sha256"][WEIGHTS] for one in described)
+            description = {
+                "name": name,
+                "kind": "rag",
+                "parameters": sum(one["parameters"] for one in described),
+                "licence": find_licence(path),
+                "origin": f"imported from {path}",
+                "sha256": {WEIGHTS: hashlib.sha256(weights.encode()).hexdigest()},
+            }
+            held = self._held(name, description["sha256"][WEIGHTS])
+            if held is not None:
+                return held
+            (staged / DESCRIPTION).write_bytes(_json(description))
+            staged.rename(self.imported / name)
+        return self.get(name)
+
     def remove(self, name: str) -> None:
         """Delete an imported model. The bundled ones stay: every workspace can fall back on them."""
         folder = self._find(name)
+        if "/" in name:
+            raise ModelError(f"{name} is a part of a model.", hint=f"Remove {folder.parent.name} as a whole.")
         if folder.parent != self.imported:
             raise ModelError(f"{name} comes with the program and stays.", hint="Only imported models can be removed.")
         with translated(
@@ -208,7 +256,8 @@ class ModelLibrary:
         return None
 
     def _find(self, name: str) -> Path:
-        if _NAME.fullmatch(name):
+        head, _, part = name.partition("/")
+        if _NAME.fullmatch(head) and part in ("", *PARTS):
             for root in (self.bundled, self.imported):
                 if (root / name / DESCRIPTION).is_file():
                     return root / name
@@ -219,12 +268,14 @@ class ModelLibrary:
         description = self._describe(folder)
         trusted = True
         try:
-            for path, digest in self._expected(folder).items():
+            for path, digest in self._whole(folder).items():
                 self._check(path, digest)
         except ModelError:
             trusted = False
         return ModelInfo(
-            name=folder.name,
+            name=folder.name
+            if folder.parent in (self.bundled, self.imported)
+            else f"{folder.parent.name}/{folder.name}",
             kind=description["kind"],
             parameters=description["parameters"],
             path=str(folder),
@@ -251,6 +302,13 @@ class ModelLibrary:
             digests = next((model["files"] for model in self._manifest() if model["name"] == folder.name), digests)
         return {folder / Path(name).name: digest for name, digest in digests.items()}
 
+    def _whole(self, folder: Path) -> dict[Path, str]:
+        """The digest of each file of a model, those of its parts included."""
+        if self._describe(folder)["kind"] != "rag":
+            return self._expected(folder)
+        parts = (folder / part for part in PARTS if (folder / part / DESCRIPTION).is_file())
+        return {path: digest for part in parts for path, digest in self._expected(part).items()}
+
     def _manifest(self) -> list[dict[str, Any]]:
         path = self.bundled.parent / MANIFEST
         return json.loads(path.read_bytes())["models"] if path.is_file() else []
@@ -275,6 +333,11 @@ class ModelLibrary:
         if hashlib.sha256(content).hexdigest() != digest:
             raise _changed(path)
         return content
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _copy(source: Path, target: Path) -> str:

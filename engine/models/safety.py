@@ -50,7 +50,7 @@ def check_folder(folder: Path) -> CheckedFolder:
     """Return what `folder` holds, or raise ModelError naming the first thing that is wrong with it."""
     if not folder.is_dir():
         raise ModelError(f"{folder} is not a folder.", hint="Choose the folder that holds the model's config.json.")
-    names = _check_entries(folder)
+    names = check_entries(folder)
     for name in REQUIRED:
         if name not in names:
             raise _missing(folder, name, names)
@@ -59,7 +59,7 @@ def check_folder(folder: Path) -> CheckedFolder:
     parameters = check_weights(folder / WEIGHTS)
     _check_tokenizer(folder, vocabulary=config.get("vocab_size"))
     if TOKENIZER_CONFIG in names:
-        _check_tokenizer_config(folder)
+        check_tokenizer_config(folder)
     return CheckedFolder(kind=kind, parameters=parameters, files=REQUIRED, config=config)
 
 
@@ -114,7 +114,7 @@ def _check_tensor(path: Path, name: str, tensor: Any) -> tuple[int, int, int]:
     return (count if dtype in FLOATS else 0), begin, end
 
 
-def _check_entries(folder: Path) -> set[str]:
+def check_entries(folder: Path) -> set[str]:
     """Check kind, extension and size of everything in the folder; return the names at its top."""
     if folder.is_symlink():
         raise _linked(folder)
@@ -224,7 +224,7 @@ def _check_tokenizer(folder: Path, *, vocabulary: Any) -> None:
         )
 
 
-def _check_tokenizer_config(folder: Path) -> None:
+def check_tokenizer_config(folder: Path) -> None:
     config = read_object(folder / TOKENIZER_CONFIG, limit_bytes=MAX_TEXT_BYTES)
     if "auto_map" in config:
         raise ModelError(

@@ -10,12 +10,13 @@ import numpy as np
 import safetensors.torch
 import torch
 from tokenizers import Tokenizer
-from transformers import AutoConfig
+from transformers import AutoConfig, DPRContextEncoder, DPRQuestionEncoder
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from engine.device import Device, Precision, probe_precision
 from engine.models.safety import TOKENIZER_CONFIG
 from engine.models.sentence import SENTENCE, SentenceSettings
+from engine.records import Passage
 
 BATCH_TOKENS = 8192  # padded tokens in one forward pass
 LENGTH_STEP = 16  # rows are padded to its multiples
@@ -28,17 +29,25 @@ PROBE_TEXTS = (
 ) * 4
 
 
+Text = str | tuple[str, str]  # a text, or two that the encoder tells apart: a title and what stands under it
+
+_DPR = {"DPRQuestionEncoder": DPRQuestionEncoder, "DPRContextEncoder": DPRContextEncoder}
+
+
 class Encoder:
-    """A BERT-type sentence encoder, with the pooling, prefixes and length limit it was trained with."""
+    """A BERT-type sentence encoder with the pooling, prefixes and length limit of its training, or one of DPR's."""
 
     def __init__(self, files: Mapping[str, bytes], device: Device) -> None:
-        config = AutoConfig.for_model(**json.loads(files["config.json"]))
+        settings = json.loads(files["config.json"])
+        config = AutoConfig.for_model(**settings)
+        architecture = next(iter(settings.get("architectures") or ()), "")
+        self.is_dpr = architecture in _DPR
+        self._takes_titles = architecture == "DPRContextEncoder"
+        family = _DPR[architecture] if self.is_dpr else MODEL_MAPPING[type(config)]
         weights = safetensors.torch.load(files["model.safetensors"])
         device.set_threads()
         self.device = device
-        self.model = (
-            MODEL_MAPPING[type(config)].from_pretrained(None, config=config, state_dict=weights).to(device.kind)
-        )
+        self.model = family.from_pretrained(None, config=config, state_dict=weights).to(device.kind)
         self.model.eval()
         self.tokenizer = Tokenizer.from_str(files["tokenizer.json"].decode("utf-8"))
         self.tokenizer.encode_special_tokens = True  # control tokens in a document are text
@@ -49,19 +58,27 @@ class Encoder:
             positions -= config.pad_token_id + 1
         self._most_tokens = min(json.loads(files[TOKENIZER_CONFIG])["model_max_length"], positions)
         self.tokenizer.enable_truncation(self._most_tokens)
-        self.dimension: int = config.hidden_size
+        self.dimension: int = getattr(config, "projection_dim", 0) or config.hidden_size
         self._pad_id: int = config.pad_token_id or 0
         self._precision: Precision | None = None
 
-    def token_ids(self, texts: Sequence[str], *, questions: bool = False) -> list[list[int]]:
+    def input_of(self, passage: Passage) -> Text:
+        """Return what is embedded of a passage."""
+        return (passage.title, passage.text) if self._takes_titles else passage.indexed_text
+
+    def token_ids(self, texts: Sequence[Text], *, questions: bool = False) -> list[list[int]]:
         """Tokenise passages, or questions, behind the encoder's prefix for them, cut to its length limit."""
         prefix = self.sentence.question_prefix if questions else self.sentence.passage_prefix
-        return [encoded.ids for encoded in self.tokenizer.encode_batch([prefix + text for text in texts])]
+        shown = [prefix + text if isinstance(text, str) else text for text in texts]
+        return [encoded.ids for encoded in self.tokenizer.encode_batch(shown)]
 
     def forward(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
-        """Embed rows of token ids as unit vectors, a tensor of shape (len(rows), dimension), with gradients."""
+        """Embed rows of token ids, a tensor of shape (len(rows), dimension), with gradients. Only DPR's are no unit
+        vectors."""
         ids, mask = padded(rows, self._pad_id, step=LENGTH_STEP, most=self._most_tokens)
         mask = mask.to(self.device.kind)
+        if self.is_dpr:
+            return self.model(input_ids=ids.to(self.device.kind), attention_mask=mask).pooler_output.float()
         hidden = self.model(input_ids=ids.to(self.device.kind), attention_mask=mask).last_hidden_state  # (B, T, D)
         if self.sentence.pooling == "cls":
             return torch.nn.functional.normalize(hidden[:, 0].float(), dim=-1)
@@ -70,9 +87,9 @@ class Encoder:
         return torch.nn.functional.normalize(pooled, dim=-1)
 
     def encode(
-        self, texts: Sequence[str], *, questions: bool = False, report: Callable[[int], None] | None = None
+        self, texts: Sequence[Text], *, questions: bool = False, report: Callable[[int], None] | None = None
     ) -> np.ndarray:
-        """Embed passages, or questions, as unit vectors, float32 of shape (len(texts), dimension).
+        """Embed passages, or questions, float32 of shape (len(texts), dimension): unit vectors, but for DPR's.
 
         `report` is told after each batch how many are done.
         """
@@ -109,7 +126,7 @@ class Encoder:
                 vectors = self.forward(rows)
             if not exact:
                 exact.append(vectors)
-            worst = float((vectors * exact[0]).sum(-1).min())
+            worst = float(torch.nn.functional.cosine_similarity(vectors, exact[0], dim=-1).min())
             return 1.0 if worst >= MIN_COSINE else 0.0
 
         return probe_precision(step, self.device).precision

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import faiss
 import numpy as np
+from datasets import Dataset, disable_progress_bars
 
 
 class DenseIndex:
@@ -26,3 +27,12 @@ class DenseIndex:
             return np.empty((len(queries), 0), dtype=np.int64), np.empty((len(queries), 0), dtype=np.float32)
         cosines, rows = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), top_k)
         return rows, cosines
+
+
+def passage_dataset(titles: Sequence[str], texts: Sequence[str], vectors: np.ndarray) -> Dataset:
+    """Return passages with their vectors (n, D) as transformers' `custom` index wants them, in memory."""
+    dataset = Dataset.from_dict({"title": list(titles), "text": list(texts), "embeddings": list(vectors)})
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    disable_progress_bars()
+    dataset.add_faiss_index("embeddings", custom_index=index)
+    return dataset

@@ -106,7 +106,7 @@ def _embed(session: Session, encoder: Encoder, key: str, monitor: Monitor) -> in
     for start in range(0, len(missing), SEGMENT):
         segment = missing[start : start + SEGMENT]
         vectors = encoder.encode(
-            [passage.indexed_text for passage in segment],
+            [encoder.input_of(passage) for passage in segment],
             report=lambda done, start=start: monitor.progress("Embedding passages", start + done, len(missing)),
         )
         session.workspace.vectors.add(key, [passage.id for passage in segment], vectors)

@@ -13,9 +13,11 @@ from engine.errors import EngineError, RunError, TrainingError
 from engine.jobs import Event, Measured, Monitor
 from engine.questions.split import hold_out
 from engine.records import Question, Run, RunState
-from engine.session import Session
+from engine.session import BASE, Session
 from engine.settings import TrainSettings, chosen
+from engine.training.choice import models_to_start_from
 from engine.training.generator_stage import tune_generator
+from engine.training.joint_stage import tune_joint
 from engine.training.retriever_stage import tune_retriever
 from engine.training.stage import Lesson
 
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
 LEAST_QUESTIONS = 8
 POINTS_FLUSH_S = 3.0  # points of the curve are stored this often, not one transaction a step
-RETRIEVER_SHARE = 0.3  # of a time budget, when both models are trained
+SHARES = {"retriever": 0.3, "generator": 0.7, "joint": 1.0}  # of a time budget, when several stages are trained
+TUNERS = {"retriever": tune_retriever, "generator": tune_generator, "joint": tune_joint}
 
 
 class Course:
@@ -54,7 +57,7 @@ class Course:
             runs.update(run)
             return cls(job, run, session, monitor)
         parent = session.run("active")
-        changes = _models(job, session)
+        changes = models_to_start_from(job, parent, session)
         run = replace(
             parent,
             **changes,
@@ -78,8 +81,8 @@ class Course:
     def complete(self) -> Run:
         """Train what is asked for, and keep it if it measures better than its parent."""
         try:
-            for stage in ("retriever", "generator"):
-                if self._job.what in (stage, "all") and f"{stage} kept" not in self._run.after:
+            for stage in self._stages():
+                if f"{stage} kept" not in self._run.after:
                     self._learn(stage)
             return self._finish()
         except EngineError as error:
@@ -101,11 +104,9 @@ class Course:
             settings=self._settings(),
             seed=self._job.seed,
             seconds=self._budget_s(stage),
+            objective=self._job.objective,
         )
-        self._run = replace(
-            (tune_retriever if stage == "retriever" else tune_generator)(lesson),
-            seconds=time.monotonic() - self._started,
-        )
+        self._run = replace(TUNERS[stage](lesson), seconds=time.monotonic() - self._started)
         self._recorder.flush()
         with self._session.workspace.transaction():
             self._session.workspace.runs.update(self._run)
@@ -115,7 +116,7 @@ class Course:
             )
 
     def _finish(self) -> Run:
-        kept = any(self._run.after.get(f"{stage} kept") for stage in ("retriever", "generator"))
+        kept = any(self._run.after.get(f"{stage} kept") for stage in TUNERS)
         run = replace(
             self._run,
             state="finished",
@@ -141,8 +142,16 @@ class Course:
     def _budget_s(self, stage: str) -> float | None:
         if self._job.minutes is None:
             return None
-        share = RETRIEVER_SHARE if stage == "retriever" else 1 - RETRIEVER_SHARE
-        return self._job.minutes * 60 * (share if self._job.what == "all" else 1.0)
+        stages = self._stages()
+        return self._job.minutes * 60 * SHARES[stage] / sum(SHARES[one] for one in stages)
+
+    def _stages(self) -> tuple[str, ...]:
+        """What is trained, in order. Joint training starts from separately tuned models: from the bundled ones as they
+        come, those are tuned first."""
+        job = self._job
+        if job.what == "all" or (job.what == "joint" and self._run.parent == BASE and not (job.model or job.encoder)):
+            return ("retriever", "generator") if job.what == "all" else ("retriever", "generator", "joint")
+        return (job.what,)
 
 
 def lesson_questions(session: Session) -> tuple[tuple[Question, ...], tuple[Question, ...]]:
@@ -167,19 +176,9 @@ def lesson_questions(session: Session) -> tuple[tuple[Question, ...], tuple[Ques
     return (tuple(training), validation) if validation else hold_out(training)
 
 
-def _models(job: Train, session: Session) -> dict[str, str]:
-    """Return the model the person chose to start from, by the field of the run it replaces."""
-    if not job.model:
-        return {}
-    kind = session.library.get(job.model).kind
-    if (kind == "encoder" and job.what == "generator") or (kind != "encoder" and job.what == "retriever"):
-        raise TrainingError(f"{job.model} is no {job.what}.", hint="Choose another model, or train the other part.")
-    return {"encoder" if kind == "encoder" else "generator": job.model}
-
-
 def _reason(run: Run, kept: bool) -> str:
     parts: list[str] = []
-    for stage, measure in (("retriever", "ndcg@10"), ("generator", "f1")):
+    for stage, measure in (("retriever", "ndcg@10"), ("generator", "f1"), ("joint", "joint f1")):
         if f"{stage} kept" in run.after:
             verdict = "better" if run.after[f"{stage} kept"] else "no better, so the one before stays"
             parts.append(f"{stage} {verdict}: {measure} {run.before[measure]:.3f} → {run.after[measure]:.3f}")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.evaluation.metrics import exact_match, f1
-from engine.generation.rag import Rag, load_runtime
+from engine.generation.rag import Rag, load_reader, load_runtime
 from engine.generation.weights import load_generator, load_writer, model_files, own_weights
 from engine.records import Hit, Run
 from engine.retrieval.retriever import Retriever, load_retriever
@@ -56,22 +56,26 @@ def tune_generator(lesson: Lesson) -> Run:
     )
     digest = session.workspace.objects.publish_folder(model_files(files, own_weights(model)))
     run = replace(
-        lesson.run, generator=TUNED + digest, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step
+        lesson.run,
+        generator=TUNED + digest,
+        reading="together",
+        steps=lesson.run.steps + outcome.steps,
+        best_step=outcome.best_step,
     )
-    reads_before, before = _best_reading(
+    reads_before, before = best_reading(
         lesson, lesson.run, retriever, validation_hits, (lesson.run.passages_per_answer,)
     )
-    reads, after = _best_reading(lesson, run, retriever, validation_hits, READS)
+    reads, after = best_reading(lesson, run, retriever, validation_hits, READS)
     kept = after["f1"] > before["f1"]
     if not kept:
-        run = replace(run, generator=lesson.run.generator)
+        run = replace(run, generator=lesson.run.generator, reading=lesson.run.reading)
         reads = reads_before
     scores = {**after, "generator kept": float(kept)}
     run = replace(run, fusion=retriever.fusion, passages_per_answer=reads)
     return replace(run, before={**run.before, **before}, after={**run.after, **scores})
 
 
-def _best_reading(
+def best_reading(
     lesson: Lesson, run: Run, retriever: Retriever, hits: Sequence[Sequence[Hit]], reads: Sequence[int]
 ) -> tuple[int, dict[str, float]]:
     """Answer the validation questions end to end with each number of passages; return the best, and its scores."""
@@ -85,6 +89,7 @@ def _best_reading(
             retriever=retriever,
             generator=generator,
             session=lesson.session,
+            reader=load_reader(lesson.session, run, generator),
         )
         stage = f"Answering validation questions from {number} passage{'s' if number > 1 else ''}"
         answers = rag.answer_many(questions, monitor=lesson.monitor, hits=hits, stage=stage)

@@ -11,12 +11,15 @@ from engine.records import Run
 if TYPE_CHECKING:
     from engine.session import Session
 
-What = Literal["retriever", "generator", "all"]
+What = Literal["retriever", "generator", "joint", "all"]
 
 
 @dataclass(frozen=True, slots=True)
 class Train:
-    """Fine-tune retriever, generator or both, from the active run on. With `resume` it goes on after a stop."""
+    """Fine-tune retriever, generator or both, separately or jointly, from the active run on.
+
+    With `resume` it goes on after a stop.
+    """
 
     what: What = "all"
     model: str = ""  # generator (or, for `retriever`, encoder) to start from; "" is the active run's
@@ -27,6 +30,8 @@ class Train:
     minutes: float | None = None  # time budget of the whole training
     resume: str = ""  # id of an interrupted run: everything else is taken from it
     seed: int = 0
+    encoder: str = ""  # encoder to start from, beside `model`
+    objective: Literal["sequence", "token", "lsr"] = "sequence"  # of joint training
 
     def run(self, session: Session, monitor: Monitor) -> Run:
         """Raises TrainingError when there is too little to learn from, RunError when the run can't be resumed."""

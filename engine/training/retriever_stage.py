@@ -42,11 +42,13 @@ def tune_retriever(lesson: Lesson) -> Run:
     return replace(run, fusion=fusion, before={**run.before, **before}, after={**run.after, **scores})
 
 
-def measured(retriever: Retriever, questions: Sequence[Question]) -> tuple[Fusion, dict[str, float]]:
-    """Return the best fusion on `questions` and what it reaches: nDCG@10 and hit@1 of the fused ranking."""
+def measured(
+    retriever: Retriever, questions: Sequence[Question], fusion: Fusion | None = None
+) -> tuple[Fusion, dict[str, float]]:
+    """Return `fusion`, or else the best one on `questions`, and what it reaches: nDCG@10 and hit@1."""
     candidates = retriever.candidates([question.question for question in questions])
     evidence = [question.evidence for question in questions]
-    fusion = tune(candidates, evidence, metric=ndcg_at, matching=retriever.fusion.matching)
+    fusion = fusion or tune(candidates, evidence, metric=ndcg_at, matching=retriever.fusion.matching)
 
     def hit_at_1(ranked: Sequence[str], relevant: Sequence[str]) -> float:
         return hit_at(ranked, relevant, k=1)

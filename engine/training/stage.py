@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from engine.jobs import Monitor
 from engine.records import Passage, Question, Run
 from engine.session import Session
-from engine.settings import GeneratorSettings, RetrieverSettings, TrainSettings
+from engine.settings import GeneratorSettings, JointSettings, RetrieverSettings, TrainSettings
 from engine.training.loop import Plan
+from engine.training.marginal import Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,15 @@ class Lesson:
     settings: TrainSettings
     seed: int
     seconds: float | None  # time budget of the stage
+    objective: Objective = "sequence"  # of joint training
 
     def passages(self) -> dict[str, Passage]:
         """Return all passages by id."""
         return {passage.id: passage for passage in self.session.workspace.documents.passages()}
 
-    def plan(self, settings: RetrieverSettings | GeneratorSettings, *, validations_per_epoch: int) -> Plan:
+    def plan(
+        self, settings: RetrieverSettings | GeneratorSettings | JointSettings, *, validations_per_epoch: int
+    ) -> Plan:
         """Return the loop's plan for this stage."""
         return Plan(
             settings.epochs,

@@ -148,12 +148,28 @@ def test_a_training_is_described_by_the_form(qtbot: QtBot, jobs: JobQueue, clien
     qtbot.addWidget(page)
     model = ModelInfo("SmolLM2", "causal", 135_000_000, "", "", "", "", True)
     page.form.show_models((model,))
-    what, chosen, preset = page.form.findChildren(QComboBox)
+    what, chosen, _, preset = page.form.findChildren(QComboBox)
     what.setCurrentIndex(what.findData("generator"))
     chosen.setCurrentIndex(chosen.findData("SmolLM2"))
     preset.setCurrentIndex(preset.findData("quick"))
     button(page, "Start training").click()
     assert client.handed_of(Train) == [Train("generator", "SmolLM2", "quick")]
+
+
+def test_an_imported_rag_checkpoint_is_trained_jointly(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    rag = ModelInfo("rag-nq", "rag", 500_000_000, "", "", "", "", True)
+    what, chosen, objective, _ = page.form.findChildren(QComboBox)
+    page.form.show_models((rag,))
+    assert chosen.findData("rag-nq") == -1  # only joint training takes it
+    client.ends |= {"ImportModel": rag, "ListModels": (rag,)}
+    page.import_model("/models/rag-nq")
+    qtbot.waitUntil(lambda: chosen.currentData() == "rag-nq")
+    assert what.currentText() == "Joint (advanced)"
+    objective.setCurrentIndex(objective.findData("token"))
+    button(page, "Start training").click()
+    assert client.handed_of(Train) == [Train("joint", "rag-nq", "balanced", objective="token")]
 
 
 def test_curves_grow_while_a_training_runs(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:

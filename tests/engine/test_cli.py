@@ -136,7 +136,7 @@ def test_without_json_an_error_leaves_stdout_empty(tmp_path: Path, capsys: pytes
         ["status"],
         ["unheard-of"],
         ["status", "x", "--unheard-of"],
-        ["train", "x", "--what", "joint"],
+        ["train", "x", "--what", "jointly"],
         ["search", "x"],
         ["ask", "x"],
         ["search", "x", "query", "--top-k", "0"],
@@ -152,10 +152,10 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys: pytest.Capture
     assert printed.err
 
 
-def test_joint_training_is_not_offered_and_the_choices_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert entry.main(["train", "x", "--what", "joint"]) == 2
+def test_what_can_be_trained_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.main(["train", "x", "--what", "jointly"]) == 2
 
-    assert "'retriever', 'generator', 'all'" in capsys.readouterr().err
+    assert "'retriever', 'generator', 'joint', 'all'" in capsys.readouterr().err
 
 
 def test_a_bug_is_a_sentence_and_the_place_of_the_log(

@@ -1,0 +1,123 @@
+"""Joint training on two-layer models: exact in two passes, learns, resumes, keeps only what measures better."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.errors import Cancelled
+from engine.jobs import Event, Measured, Monitor
+from engine.models.library import CHAT_GENERATOR
+from engine.records import Run
+from engine.serving.job import AnswerBatch, AnswerQuestion
+from engine.session import TUNED, Session
+from engine.settings import JointSettings
+from engine.training.job import Train
+from tests.engine.training.joint_tasks import joint_task
+from tests.engine.training.test_train_job import fill
+
+QUESTION = "What is the usual dose of heparin?"
+
+
+@pytest.fixture
+def filled(session: Session, tmp_path: Path) -> Session:
+    fill(session, tmp_path / "files")
+    return session
+
+
+def joint(**given: object) -> Train:
+    return Train(what="joint", **{"model": "flan-t5-small", "epochs": 2, "batch_size": 4, **given})  # type: ignore[arg-type]  # a test's choice
+
+
+@pytest.mark.parametrize("model", ["flan-t5-small", CHAT_GENERATOR])
+@pytest.mark.parametrize("objective", ["sequence", "token"])
+def test_the_parts_of_a_step_add_up_to_the_exact_gradient(filled: Session, objective: str, model: str) -> None:
+    task = joint_task(filled, model=model, objective=objective, settings=JointSettings(batch_size=3, passages=3))
+    task.model.double()
+    worth = 0.0
+    for part in task.losses(0):
+        part.backward()
+        worth += part.item()
+    two_passes = {name: one.grad.clone() for name, one in task.model.named_parameters() if one.grad is not None}
+    task.model.zero_grad()
+    whole = task.loss_in_one_pass(0)
+    whole.backward()
+    assert worth == pytest.approx(whole.item(), rel=1e-6)
+    compared = 0
+    for name, one in task.model.named_parameters():
+        if one.grad is not None:
+            assert (one.grad - two_passes[name]).abs().max().item() <= 1e-6, name
+            compared += bool(one.grad.abs().max() > 1e-9)
+    assert compared > 20
+
+
+@pytest.mark.parametrize("objective", ["sequence", "token", "lsr"])
+def test_joint_training_learns_and_says_what_it_measured(filled: Session, objective: str) -> None:
+    events: list[Event] = []
+    run = joint(objective=objective, epochs=6, learning_rate=2e-3).run(filled, Monitor(listen=events.append))
+    losses = [
+        event.values["joint/train_loss"]
+        for event in events
+        if isinstance(event, Measured) and "joint/train_loss" in event.values
+    ]
+    assert run.state == "finished" and run.steps == len(losses) > 2
+    assert min(losses[1:]) < losses[0]
+    assert {"joint f1", "ndcg@10"} <= run.before.keys() & run.after.keys()
+    assert run.kept == (run.after["joint f1"] > run.before["joint f1"])
+    assert filled.workspace.verify(Monitor(), deep=True).ok
+
+
+def test_untuned_models_are_tuned_separately_first(filled: Session) -> None:
+    run = joint(model="").run(filled, Monitor())
+    assert {"retriever kept", "generator kept", "joint kept"} <= run.after.keys()
+    assert "joint" in run.reason
+
+
+def test_a_cancelled_joint_training_goes_on_with_the_same_passages(filled: Session) -> None:
+    monitor = Monitor()
+
+    def cancel_at_three(event: Event) -> None:
+        if isinstance(event, Measured) and "joint/train_loss" in event.values and event.step == 3:
+            monitor.cancel()
+
+    monitor.listen = cancel_at_three
+    with pytest.raises(Cancelled):
+        joint().run(filled, monitor)
+    (stopped,) = filled.workspace.runs.list()
+    seen: dict[int, float] = {}
+
+    def note(event: Event) -> None:
+        if isinstance(event, Measured) and "joint/train_loss" in event.values:
+            seen[event.step] = event.values["joint/train_loss"]
+
+    assert Train(resume=stopped.id).run(filled, Monitor(listen=note)).state == "finished"
+    resumed = dict(seen)
+    assert min(resumed) == 4
+    seen.clear()
+    joint().run(filled, Monitor(listen=note))
+    assert {step: seen[step] for step in resumed} == pytest.approx(resumed, rel=1e-3)
+
+
+@pytest.mark.parametrize("reading", ["sequence", "token"])
+@pytest.mark.parametrize("model", ["flan-t5-small", CHAT_GENERATOR])
+def test_a_run_that_reads_passages_one_by_one_answers(filled: Session, reading: str, model: str) -> None:
+    base = filled.run("base")
+    run = Run("r", "joint", base.encoder, model, base.fusion, reading=reading)  # type: ignore[arg-type]  # a test's choice
+    filled.workspace.runs.add(run)
+    answer = AnswerQuestion(QUESTION, run_name="r").run(filled, Monitor())
+    (batched,) = AnswerBatch((QUESTION,), run_name="r").run(filled, Monitor())
+    assert answer.run == "r" and answer.answer == batched.answer
+    assert 0 <= answer.confidence <= 1
+
+
+def test_a_corpus_smaller_than_the_passages_asked_for_is_read_whole(filled: Session) -> None:
+    task = joint_task(filled, settings=JointSettings(passages=50, over_retrieved=200))
+    assert all(torch.isfinite(part).all() for part in task.losses(0))
+
+
+def test_the_tuned_encoder_is_the_runs_own_or_the_parents(filled: Session) -> None:
+    run = joint().run(filled, Monitor())
+    assert run.encoder.startswith(TUNED) == run.kept
+    assert run.passage_encoder == ""
