@@ -20,25 +20,30 @@ from engine.training.stage import Lesson
 def tune_retriever(lesson: Lesson) -> Run:
     """Return the run with what its retriever learnt: how words match, the encoder, and the fusion of the two.
 
-    Each is kept only if it measures better than without, on validation questions over the whole index, with the
-    fusion weight tuned for either.
+    The encoder is kept only if it measures better than without, and all of it only if it measures better than the
+    parent: on validation questions over the whole index, with the fusion weight tuned for either.
     """
     session, monitor = lesson.session, lesson.monitor
     retriever = load_retriever(session, lesson.run, monitor)
     retriever.fusion, before = measured(retriever, lesson.validation)
+    parent_fusion = retriever.fusion
     if lesson.parent.id == BASE:
-        session.set_base_fusion(retriever.fusion)
-    reached = _match_words(lesson, retriever, before)
+        session.set_base_fusion(parent_fusion)
+    matching = learn_matching(lesson.training, retriever.lexical, monitor)
+    retriever.fusion = replace(parent_fusion, matching=matching)
+    retriever.fusion, reached = measured(retriever, lesson.validation)
     run = _tune_encoder(lesson, retriever)
     tuned = load_retriever(session, replace(run, fusion=retriever.fusion), monitor)
     fusion, after = measured(tuned, lesson.validation)
-    if after["ndcg@10"] > reached["ndcg@10"]:
-        reached = after
-    else:
+    if after["ndcg@10"] <= reached["ndcg@10"]:
         session.workspace.vectors.drop(vectors_key(session, run.encoder))
-        run = replace(run, encoder=lesson.run.encoder)
-        fusion = retriever.fusion
-    scores = {**reached, "retriever kept": float(reached["ndcg@10"] > before["ndcg@10"])}
+        run, fusion, after = replace(run, encoder=lesson.run.encoder), retriever.fusion, reached
+    kept = after["ndcg@10"] > before["ndcg@10"]
+    if not kept:
+        if run.encoder != lesson.run.encoder:
+            session.workspace.vectors.drop(vectors_key(session, run.encoder))
+        run, fusion = replace(run, encoder=lesson.run.encoder), parent_fusion
+    scores = {**after, "retriever kept": float(kept)}
     return replace(run, fusion=fusion, before={**run.before, **before}, after={**run.after, **scores})
 
 
@@ -57,17 +62,6 @@ def measured(
         "ndcg@10": mean_metric(candidates, evidence, fusion, metric=ndcg_at),
         "hit@1": mean_metric(candidates, evidence, fusion, metric=hit_at_1),
     }
-
-
-def _match_words(lesson: Lesson, retriever: Retriever, before: dict[str, float]) -> dict[str, float]:
-    """Learn the matching and leave it in the retriever if it measures better; return what the retriever reaches."""
-    plain = retriever.fusion
-    retriever.fusion = replace(plain, matching=learn_matching(lesson.training, retriever.lexical, lesson.monitor))
-    retriever.fusion, reached = measured(retriever, lesson.validation)
-    if reached["ndcg@10"] > before["ndcg@10"]:
-        return reached
-    retriever.fusion = plain
-    return before
 
 
 def _tune_encoder(lesson: Lesson, retriever: Retriever) -> Run:
