@@ -15,19 +15,22 @@ from engine.session import Session
 from engine.training.matching import learn_matching
 
 WORDS = ("renal", "dose", "limit", "daily", "adult", "infusion", "rate", "acute", "failure", "weight")
+FILLER = "It was last looked at by the board in spring, which had no remark to make on it."
 
 
 @pytest.fixture
 def questions(session: Session, tmp_path: Path) -> list[Question]:
-    """Forty questions of two words: their evidence has them side by side, a longer repetition has them apart."""
+    """Forty questions of two words: their evidence has them side by side, a shorter passage has them apart."""
     choose = random.Random(0)
     folder = tmp_path / "files"
     folder.mkdir()
     asked: list[Question] = []
     for number in range(40):
         one, other = choose.sample(WORDS, 2)
-        (folder / f"right{number}.txt").write_text(f"Item {number}: the {one} {other} is stated in annex c.", "utf-8")
-        apart = f"Item {number}: {one} is stated in annex c, as chapter nine says of many things, and so is {other}."
+        (folder / f"right{number}.txt").write_text(
+            f"Item {number}: the {one} {other} is stated in annex c. {FILLER}", "utf-8"
+        )
+        apart = f"Item {number}: {one} as chapter nine says of many things and so {other}."
         (folder / f"wrong{number}.txt").write_text(apart, "utf-8")
         asked.append(Question(str(number), f"item {number} {one} {other}", ("annex c",)))
     ImportFiles((str(folder),)).run(session, Monitor())
@@ -44,8 +47,8 @@ def test_phrases_gain_weight_and_the_evidence_comes_first(session: Session, ques
     def first(how: Matching) -> int:
         return sum(lexical.search(one.question, top_k=10, matching=how)[0][0] in one.evidence for one in questions)
 
+    assert first(PLAIN) < len(questions) / 2
     assert first(matching) == len(questions)
-    assert first(matching) >= first(PLAIN)
 
 
 def test_few_questions_leave_plain_bm25(session: Session, questions: list[Question]) -> None:
