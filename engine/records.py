@@ -85,6 +85,24 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Amendment:
+    """What holds of one question beside its import. It outlives another import of the same file."""
+
+    question_id: str
+    question: str | None = None  # corrected wording; None is as imported
+    answers: tuple[str, ...] | None = None  # corrected answers
+    excluded: bool = False  # not asked in evaluations
+    pinned: bool = False  # in the regression set
+    reason: str = ""
+    time: str = ""  # ISO 8601, UTC
+
+    @property
+    def corrected(self) -> bool:
+        """Whether the wording or answers differ from the import."""
+        return self.question is not None or self.answers is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A retrieved passage with its fused score and the scores it was made of."""
 

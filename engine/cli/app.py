@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from engine import __version__
-from engine.cli import asking, learning, lists, machine
+from engine.cli import asking, learning, lists, machine, proving
 
 
 def application() -> typer.Typer:
@@ -23,6 +23,7 @@ def application() -> typer.Typer:
     lists.register(app)
     asking.register(app)
     learning.register(app)
+    proving.register(app)
     machine.register(app)
     return app
 

@@ -1,23 +1,39 @@
-"""The job that measures a run on held-out questions, beside another run and the untuned baselines."""
+"""The jobs of evaluation: measure a run, read what was measured, amend a question, ask the pinned ones."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.errors import QuestionError
-from engine.evaluation.report import Comparison, QuestionResult, Report, decoded, write_lines
-from engine.jobs import Monitor
-from engine.records import Question, Split
+from engine.errors import EngineError
+from engine.evaluation.report import PinnedReport, QuestionResult, Report, decoded, write_lines
+from engine.jobs import Monitor, Skipped
+from engine.records import Amendment, Passage, Question, Run, Split
+from engine.session import BASE
 
 if TYPE_CHECKING:
-    from engine.evaluation.outcome import Outcome
-    from engine.evaluation.scores import Scores
+    from collections.abc import Sequence
+
+    from engine.evaluation.outcome import Asker, Outcome
     from engine.session import Session
+
+_LONGEST_ANSWER_WORDS = 96  # about the 128 tokens that a generator writes at most
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionDetail:
+    """One question of a report with the passages it is about."""
+
+    result: QuestionResult
+    against: str  # the other run; "" without one
+    reads: int  # how many passages this run's generator was shown
+    gold: tuple[Passage, ...]
+    retrieved: tuple[Passage, ...]
+    against_retrieved: tuple[Passage, ...]
+    amendment: Amendment
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +61,135 @@ class ReadPerQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadQuestion:
+    """One question of a run's report, with its gold and its retrieved passages. Raises QuestionError."""
+
+    question_id: str
+    run_name: str = "active"
+    split: Split = "test"
+
+    def run(self, session: Session, monitor: Monitor) -> QuestionDetail:
+        from engine.errors import QuestionError
+
+        report = ReadReport(self.run_name, self.split).run(session, monitor)
+        rows = ReadPerQuestion(self.run_name, self.split).run(session, monitor)
+        result = next((row for row in rows if row.id == self.question_id), None)
+        if report is None or result is None:
+            raise QuestionError(
+                f"There is no result for the question {self.question_id}.",
+                hint="Evaluate the run first; the results list the questions that were asked.",
+            )
+        ids = (*result.evidence, *result.retrieved, *result.against_retrieved)
+        held = session.workspace.documents.passages_by_id(ids)
+        gold, retrieved, other = (
+            tuple(held[one] for one in chosen if one in held)
+            for chosen in (result.evidence, result.retrieved, result.against_retrieved)
+        )
+        return QuestionDetail(
+            result=result,
+            against=report.against.run if report.against else "",
+            reads=session.run(report.run).passages_per_answer,
+            gold=gold,
+            retrieved=retrieved,
+            against_retrieved=other,
+            amendment=session.workspace.amendments.get(self.question_id),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """Correct, exclude or pin a question. None leaves a thing as it is; `as_imported` drops corrections first."""
+
+    question_id: str
+    question: str | None = None
+    answers: tuple[str, ...] | None = None
+    excluded: bool | None = None
+    pinned: bool | None = None
+    reason: str = ""
+    as_imported: bool = False
+
+    def run(self, session: Session, monitor: Monitor) -> Amendment:
+        from engine.errors import QuestionError
+
+        if (self.question is not None and not self.question.strip()) or (
+            self.answers is not None and not any(answer.strip() for answer in self.answers)
+        ):
+            raise QuestionError("A correction can't be empty.", hint="Give the wording or an answer, or exclude it.")
+        amendments = session.workspace.amendments
+        amendment = amendments.get(self.question_id)
+        done: list[str] = []
+        if self.as_imported:
+            amendment = replace(amendment, question=None, answers=None)
+            done.append("taken as imported")
+        if self.question is not None or self.answers is not None:
+            amendment = replace(
+                amendment,
+                question=self.question.strip() if self.question is not None else amendment.question,
+                answers=amendment.answers
+                if self.answers is None
+                else tuple(answer.strip() for answer in self.answers if answer.strip()),
+            )
+            done.append("corrected")
+        if self.excluded is not None:
+            amendment = replace(amendment, excluded=self.excluded)
+            done.append("excluded" if self.excluded else "included")
+        if self.pinned is not None:
+            amendment = replace(amendment, pinned=self.pinned)
+            done.append("pinned" if self.pinned else "unpinned")
+        if not done:
+            return amendment
+        return amendments.put(replace(amendment, reason=self.reason or amendment.reason), action=" and ".join(done))
+
+
+@dataclass(frozen=True, slots=True)
+class ListAmendments:
+    """What people said about questions: corrections, exclusions, pins."""
+
+    def run(self, session: Session, monitor: Monitor) -> tuple[Amendment, ...]:
+        return tuple(session.workspace.amendments.all().values())
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPinned:
+    """Ask a run and the one before it the pinned questions; None where none is pinned."""
+
+    run_name: str = "active"
+    against: str = ""  # "" is the run it was trained from
+
+    def run(self, session: Session, monitor: Monitor) -> PinnedReport | None:
+        from engine.evaluation.asked import pinned
+        from engine.evaluation.outcome import Asker
+        from engine.evaluation.regression import pinned_report
+
+        questions = pinned(session)
+        if not questions:
+            return None
+        run = session.run(self.run_name)
+        other = session.run(self.against or run.parent or BASE)
+        report = pinned_report(Asker(session, monitor), run, other, questions)
+        stored = msgspec.json.encode(report).decode("utf-8")
+        session.workspace.runs.save_report(run.id, _PINNED, stored)
+        return report
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPinned:
+    """What a run said to the pinned questions; None where it was not asked."""
+
+    run_name: str = "active"
+
+    def run(self, session: Session, monitor: Monitor) -> PinnedReport | None:
+        return decoded(session.workspace.runs.report(session.run(self.run_name).id, _PINNED), PinnedReport)
+
+
+_PINNED = "test/pinned"
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluate:
     """Ask a run every question of a split, compare with another run, and say how sure the difference is.
 
-    Stopped and run again, it goes on: what a run said is kept until the run, the documents or the questions change.
+    Stopped and run again, it goes on: what a run said is kept until the run, the documents or the question change.
     """
 
     run_name: str = "active"
@@ -57,10 +198,12 @@ class Evaluate:
     seed: int = 0
 
     def run(self, session: Session, monitor: Monitor) -> Report:
+        from engine.evaluation.asked import held_out, pinned, subjects
         from engine.evaluation.measure import load_measures
-        from engine.evaluation.outcome import baseline_rankings, outcome_of
-        from engine.evaluation.scores import answer_scores, retrieval_scores
-        from engine.questions.split import group_of
+        from engine.evaluation.measuring import Measurer, breakdowns, compared, results, split_parts
+        from engine.evaluation.outcome import Asker
+        from engine.evaluation.provenance import provenance
+        from engine.evaluation.scores import abstention_scores
 
         started = time.perf_counter()
         run = session.run(self.run_name)
@@ -68,147 +211,113 @@ class Evaluate:
         if other is not None and other.id == run.id:
             other = None
         questions = held_out(session, self.split)
-        ours = outcome_of(session, run, questions, split=self.split, monitor=monitor)
-        theirs = outcome_of(session, other, questions, split=self.split, monitor=monitor) if other else None
-        rankings = baseline_rankings(session, questions, split=self.split, monitor=monitor)
+        notes = _notes(session, questions)
+        asker = Asker(session, monitor)
+        outcome = asker.outcome(run, questions)
+        latency = asker.latency(run, questions)
+        baselines = asker.baselines(run, questions)
+        theirs: Outcome | None = None
+        if other is not None:
+            try:
+                theirs = asker.outcome(other, questions)
+            except EngineError as error:  # a damaged run costs the comparison and nothing else
+                monitor.report(Skipped(f"run {other.id}", error.message))
+                notes.append(f"The run {other.id} could not be asked, so nothing is compared with it: {error.message}")
+                other = None
+        pins = pinned(session)
+        regression = _regression(asker, run, other or session.run(run.parent or BASE), pins, notes)
         asked_s = time.perf_counter() - started
 
         monitor.progress("Comparing", 0, None)
         with session.workspace.scratch() as scratch:
             measures = load_measures(scratch)
-            retrieval = retrieval_scores(measures, questions, ours.retrieved)
-            answers = answer_scores(measures, questions, ours.answers)
-            oracle = answer_scores(measures, questions, ours.oracle_answers, applies=_has_evidence)
-            baselines = {
-                name: retrieval_scores(measures, questions, ranked).means() for name, ranked in rankings.items()
-            }
-            their_scores = None
-            if theirs is not None:
-                their_scores = (
-                    retrieval_scores(measures, questions, theirs.retrieved),
-                    answer_scores(measures, questions, theirs.answers),
-                    answer_scores(measures, questions, theirs.oracle_answers, applies=_has_evidence),
-                )
-        groups = [group_of(question) for question in questions]
-        comparison = None
-        if other is not None and their_scores is not None:
-            head = "f1" if other.generator != run.generator else "hit@1"
-            comparison = _compared(other.id, (retrieval, answers), their_scores, groups, head=head, seed=self.seed)
+            shown = {one for ranked in (outcome, theirs) if ranked for ids in ranked.retrieved for one in ids}
+            shown |= {one for rankings in baselines.rankings.values() for ids in rankings for one in ids[:5]}
+            shown |= {one for question in questions for one in question.evidence}
+            measurer = Measurer(measures, questions, session.workspace.documents.passages_by_id(list(shown)))
+            ours = measurer.measured(run, outcome)
+            against = measurer.measured(other, theirs) if other and theirs else None
+            confidences = [said.confidence for said in outcome.said]
+            knows = abstention_scores(measures, questions, outcome.answers, confidences, ours.answers.column("f1"))
+            beside = {str(mode): measurer.retrieval(ranked).means() for mode, ranked in baselines.rankings.items()}
+            for name, said in baselines.answers.items():
+                beside[name] = {**beside.get(name, {}), **measurer.answers(said).means()}
+        groups = measurer.groups
+        about = subjects(session, questions, [run.id, *([other.id] if other else [])])
+        amendments = session.workspace.amendments.all()
+        rows = results(
+            measurer,
+            ours,
+            against,
+            about,
+            amended={one.question_id for one in amendments.values() if one.corrected},
+            pinned={one.question_id for one in amendments.values() if one.pinned},
+        )
         monitor.check()
-
-        results = _results(questions, ours, theirs, answers, oracle, their_scores[1] if their_scores else None)
         report = Report(
             run=run.id,
             split=self.split,
             questions=len(questions),
-            retrieval=retrieval.means(),
-            answers=answers.means(),
-            oracle_answers=oracle.means(),
-            intervals={**retrieval.intervals(groups, seed=self.seed), **answers.intervals(groups, seed=self.seed)},
-            against=comparison,
-            baselines=baselines,
-            per_question=_kept(session, run.id, self.split, results),
-            bleu_signature=answers.bleu_signature,
-            seconds=time.perf_counter() - started,
+            retrieval=ours.retrieval.means(),
+            answers=ours.answers.means(),
+            oracle_answers=ours.oracle.means(),
+            intervals={
+                **ours.retrieval.intervals(groups, seed=self.seed),
+                **ours.answers.intervals(groups, seed=self.seed),
+            },
+            against=compared(ours, against, groups, seed=self.seed) if against else None,
+            baselines=beside,
+            per_question=_kept(session, run.id, self.split, rows),
+            bleu_signature=ours.answers.bleu_signature,
             groups=len(set(groups)),
             with_evidence=sum(1 for question in questions if question.evidence),
+            parts=split_parts(ours, against, about, groups, seed=self.seed),
+            breakdowns=breakdowns(ours, against, about, groups, seed=self.seed),
+            abstention=knows,
+            latency=latency,
+            provenance=provenance(session, run, questions, seed=self.seed),
+            pinned=regression,
+            notes=tuple(notes),
+            seconds=time.perf_counter() - started,
             timings_s={"asking": asked_s, "comparing": time.perf_counter() - started - asked_s},
         )
         session.workspace.runs.save_report(run.id, self.split, msgspec.json.encode(report).decode("utf-8"))
         return report
 
 
-def held_out(session: Session, split: Split) -> tuple[Question, ...]:
-    """The questions of a split; for validation, where the workspace has none, those that training held out.
+def _regression(
+    asker: Asker, run: Run, other: Run, questions: Sequence[Question], notes: list[str]
+) -> PinnedReport | None:
+    from engine.evaluation.regression import pinned_report
 
-    Raises QuestionError where there are none.
-    """
-    questions = session.workspace.questions.list(split)
-    if not questions and split == "validation":
-        from engine.questions.split import hold_out
-
-        trained = [question for question in session.workspace.questions.list("train") if question.evidence]
-        questions = hold_out(trained)[1]
-    if not questions:
-        raise QuestionError(
-            f"There are no {split} questions to evaluate with.",
-            hint=f'Import questions that the model was not trained on, or mark some of them with the split "{split}".',
-        )
-    return questions
+    if not questions or run.id == other.id:
+        return None
+    try:
+        return pinned_report(asker, run, other, questions)
+    except EngineError as error:
+        notes.append(f"The pinned questions could not be compared with run {other.id}: {error.message}")
+        return None
 
 
-def _has_evidence(question: Question) -> bool:
-    return bool(question.evidence)
-
-
-def _compared(
-    other_id: str,
-    ours: tuple[Scores, Scores],
-    theirs: tuple[Scores, Scores, Scores],
-    groups: Sequence[str],
-    *,
-    head: str,
-    seed: int,
-) -> Comparison:
-    from engine.evaluation.significance import compare
-
-    metrics = {
-        metric: difference
-        for mine, their in zip(ours, theirs[:2], strict=True)
-        for metric, difference in zip(mine.metrics, compare(mine.values, their.values, groups, seed=seed), strict=True)
-    }
-    first = metrics[head]
-    retrieval, answers, oracle = theirs
-    return Comparison(
-        run=other_id,
-        metric=head,
-        difference=first.difference,
-        interval=first.interval,
-        p_value=first.p_value,
-        verdict=first.verdict,
-        questions_needed=first.questions_needed,
-        metrics=metrics,
-        retrieval=retrieval.means(),
-        answers=answers.means(),
-        oracle_answers=oracle.means(),
+def _notes(session: Session, questions: Sequence[Question]) -> list[str]:
+    """What a reader of the numbers has to know about the questions."""
+    notes: list[str] = []
+    excluded = sum(1 for one in session.workspace.amendments.all().values() if one.excluded)
+    if excluded:
+        notes.append(f"{excluded} of the workspace's questions are excluded by hand and were not asked.")
+    silent = sum(not question.unanswerable and not any(map(str.strip, question.answers)) for question in questions)
+    if silent:
+        notes.append(f"{silent} questions have no known answer: they count for retrieval only.")
+    unlinked = sum(not question.evidence and not question.unanswerable for question in questions)
+    if unlinked:
+        notes.append(f"{unlinked} questions have no evidence in the documents: they count for the answers only.")
+    long = sum(
+        bool(question.answers) and min(len(answer.split()) for answer in question.answers) > _LONGEST_ANSWER_WORDS
+        for question in questions
     )
-
-
-def _results(
-    questions: Sequence[Question],
-    ours: Outcome,
-    theirs: Outcome | None,
-    answers: Scores,
-    oracle: Scores,
-    their_answers: Scores | None,
-) -> tuple[QuestionResult, ...]:
-    from engine.evaluation.metrics import hit_rank
-
-    def value(scores: Scores | None, metric: str, row: int) -> float:
-        found = float(scores.column(metric)[row]) if scores is not None else 0.0
-        return found if found == found else 0.0  # NaN: the metric doesn't apply to this question
-
-    return tuple(
-        QuestionResult(
-            id=question.id,
-            question=question.question,
-            gold=question.answers,
-            answer=ours.answers[row],
-            oracle_answer=ours.oracle_answers[row],
-            against_answer=theirs.answers[row] if theirs else "",
-            exact_match=value(answers, "exact_match", row),
-            strict_exact_match=value(answers, "strict_exact_match", row),
-            f1=value(answers, "f1", row),
-            oracle_f1=value(oracle, "f1", row),
-            against_f1=value(their_answers, "f1", row),
-            hit_rank=hit_rank(ours.retrieved[row], question.evidence),
-            evidence=question.evidence,
-            retrieved=ours.retrieved[row],
-            confidence=ours.confidences[row],
-            abstained=not ours.answers[row],
-        )
-        for row, question in enumerate(questions)
-    )
+    if long:
+        notes.append(f"{long} known answers are longer than what a model writes (128 tokens): they can't be met whole.")
+    return notes
 
 
 def _kept(session: Session, run_id: str, split: Split, results: Sequence[QuestionResult]) -> str:

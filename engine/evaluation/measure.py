@@ -14,7 +14,7 @@ from typing import Any
 from engine.errors import EngineError
 
 MODULES = Path(__file__).parent / "modules"
-NAMES = ("retrieval", "answer", "bleu", "rouge")
+NAMES = ("retrieval", "documents", "answer", "bleu", "rouge", "citations", "grounding", "abstention")
 
 _OFFLINE = ("HF_EVALUATE_OFFLINE", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 _loading = threading.Lock()  # evaluate's cache folders are settings of the process: one loads at a time
@@ -34,7 +34,7 @@ class Measures:
 
 
 def load_measures(scratch: Path) -> Measures:
-    """Load our four modules. `scratch` must outlive what is returned; nothing is written anywhere else.
+    """Load our modules. `scratch` must outlive what is returned; nothing is written anywhere else.
 
     `evaluate` copies a module into a cache and imports it from there; its default is ~/.cache, which on a locked-down
     machine is read-only and in a protected workspace is the wrong place. Predictions stay in memory.

@@ -74,6 +74,19 @@ def ndcg_at(ranked: Sequence[str], evidence: Collection[str], *, k: int = 10) ->
     return gain / ideal if ideal else 0.0
 
 
+def wrong_document_at(ranked_documents: Sequence[str], evidence_documents: Collection[str], *, k: int) -> float:
+    """The share of the first `k` passages that come from a document without evidence; lower is better.
+
+    The document-level retrieval mismatch of Reuter et al. 2025 ("Towards Reliable Retrieval in RAG Systems for Large
+    Legal Datasets"). `ranked_documents` names the document of each passage, best first. Nothing found: all wrong.
+
+    >>> wrong_document_at(["lease", "will", "lease"], {"lease"}, k=2)
+    0.5
+    """
+    first = ranked_documents[:k]
+    return sum(document not in evidence_documents for document in first) / len(first) if first else 1.0
+
+
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")

@@ -1,116 +1,267 @@
-"""What a run found and said when asked every question of a split: asked once, then read from the workspace."""
+"""What a run found and said when asked questions: each asked once, then read from the workspace.
+
+Everything is kept question by question under the digest of what it depends on (run, documents, question, what was
+given to read), batch after batch, so a stopped evaluation goes on where it was and another one asks only what is new.
+It goes with the documents: a change of them empties the workspace's kept answers.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import statistics
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 
 from engine import __version__
 from engine.errors import QuestionError
-from engine.evaluation.report import decoded
-from engine.generation.rag import open_rag
+from engine.evaluation.report import Latency, decoded
+from engine.generation.rag import Rag, open_rag
 from engine.jobs import Monitor
-from engine.records import Answer, Hit, Passage, Question, Run, Split
-from engine.retrieval.retriever import Mode, Retriever, open_retriever
+from engine.records import Answer, Hit, Passage, Question, Run
+from engine.retrieval.retriever import Mode, open_retriever
 from engine.session import BASE, Session
 
 DEPTH = 20  # passages retrieved: the deepest any metric looks
-_BATCH = 32  # questions between two reports of progress
+TIMED = 20  # questions asked alone for the latency
+_BATCH = 64  # questions between two publications: what a stop can cost
 _MODES: tuple[Mode, ...] = ("lexical", "dense", "hybrid")
+# Of a run, what says how it came to be and not how it answers.
+_HISTORY = {"parent", "state", "created", "steps", "best_step", "seconds", "before", "after", "kept", "reason"}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One answer, without the passages."""
+
+    answer: str  # "" where the run abstained
+    confidence: float
+    abstained: bool
+    citations: tuple[tuple[str, str, int, int, str], ...]  # passage, document, start, end, quote
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One value a question in each tuple. An answer is "" where the run abstained."""
+    """One entry a question in each tuple."""
 
-    key: str  # of the run, the documents and the questions it stands for
     retrieved: tuple[tuple[str, ...], ...]
-    answers: tuple[str, ...]
-    confidences: tuple[float, ...]
-    oracle_answers: tuple[str, ...]  # "" where the question has no evidence
+    said: tuple[Said, ...]
+    oracle: tuple[Said | None, ...]  # None where the question has no evidence
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """What was said, "" where the run abstained."""
+        return tuple(said.answer for said in self.said)
+
+    @property
+    def oracle_answers(self) -> tuple[str, ...]:
+        """What was said with the right passages given, "" where there are none."""
+        return tuple(said.answer if said else "" for said in self.oracle)
 
 
 @dataclass(frozen=True, slots=True)
-class _Rankings:
-    key: str
-    modes: dict[str, tuple[tuple[str, ...], ...]]
+class Baselines:
+    """What is shown beside every run: untuned retrieval read by this run's generator, and the base's generator."""
+
+    rankings: dict[Mode, tuple[tuple[str, ...], ...]]
+    answers: dict[
+        str, tuple[str, ...]
+    ]  # lexical, hybrid: this run reads them; base_generator: the base reads the run's
 
 
-def outcome_of(session: Session, run: Run, questions: Sequence[Question], *, split: Split, monitor: Monitor) -> Outcome:
-    """Ask `run` the questions, end to end and with the right passages given, or read what it said before."""
-    slot = f"{split}/outcome"
-    key = _key(session, run, questions)
-    stored = session.workspace.runs.report(run.id, slot)
-    known = decoded(stored, Outcome)
-    if known is not None and known.key == key:
-        return known
-    rag = open_rag(session, run, monitor)
-    if not rag.retriever.index.passage_ids:
-        raise QuestionError(
-            "There is nothing to answer from: the workspace has no documents.", hint="Add documents first."
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A hit without its passage's text."""
+
+    passage_id: str
+    score: float
+    dense: float | None
+    lexical: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks runs and remembers what they found and said."""
+
+    session: Session
+    monitor: Monitor
+
+    def outcome(self, run: Run, questions: Sequence[Question]) -> Outcome:
+        """Ask `run` the questions, end to end and with the right passages given."""
+        hits = self.hits(run, questions)
+        return Outcome(
+            retrieved=_ids(hits),
+            said=self._answers(run, questions, hits, stage=f"Answering with run {run.id}"),
+            oracle=self._oracle(run, questions),
         )
-    texts = [question.question for question in questions]
-    hits = _hits(rag.retriever, texts, mode="hybrid", stage=f"Searching with run {run.id}", monitor=monitor)
-    answers = rag.answer_many(texts, monitor=monitor, hits=hits, stage=f"Answering with run {run.id}")
-    given = [row for row, question in enumerate(questions) if question.evidence]
-    passages = _evidence(session, [questions[row] for row in given], most=run.passages_per_answer)
-    told = rag.answer_many(
-        [texts[row] for row in given],
-        monitor=monitor,
-        passages=passages,
-        stage=f"Reading the right passage with run {run.id}",
-    )
-    oracle = dict(zip(given, told, strict=True))
-    outcome = Outcome(
-        key=key,
-        retrieved=_ids(hits),
-        answers=tuple(_said(answer) for answer in answers),
-        confidences=tuple(answer.confidence for answer in answers),
-        oracle_answers=tuple(_said(oracle[row]) if row in oracle else "" for row in range(len(questions))),
-    )
-    session.workspace.runs.save_report(run.id, slot, msgspec.json.encode(outcome).decode("utf-8"))
-    return outcome
+
+    def baselines(self, run: Run, questions: Sequence[Question], *, reading: bool = True) -> Baselines:
+        """Untuned retrieval, what `run` makes of it, and what the base's generator makes of the run's passages."""
+        base = self.session.run(BASE)
+        hits = {mode: self.hits(base, questions, mode=mode) for mode in _MODES}
+        rankings: dict[Mode, tuple[tuple[str, ...], ...]] = {mode: _ids(found) for mode, found in hits.items()}
+        if not reading:
+            return Baselines(rankings, {})
+        modes: tuple[Mode, ...] = ("lexical", "hybrid")
+        said = {
+            str(mode): self._answers(run, questions, hits[mode], stage=f"Answering from {mode} search")
+            for mode in modes
+        }
+        own = self.hits(run, questions)
+        said["base_generator"] = self._answers(base, questions, own, stage="Answering with the base's generator")
+        return Baselines(rankings, {name: tuple(one.answer for one in answers) for name, answers in said.items()})
+
+    def hits(self, run: Run, questions: Sequence[Question], *, mode: Mode = "hybrid") -> list[list[Hit]]:
+        """The best 20 passages for each question."""
+        stage = f"Searching with run {run.id}" if mode == "hybrid" else f"Untuned retrieval, {mode}"
+        bound = [] if mode == "lexical" else [run.encoder, run.passage_encoder, run.id]
+        bound += [run.fusion] if mode == "hybrid" else []
+
+        def search(rows: Sequence[int]) -> list[str]:
+            retriever = open_retriever(self.session, run, self.monitor)
+            if not retriever.index.passage_ids:
+                raise QuestionError(
+                    "There is nothing to answer from: the workspace has no documents.", hint="Add documents first."
+                )
+            found = retriever.search([questions[row].question for row in rows], top_k=DEPTH, mode=mode)
+            return [_json([_Found(hit.passage.id, hit.score, hit.dense, hit.lexical) for hit in one]) for one in found]
+
+        keys = [_key("hits", self._index, mode, bound, question.question) for question in questions]
+        kept = [decoded(one, tuple[_Found, ...]) or () for one in self._kept(keys, search, stage=stage)]
+        passages = self.session.workspace.documents.passages_by_id(
+            list({found.passage_id for one in kept for found in one})
+        )
+        return [
+            [Hit(passages[found.passage_id], found.score, found.dense, found.lexical) for found in one] for one in kept
+        ]
+
+    def latency(self, run: Run, questions: Sequence[Question]) -> Latency | None:
+        """Ask a few of the questions alone, as a person does; None where none was asked that was not known."""
+        timed = [questions[int(row)] for row in np.linspace(0, len(questions) - 1, min(TIMED, len(questions)))]
+
+        def ask(rows: Sequence[int]) -> list[str]:
+            rag = open_rag(self.session, run, self.monitor)
+            # The first one pays for what loads late.
+            rag.answer_many([timed[0].question], monitor=self.monitor, stage="Timing")
+            quiet = Monitor()
+            alone: list[dict[str, float]] = []
+            for question in timed:
+                answer = rag.answer(question.question, monitor=quiet)
+                if not answer.cached:
+                    alone.append(answer.timings_ms)
+                self.monitor.check()
+            started = time.perf_counter()
+            rag.answer_many([question.question for question in timed], monitor=self.monitor, stage="Timing")
+            batched_ms = (time.perf_counter() - started) * 1000 / len(timed)
+            if not alone:
+                return [_json(None)]
+            totals = [one["total"] for one in alone]
+            return [
+                _json(
+                    Latency(
+                        questions=len(alone),
+                        first_token_ms=statistics.median(one["first_token"] for one in alone),
+                        total_ms=statistics.median(totals),
+                        total_p95_ms=float(np.quantile(totals, 0.95)),
+                        batched_ms=batched_ms,
+                    )
+                )
+            ]
+
+        key = _key("latency", self._index, _bound(run), [question.question for question in timed])
+        return decoded(self._kept([key], ask, stage="Timing")[0], Latency)
+
+    @property
+    def _index(self) -> int:
+        return self.session.workspace.index_version
+
+    def _answers(
+        self, run: Run, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], *, stage: str
+    ) -> tuple[Said, ...]:
+        def answer(rows: Sequence[int]) -> list[str]:
+            answers = self._rag(run).answer_many(
+                [questions[row].question for row in rows],
+                monitor=Monitor(listen=_checking(self.monitor)),
+                hits=[hits[row] for row in rows],
+                stage=stage,
+            )
+            return [_json(_said(one)) for one in answers]
+
+        keys = [
+            _key("answer", self._index, _bound(run), question.question, [hit.passage.id for hit in found])
+            for question, found in zip(questions, hits, strict=True)
+        ]
+        return tuple(msgspec.json.decode(one, type=Said) for one in self._kept(keys, answer, stage=stage))
+
+    def _oracle(self, run: Run, questions: Sequence[Question]) -> tuple[Said | None, ...]:
+        given = [row for row, question in enumerate(questions) if question.evidence]
+        passages = _evidence(self.session, [questions[row] for row in given], most=run.passages_per_answer)
+        stage = f"Reading the right passage with run {run.id}"
+
+        def read(rows: Sequence[int]) -> list[str]:
+            answers = self._rag(run).answer_many(
+                [questions[given[row]].question for row in rows],
+                monitor=Monitor(listen=_checking(self.monitor)),
+                passages=[passages[row] for row in rows],
+                stage=stage,
+            )
+            return [_json(_said(one)) for one in answers]
+
+        keys = [
+            _key("read", self._index, _bound(run), questions[row].question, [passage.id for passage in shown])
+            for row, shown in zip(given, passages, strict=True)
+        ]
+        told = [msgspec.json.decode(one, type=Said) for one in self._kept(keys, read, stage=stage)]
+        by_row = dict(zip(given, told, strict=True))
+        return tuple(by_row.get(row) for row in range(len(questions)))
+
+    def _rag(self, run: Run) -> Rag:
+        return open_rag(self.session, run, self.monitor)
+
+    def _kept(self, keys: Sequence[str], make: Callable[[Sequence[int]], list[str]], *, stage: str) -> list[str]:
+        """What is kept under each key; what is not yet is made, in batches, each published when it is there."""
+        answers, workspace = self.session.workspace.answers, self.session.workspace
+        kept = {key: held for key in keys if (held := answers.get(key)) is not None}
+        missing = [row for row, key in enumerate(keys) if key not in kept]
+        done = len(keys) - len(missing)
+        if missing:
+            self.monitor.progress(stage, done, len(keys))
+        for start in range(0, len(missing), _BATCH):
+            rows = missing[start : start + _BATCH]
+            made = make(rows)
+            with workspace.transaction():
+                for row, value in zip(rows, made, strict=True):
+                    kept[keys[row]] = value
+                    answers.put(keys[row], value)
+            done += len(rows)
+            self.monitor.progress(stage, done, len(keys))
+        return [kept[key] for key in keys]
 
 
-def baseline_rankings(
-    session: Session, questions: Sequence[Question], *, split: Split, monitor: Monitor
-) -> dict[str, tuple[tuple[str, ...], ...]]:
-    """Untuned retrieval of the same questions: BM25 alone, dense alone, and both fused."""
-    slot = f"{split}/baselines"
-    base = session.run(BASE)
-    key = _key(session, base, questions)
-    stored = session.workspace.runs.report(BASE, slot)
-    known = decoded(stored, _Rankings)
-    if known is not None and known.key == key:
-        return known.modes
-    retriever = open_retriever(session, base, monitor)
-    texts = [question.question for question in questions]
-    modes = {
-        mode: _ids(_hits(retriever, texts, mode=mode, stage=f"Untuned retrieval, {mode}", monitor=monitor))
-        for mode in _MODES
-    }
-    session.workspace.runs.save_report(BASE, slot, msgspec.json.encode(_Rankings(key, modes)).decode("utf-8"))
-    return modes
+def _checking(monitor: Monitor) -> Callable[[object], None]:
+    """A listener that passes nothing on: the batches' own progress would start anew with each."""
+    return lambda event: monitor.check()
 
 
-def _key(session: Session, run: Run, questions: Sequence[Question]) -> str:
-    """Identity is content: the models, the documents, the questions, and this version of the program."""
-    models = [run.encoder, run.passage_encoder, run.generator]
-    bound = [__version__, run.id, models, run.fusion, run.reading, run.passages_per_answer, run.settings]
-    content = [bound, session.workspace.index_version, DEPTH, list(questions)]
-    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
+def _bound(run: Run) -> dict[str, object]:
+    return {name: value for name, value in msgspec.to_builtins(run).items() if name not in _HISTORY}
 
 
-def _hits(retriever: Retriever, texts: Sequence[str], *, mode: Mode, stage: str, monitor: Monitor) -> list[list[Hit]]:
-    found: list[list[Hit]] = []
-    monitor.progress(stage, 0, len(texts))
-    for start in range(0, len(texts), _BATCH):
-        found.extend(retriever.search(texts[start : start + _BATCH], top_k=DEPTH, mode=mode))
-        monitor.progress(stage, len(found), len(texts))
-    return found
+def _key(*parts: object) -> str:
+    """Identity is content; this version of the program is a part of it."""
+    return "evaluation:" + hashlib.sha256(msgspec.json.encode([__version__, DEPTH, *parts])).hexdigest()
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode("utf-8")
+
+
+def _said(answer: Answer) -> Said:
+    spans = tuple((one.passage_id, one.document_id, one.start, one.end, one.quote) for one in answer.citations)
+    return Said("" if answer.abstained else answer.answer, answer.confidence, answer.abstained, spans)
 
 
 def _ids(hits: Sequence[Sequence[Hit]]) -> tuple[tuple[str, ...], ...]:
@@ -121,7 +272,3 @@ def _evidence(session: Session, questions: Sequence[Question], *, most: int) -> 
     wanted = [question.evidence[:most] for question in questions]
     held = session.workspace.documents.passages_by_id([passage_id for ids in wanted for passage_id in ids])
     return [[held[passage_id] for passage_id in ids if passage_id in held] for ids in wanted]
-
-
-def _said(answer: Answer) -> str:
-    return "" if answer.abstained else answer.answer

@@ -9,7 +9,8 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from engine.records import Split
+from engine.evaluation.abstention import Abstention
+from engine.records import Citation, Split
 from engine.workspace.publishing import publish_file, storage_error
 
 Kept = TypeVar("Kept")
@@ -17,9 +18,19 @@ Kept = TypeVar("Kept")
 Interval = tuple[float, float]
 Verdict = Literal["better", "worse", "no difference shown", "not enough questions to tell"]
 
-RETRIEVAL_METRICS = ("hit@1", "hit@5", "hit@20", "recall@20", "mrr@10", "ndcg@10")
+RETRIEVAL_METRICS = (
+    "hit@1", "hit@5", "hit@20", "recall@20", "mrr@10", "ndcg@10", "wrong_document@1", "wrong_document@5"
+)  # fmt: skip
 MATCH_METRICS = ("exact_match", "strict_exact_match", "f1")
-ANSWER_METRICS = (*MATCH_METRICS, "bleu", "rouge1", "rouge2", "rougeL", "answered")
+CITATION_METRICS = ("cited_precision", "cited_recall", "cited_f1")
+SUPPORT_METRICS = ("support", "numbers_covered")
+ANSWER_METRICS = (
+    *MATCH_METRICS, "bleu", "rouge1", "rouge2", "rougeL", *CITATION_METRICS, *SUPPORT_METRICS, "answered"
+)  # fmt: skip
+LESS_IS_BETTER = frozenset({"wrong_document@1", "wrong_document@5"})
+
+Flag = Literal["got worse", "retrieval missed", "reader missed", "should have abstained"]
+FLAGS: tuple[Flag, ...] = ("got worse", "retrieval missed", "reader missed", "should have abstained")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,84 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """The questions of a report that share something: a split of the documents, a document, a kind of question."""
+
+    name: str
+    questions: int
+    groups: int
+    retrieval: dict[str, float]
+    answers: dict[str, float]
+    metric: str = ""  # by which it is compared; "" where it is not
+    against: Difference | None = None
+    against_value: float | None = None  # the other run's mean of that metric
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """The questions divided by one property: lengths in their order, the others by how many questions there are."""
+
+    by: str  # "question type", "answer length", "passage length", "document"
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long one question takes when it is asked alone, in milliseconds."""
+
+    questions: int  # how many were timed
+    first_token_ms: float  # median
+    total_ms: float  # median
+    total_p95_ms: float
+    batched_ms: float  # a question's share when they are answered in batches
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a number depends on: enough to make it again."""
+
+    created: str  # ISO 8601, UTC
+    workspace: str
+    documents: int
+    documents_digest: str  # SHA-256 over the documents' digests
+    questions_digest: str  # SHA-256 over the questions as they were asked
+    index_version: int
+    amended: int  # questions whose answers were corrected here
+    excluded: int  # questions left out here
+    device: str
+    seed: int
+    resamples: int
+    versions: dict[str, str]
+    settings: dict[str, str]  # of the run: models, fusion, passages read, how it was trained
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedResult:
+    """One pinned question, asked of two runs."""
+
+    id: str
+    question: str
+    gold: tuple[str, ...]
+    answer: str
+    before: str
+    f1: float
+    before_f1: float
+    hit_rank: int | None
+    before_hit_rank: int | None
+    worse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedReport:
+    """The regression set: what the experts pinned, asked of a run and of the one before it."""
+
+    run: str
+    against: str
+    results: tuple[PinnedResult, ...]
+    worse: tuple[str, ...]  # the questions that got worse, by their words
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The metrics of a run on one split. Shares are 0 to 1, BLEU 0 to 100."""
 
@@ -63,13 +152,20 @@ class Report:
     oracle_answers: dict[str, float]  # the right passages given: is it the retriever or the reader?
     intervals: dict[str, Interval]  # 95 %, by metric, of `retrieval` and `answers`
     against: Comparison | None
-    baselines: dict[str, dict[str, float]]  # untuned retrieval: lexical, dense, hybrid
+    baselines: dict[str, dict[str, float]]  # lexical (BM25), dense, hybrid: untuned retrieval, and this run's generator
     per_question: str  # path of the JSON Lines file; "" where the workspace is protected
     bleu_signature: str = ""
     seconds: float = 0.0
     groups: int = 0  # documents (or groups of them) that were resampled
     with_evidence: int = 0  # questions that retrieval is measured on
     timings_s: dict[str, float] = field(default_factory=dict)  # of this evaluation's stages; cached ones cost nothing
+    parts: tuple[Part, ...] = ()  # "new questions on known documents", "documents never seen"
+    breakdowns: tuple[Breakdown, ...] = ()
+    abstention: Abstention | None = None
+    latency: Latency | None = None
+    provenance: Provenance | None = None
+    pinned: PinnedReport | None = None
+    notes: tuple[str, ...] = ()  # what went wrong or has to be known, as sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +188,17 @@ class QuestionResult:
     retrieved: tuple[str, ...]
     confidence: float
     abstained: bool
+    against_retrieved: tuple[str, ...] = ()
+    against_hit_rank: int | None = None
+    scores: dict[str, float] = field(default_factory=dict)  # every metric that applies to it
+    against_scores: dict[str, float] = field(default_factory=dict)
+    citations: tuple[Citation, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    document: str = ""  # title of the document with the evidence
+    known_document: bool | None = None  # the run was trained on questions about it; None where it has no document
+    kind: str = ""  # who, what, how many …
+    amended: bool = False
+    pinned: bool = False
 
 
 def decoded(stored: str | None, kind: type[Kept]) -> Kept | None:

@@ -3,6 +3,8 @@
 Questions about one document stand and fall together, so documents (groups) are resampled, not questions: Efron &
 Tibshirani 1993; paired, for two systems on the same questions: Koehn 2004. With few groups the percentile interval is
 too narrow; it is widened by t_{n-1}/z · sqrt(n/(n-1)) (Hesterberg 2015, section 4.3, "expanded percentile interval").
+A difference is claimed only where a second test agrees: the signs of the documents' differences flipped at random
+(Fisher 1935), which is exact where nothing differs; the bootstrap alone is too bold when documents differ in size.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ RESAMPLES = 10_000
 SMALLEST_DIFFERENCE = 0.05  # 5 points: a difference below it is not worth a change of model
 FEWEST_GROUPS = 8  # below it, a resample is too often the same few documents for the interval to mean anything
 FEWEST_QUESTIONS = 20
+_SURE = 0.05
+_Z95, _Z80 = NormalDist().inv_cdf(0.975), NormalDist().inv_cdf(0.8)
+_ROUNDING = 1e-9
 _BLOCK = 500  # resamples drawn at a time, so that 10,000 groups stay below 50 MB
 
 
@@ -65,28 +70,41 @@ def compare(
 ) -> list[Difference]:
     """Ours minus theirs for each column (metric) of two arrays (questions, metrics) over the same questions.
 
-    Better or worse: the 95 % interval leaves 0 out. Otherwise "no difference shown" where the interval is narrow enough
-    to have seen `smallest_difference`, and "not enough questions to tell" where it is not, or with fewer than 8 groups
-    or 20 questions.
+    Better or worse: the 95 % interval leaves 0 out, and so does the sign-flip test (p < .05). "No difference shown"
+    where the interval holds nothing of `smallest_difference` or more, so that such a difference would have been seen.
+    Everything else is "not enough questions to tell", and so are fewer than 8 groups or 20 questions. Where less is
+    better, hand both in negated.
     """
     differences = np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64)
     means, replicates, group_counts = _replicates(differences, groups, seed=seed, resamples=resamples)
+    p_values = _flipped_p_values(differences, groups, seed=seed, flips=resamples)
     found: list[Difference] = []
     for column, mean in enumerate(means):
         questions = int(np.count_nonzero(~np.isnan(differences[:, column])))
         if not group_counts[column]:
             found.append(Difference(0.0, (0.0, 0.0), 1.0, "not enough questions to tell", 0, FEWEST_QUESTIONS))
             continue
-        drawn = _widened(replicates[:, column], mean, group_counts[column])
-        low, high = _interval(drawn)
-        verdict = _verdict(low, high, questions, group_counts[column], smallest_difference)
+        low, high = _interval(_widened(replicates[:, column], mean, group_counts[column]))
+        p_value = p_values[column]
+        verdict = _verdict((low, high), p_value, questions, group_counts[column], smallest_difference)
         needed = 0
         if verdict == "not enough questions to tell":
-            # The half-width shrinks with the square root of the number of questions.
-            pace = max(1.0, ((high - low) / 2 / smallest_difference) ** 2, FEWEST_GROUPS / group_counts[column])
-            needed = max(FEWEST_QUESTIONS, math.ceil(questions * pace))
-        found.append(Difference(float(mean), (low, high), _p_value(drawn), verdict, questions, needed))
+            few = max(FEWEST_QUESTIONS, math.ceil(questions * FEWEST_GROUPS / group_counts[column]))
+            needed = max(few, _needed(abs(mean), (high - low) / 2, questions, smallest_difference))
+        found.append(Difference(float(mean), (low, high), p_value, verdict, questions, needed))
     return found
+
+
+def _needed(difference: float, half_width: float, questions: int, smallest_difference: float) -> int:
+    """About how many questions would tell: enough to see `smallest_difference` in four of five tries, and enough for
+    the interval around what is seen now to leave out either 0 or `smallest_difference`.
+
+    The half-width shrinks with the square root of the number of questions.
+    """
+    seen = (_Z95 + _Z80) / _Z95 * half_width / smallest_difference
+    settled = half_width / max(difference, smallest_difference - difference)
+    needed = math.ceil(questions * max(seen, settled) ** 2)
+    return needed if half_width and needed > questions else questions + max(1, questions // 10)
 
 
 def _at_least_two(groups: Sequence[str]) -> Sequence[str]:
@@ -94,14 +112,33 @@ def _at_least_two(groups: Sequence[str]) -> Sequence[str]:
     return groups if len(set(groups)) > 1 else [str(place) for place in range(len(groups))]
 
 
-def _verdict(low: float, high: float, questions: int, groups: int, smallest_difference: float) -> Verdict:
+def _verdict(
+    interval: tuple[float, float], p_value: float, questions: int, groups: int, smallest_difference: float
+) -> Verdict:
+    low, high = interval
     if questions < FEWEST_QUESTIONS or groups < FEWEST_GROUPS:
         return "not enough questions to tell"
-    if low > 0:
+    if low > 0 and p_value < _SURE:
         return "better"
-    if high < 0:
+    if high < 0 and p_value < _SURE:
         return "worse"
-    return "no difference shown" if (high - low) / 2 <= smallest_difference else "not enough questions to tell"
+    small = -smallest_difference < low and high < smallest_difference
+    return "no difference shown" if small else "not enough questions to tell"
+
+
+def _flipped_p_values(differences: np.ndarray, groups: Sequence[str], *, seed: int, flips: int) -> list[float]:
+    """Two-sided, for each column: how often the summed difference is as large with the groups' signs flipped at random.
+
+    Never 0: what was seen counts as one of the flips (Phipson & Smyth 2010).
+    """
+    sums, _ = _sums(np.nan_to_num(differences), groups)  # (G, M)
+    random = np.random.default_rng(seed + 1)
+    seen = np.abs(sums.sum(axis=0))
+    as_large = np.zeros(sums.shape[1])
+    for start in range(0, flips, _BLOCK):
+        signs = random.integers(0, 2, size=(min(_BLOCK, flips - start), len(sums))) * 2.0 - 1.0
+        as_large += (np.abs(signs @ sums) >= seen - _ROUNDING).sum(axis=0)
+    return [float(count) for count in (as_large + 1) / (flips + 1)]
 
 
 def _replicates(
@@ -138,9 +175,10 @@ def _resampled(sums: np.ndarray, *, seed: int, resamples: int) -> np.ndarray:
     if size == 0:
         return drawn
     for start in range(0, resamples, _BLOCK):
-        end = min(start + _BLOCK, resamples)
-        weights = random.multinomial(size, np.full(size, 1.0 / size), size=end - start)  # (block, G)
-        drawn[start:end] = weights @ sums
+        rows = min(_BLOCK, resamples - start)
+        picked = random.integers(0, size, size=(rows, size)) + np.arange(rows)[:, None] * size
+        weights = np.bincount(picked.ravel(), minlength=rows * size).reshape(rows, size)  # (block, G)
+        drawn[start : start + rows] = weights.astype(np.float64) @ sums
     return drawn
 
 
@@ -157,10 +195,3 @@ def _widened(replicates: np.ndarray, centre: float, groups: int) -> np.ndarray:
 def _interval(replicates: np.ndarray) -> tuple[float, float]:
     low, high = np.quantile(replicates, [0.025, 0.975])
     return float(low), float(high)
-
-
-def _p_value(replicates: np.ndarray) -> float:
-    """Twice the smaller tail beyond 0, never 0 (Davison & Hinkley 1997, section 4.2: one is added to both counts)."""
-    below = (np.count_nonzero(replicates <= 0) + 1) / (len(replicates) + 1)
-    above = (np.count_nonzero(replicates >= 0) + 1) / (len(replicates) + 1)
-    return float(min(1.0, 2 * min(below, above)))

@@ -163,6 +163,10 @@ class RunStore:
                 "INSERT OR IGNORE INTO learned_from VALUES (?, ?)", [(run_id, document) for document in document_ids]
             )
 
+    def learned(self, run_id: str) -> set[str]:
+        """Return the ids of the documents a run trained on, removed ones included."""
+        return {row[0] for row in self._database.rows("SELECT document_id FROM learned_from WHERE run = ?", (run_id,))}
+
     def save_report(self, run_id: str, split: str, json_text: str) -> None:
         """Keep the report of a run on a split, in place of an older one."""
         with self._database.transaction() as connection:

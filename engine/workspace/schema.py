@@ -70,6 +70,11 @@ CREATE TABLE evidence (
 ) WITHOUT ROWID;
 CREATE INDEX evidence_passage ON evidence (passage);
 
+-- what people said about questions while looking at results; an import changes nothing of it
+CREATE TABLE amendments (
+    question TEXT PRIMARY KEY REFERENCES questions (id) ON DELETE CASCADE, json TEXT NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE segments (
     rowid INTEGER PRIMARY KEY AUTOINCREMENT, encoder TEXT NOT NULL, digest TEXT NOT NULL, rows INTEGER NOT NULL,
     dimension INTEGER NOT NULL

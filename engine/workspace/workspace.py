@@ -14,6 +14,7 @@ from typing import Self
 
 from engine.errors import WorkspaceError
 from engine.jobs import Monitor
+from engine.workspace.amendments import AmendmentStore
 from engine.workspace.answers import AnswerCache
 from engine.workspace.audit import AuditLog
 from engine.workspace.database import Connection, Database, create_tables
@@ -72,6 +73,7 @@ class Workspace:
         self.documents = DocumentStore(self._database, self.objects, self.vectors, self.answers, self.audit)
         self.likeness = LikenessStore(self._database)
         self.questions = QuestionStore(self._database, self.audit)
+        self.amendments = AmendmentStore(self._database, self.audit, clock)
         self.runs = RunStore(self._database, self.objects, self.audit)
 
     @classmethod

@@ -17,8 +17,9 @@ REPOSITORY = Path(__file__).parents[2]
 COVID = REPOSITORY.parent / "shared" / "data" / "med_covidqa"
 SAMPLE = REPOSITORY / "resources" / "sample"
 
-RETRIEVAL = {"hit@1", "hit@5", "hit@20", "recall@20", "mrr@10", "ndcg@10"}
-ANSWERS = {"exact_match", "strict_exact_match", "f1", "bleu", "rouge1", "rouge2", "rougeL", "answered"}
+RETRIEVAL = {"hit@1", "hit@5", "hit@20", "recall@20", "mrr@10", "ndcg@10", "wrong_document@1", "wrong_document@5"}
+READING = {"exact_match", "strict_exact_match", "f1", "bleu", "rouge1", "rouge2", "rougeL", "answered"}
+ANSWERS = READING | {"cited_precision", "cited_recall", "cited_f1", "support", "numbers_covered"}
 PASSAGE = {"id", "document_id", "title", "page", "section", "start", "end", "text", "score", "scores"}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -162,11 +163,15 @@ def test_from_files_to_an_answer_of_a_tuned_run(data: str, tmp_path: Path, shell
     }
     assert (report["run"], report["split"], report["questions"]) == (newest, "test", status["questions"]["test"])
     assert report["retrieval"].keys() == RETRIEVAL
-    assert report["answers"].keys() == report["oracle_answers"].keys() == ANSWERS
+    assert (report["answers"].keys(), report["oracle_answers"].keys()) == (ANSWERS, READING)
     assert report["intervals"].keys() == RETRIEVAL | ANSWERS
     assert report["against"].keys() >= {"run", "difference", "interval", "p_value", "verdict"}
-    assert report["baselines"].keys() == {"lexical", "dense", "hybrid"}
+    assert report["baselines"].keys() == {"lexical", "dense", "hybrid", "base_generator"}
     assert len(Path(report["per_question"]).read_text(encoding="utf-8").splitlines()) == report["questions"]
+    assert {one["by"] for one in report["breakdowns"]} == {
+        "document", "question type", "passage length", "answer length",
+    }  # fmt: skip
+    _look_into(shell, workspace, newest)
 
     answer = shell.done("ask", workspace, asked["question"])
     assert answer.keys() == {
@@ -188,6 +193,33 @@ def test_from_files_to_an_answer_of_a_tuned_run(data: str, tmp_path: Path, shell
     removed = shell.done("remove", workspace, asked["document_id"])
     assert removed["removed"].keys() == {"documents", "passages", "questions", "cached_answers"}
     assert (removed["removed"]["documents"], removed["removed"]["questions"] >= 1) == (1, True)
+
+
+def _look_into(shell: Shell, workspace: Path, run: str) -> None:
+    """Question by question, amended, pinned, and written out for others."""
+    rows = shell.done("results", workspace, "--run", run)["questions"]
+    missed = shell.done("results", workspace, "--run", run, "--only", "retrieval-missed")["questions"]
+    assert [row["id"] for row in missed] == [row["id"] for row in rows if "retrieval missed" in row["flags"]]
+    chosen = rows[0]["id"]
+    detail = shell.done("results", workspace, "--run", run, "--question", chosen)
+    assert detail["result"] == rows[0]
+    assert [passage["id"] for passage in detail["gold"]] == rows[0]["evidence"]
+
+    amended = shell.done("amend", workspace, chosen, "--answer", "quite another", "--pin", "--reason", "checked")
+    assert (amended["answers"], amended["pinned"], amended["reason"]) == (["quite another"], True, "checked")
+    again = shell.done("evaluate", workspace, "--run", run)
+    assert [result["id"] for result in again["pinned"]["results"]] == [chosen]
+    assert again["provenance"]["amended"] == 1
+    pinned = shell.done("pinned", workspace, "--run", run, "--against", "base")
+    assert (pinned["run"], pinned["against"], len(pinned["results"])) == (run, "base", 1)
+
+    written = shell.done("report", workspace, "--run", run, "--to", workspace.parent / "out")
+    assert written.keys() == {"html", "pdf", "csv", "json", "card"}
+    assert all(Path(path).stat().st_size > 500 for path in written.values())
+    assert shell.done("card", workspace, "--run", run)["card"].startswith(f"# Model card: {run}")
+    shell.refused("results", workspace, "--run", "base", kind="RunError")
+    shell.refused("amend", workspace, "no-such-question", "--exclude", kind="QuestionError")
+    assert shell.run("amend", workspace, chosen).returncode == 2
 
 
 def test_terminated_training_exits_with_130_and_says_how_to_go_on(shell: Shell, workspace: Path) -> None:

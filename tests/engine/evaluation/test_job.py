@@ -10,14 +10,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from engine import __version__
 from engine.device import Device
-from engine.errors import Cancelled, QuestionError
+from engine.errors import Cancelled, DamagedError, QuestionError
 from engine.evaluation import outcome
-from engine.evaluation.job import Evaluate, ReadPerQuestion, ReadReport, held_out
+from engine.evaluation.asked import KNOWN, UNSEEN, held_out
+from engine.evaluation.job import Amend, CheckPinned, Evaluate, ReadPerQuestion, ReadQuestion, ReadReport
 from engine.evaluation.report import ANSWER_METRICS, RETRIEVAL_METRICS
-from engine.jobs import Monitor
+from engine.jobs import Monitor, Skipped
 from engine.models.library import ModelLibrary
-from engine.records import Answer, Document, Fusion, Hit, Passage, Question, Run
+from engine.records import Answer, Citation, Document, Fusion, Hit, Passage, Question, Run
 from engine.session import Session
 from engine.workspace.workspace import Workspace
 
@@ -59,6 +61,9 @@ class FakeRag:
     retriever: FakeRetriever
     asked: list[str]
 
+    def answer(self, question: str, *, monitor: Monitor) -> Answer:
+        return Answer(question, "x", False, 0.5, (), (), self.run.id, False, {"first_token": 1.0, "total": 2.0})
+
     def answer_many(
         self,
         questions: Sequence[str],
@@ -69,7 +74,8 @@ class FakeRag:
         stage: str = "Answering",
     ) -> list[Answer]:
         monitor.progress(stage, 0, len(questions))
-        self.asked.append(self.run.id + (" oracle" if passages is not None else ""))
+        if stage != "Timing":
+            self.asked.append(self.run.id + (" oracle" if passages is not None else ""))
         tuned = self.run.id == "tuned" or passages is not None
         return [
             Answer(
@@ -77,7 +83,7 @@ class FakeRag:
                 f"The answer {question.split()[-1]}." if tuned else "something else",
                 question.endswith(" 0") and not tuned,
                 0.5,
-                (),
+                (_citation(question),) if tuned else (),
                 (),
                 self.run.id,
                 False,
@@ -85,6 +91,11 @@ class FakeRag:
             )
             for question in questions
         ]
+
+
+def _citation(question: str) -> Citation:
+    number = question.split()[-1]
+    return Citation(f"d{number}:0", f"d{number}", f"Title {number}", None, 4, 11 + len(number), f"answer {number}")
 
 
 @dataclass(slots=True)
@@ -159,11 +170,23 @@ def test_a_tuned_run_is_compared_with_the_base(session: Session, monitor: Monito
     assert report.retrieval["hit@1"] == report.answers["strict_exact_match"] == report.answers["answered"] == 1.0
     assert report.oracle_answers["exact_match"] == 1.0
     assert set(report.intervals) == {*RETRIEVAL_METRICS, *ANSWER_METRICS}
-    assert {mode: scores["hit@1"] for mode, scores in report.baselines.items()} == {
+    assert {mode: scores.get("hit@1") for mode, scores in report.baselines.items()} == {
         "lexical": 0.0,
         "dense": 0.0,
         "hybrid": 1.0,
+        "base_generator": None,
     }
+    assert {mode: scores.get("f1") for mode, scores in report.baselines.items()} == {
+        "lexical": 1.0,
+        "dense": None,
+        "hybrid": 1.0,
+        "base_generator": 0.0,
+    }
+    assert (report.retrieval["wrong_document@1"], report.answers["cited_f1"], report.answers["support"]) == (0, 1, 1)
+    assert report.latency is not None
+    assert (report.latency.questions, report.latency.total_ms) == (20, 2.0)
+    assert report.abstention is not None
+    assert (report.abstention.over_refusal, report.abstention.coverage_at_risk) == (0.0, 1.0)
     assert report.baselines["lexical"]["mrr@10"] == 0.5
     assert report.bleu_signature.startswith("BLEU|nrefs:1|")
     assert report.against is not None
@@ -193,7 +216,9 @@ def test_every_question_is_a_line_beside_the_workspace(session: Session, monitor
 
     rows = [json.loads(line) for line in Path(report.per_question).read_text(encoding="utf-8").splitlines()]
     assert len(rows) == COUNT
-    assert rows[0] == {
+    assert rows[0]["scores"]["cited_precision"] == 1.0
+    assert rows[0]["citations"][0]["quote"] == "answer 0"
+    assert {name: value for name, value in rows[0].items() if not name.endswith("scores") and name != "citations"} == {
         "id": "q0",
         "question": "What is 0",
         "gold": ["answer 0"],
@@ -210,6 +235,14 @@ def test_every_question_is_a_line_beside_the_workspace(session: Session, monitor
         "retrieved": ["d0:0", "d1:0"],
         "confidence": 0.5,
         "abstained": False,
+        "against_retrieved": ["d0:0", "d1:0"],
+        "against_hit_rank": 1,
+        "flags": [],
+        "document": "Title 0",
+        "known_document": False,
+        "kind": "what",
+        "amended": False,
+        "pinned": False,
     }
     assert rows[1]["against_answer"] == "something else"
     assert tuple(row["id"] for row in rows) == tuple(row.id for row in ReadPerQuestion("tuned").run(session, monitor))
@@ -236,21 +269,22 @@ def test_a_report_of_another_version_is_as_if_there_were_none(session: Session, 
 
 def test_each_run_is_asked_once_until_something_changes(session: Session, monitor: Monitor, fakes: Fakes) -> None:
     first = Evaluate("tuned").run(session, monitor)
-    assert fakes.asked == ["tuned", "tuned oracle", "base", "base oracle"]
+    # BM25's passages are asked of the tuned run, the run's of the base; untuned search found the same as the run's.
+    assert fakes.asked == ["tuned", "tuned oracle", "tuned", "base", "base oracle"]
 
     again = Evaluate("tuned").run(session, monitor)
-    assert len(fakes.asked) == 4
+    assert len(fakes.asked) == 5
     assert (again.answers, again.retrieval, again.intervals) == (first.answers, first.retrieval, first.intervals)
 
     session.workspace.documents.remove(["d23"])  # its question goes with it
     assert Evaluate("tuned", against=None).run(session, monitor).questions == COUNT - 1
-    assert fakes.asked[4:] == ["tuned", "tuned oracle"]
+    assert fakes.asked[5:] == ["tuned", "tuned oracle", "tuned", "base"]
 
 
 def test_a_stopped_evaluation_goes_on_with_the_run_it_was_at(session: Session, fakes: Fakes) -> None:
     monitor = Monitor()
     monitor.listen = lambda event: (
-        monitor.cancel() if getattr(event, "stage", "") == "Answering with run base" else None
+        monitor.cancel() if getattr(event, "stage", "") == "Reading the right passage with run base" else None
     )
 
     with pytest.raises(Cancelled):
@@ -258,7 +292,7 @@ def test_a_stopped_evaluation_goes_on_with_the_run_it_was_at(session: Session, f
     fakes.asked.clear()
     Evaluate("tuned").run(session, Monitor())
 
-    assert fakes.asked == ["base", "base oracle"]
+    assert fakes.asked == ["base oracle"]
 
 
 def test_nothing_of_a_protected_workspace_is_written_in_the_clear(
@@ -317,3 +351,167 @@ def test_one_question_and_empty_answers_are_measured(session: Session, monitor: 
     assert (report.answers["exact_match"], report.answers["bleu"], report.bleu_signature) == (0.0, 0.0, "")
     assert report.against is not None
     assert report.against.verdict == "not enough questions to tell"
+
+
+def test_a_stop_costs_no_more_than_the_batch_it_came_in(
+    session: Session, fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcome, "_BATCH", 5)
+    monitor = Monitor()
+    monitor.listen = lambda event: (
+        monitor.cancel() if (event.stage, event.done) == ("Answering with run tuned", 15) else None
+    )
+
+    with pytest.raises(Cancelled):
+        Evaluate("tuned", against=None).run(session, monitor)
+    assert fakes.asked == ["tuned"] * 3
+    fakes.asked.clear()
+    Evaluate("tuned", against=None).run(session, Monitor())
+
+    assert fakes.asked[:3] == ["tuned", "tuned", "tuned oracle"]  # 9 questions were left
+
+
+def test_an_excluded_question_is_not_asked_and_a_corrected_one_is_judged_anew(
+    session: Session, monitor: Monitor
+) -> None:
+    Amend("q0", excluded=True, reason="asks two things").run(session, monitor)
+    Amend("q1", answers=("something new",)).run(session, monitor)
+
+    report = Evaluate("tuned").run(session, monitor)
+    rows = {row.id: row for row in ReadPerQuestion("tuned").run(session, monitor)}
+
+    assert report.questions == COUNT - 1
+    assert "q0" not in rows
+    assert (rows["q1"].gold, rows["q1"].f1, rows["q1"].amended) == (("something new",), 0.0, True)
+    assert report.notes[0].startswith("1 of the workspace's questions are excluded")
+    assert session.workspace.questions.get("q1").answers == ("answer 1",)  # the import stays
+    done = [(row.action, row.detail) for row in session.workspace.audit.list()]
+    assert done[-2:] == [("question excluded", "q0"), ("question corrected", "q1")]
+
+    Amend("q0", excluded=False).run(session, monitor)
+    Amend("q1", as_imported=True).run(session, monitor)
+    assert Evaluate("tuned").run(session, monitor).answers["f1"] == 1.0
+
+
+def test_a_correction_outlives_another_import_and_goes_with_its_question(session: Session, monitor: Monitor) -> None:
+    Amend("q1", answers=("new",), pinned=True).run(session, monitor)
+    session.workspace.questions.add_many([session.workspace.questions.get("q1")])
+    assert session.workspace.amendments.get("q1").answers == ("new",)
+
+    session.workspace.questions.remove(["q1"])
+    assert session.workspace.amendments.all() == {}
+
+
+@pytest.mark.parametrize(
+    ("amend", "said"),
+    [
+        (Amend("nothing", pinned=True), "no question nothing"),
+        (Amend("q1", answers=(" ",)), "can't be empty"),
+        (Amend("q1", question=""), "can't be empty"),
+    ],
+)
+def test_an_amendment_that_can_not_be_meant_is_refused(
+    session: Session, monitor: Monitor, amend: Amend, said: str
+) -> None:
+    with pytest.raises(QuestionError, match=said) as raised:
+        amend.run(session, monitor)
+
+    assert raised.value.hint
+    assert session.workspace.amendments.all() == {}
+
+
+def test_with_all_questions_excluded_it_says_so(session: Session, monitor: Monitor) -> None:
+    for number in range(COUNT):
+        Amend(f"q{number}", excluded=True).run(session, monitor)
+
+    with pytest.raises(QuestionError, match="excluded"):
+        Evaluate("tuned").run(session, monitor)
+
+
+def test_pinned_questions_that_got_worse_are_named(session: Session, monitor: Monitor) -> None:
+    assert CheckPinned("tuned").run(session, monitor) is None
+    for name in ("q3", "q4"):
+        Amend(name, pinned=True).run(session, monitor)
+    session.workspace.runs.add(
+        Run("later", "generator", "all-MiniLM-L6-v2", "SmolLM2-135M-Instruct", Fusion(), parent="tuned")
+    )
+
+    better, worse = CheckPinned("tuned").run(session, monitor), CheckPinned("later").run(session, monitor)
+
+    assert better is not None and worse is not None
+    assert (better.against, better.worse) == ("base", ())
+    assert (worse.against, worse.worse) == ("tuned", ("What is 3", "What is 4"))
+    assert (worse.results[0].answer, worse.results[0].before) == ("something else", "The answer 3.")
+    assert Evaluate("later", against="tuned").run(session, monitor).pinned == worse
+
+
+def test_a_question_is_shown_with_its_gold_and_its_retrieved_passages(session: Session, monitor: Monitor) -> None:
+    Evaluate("base", against="tuned").run(session, monitor)
+
+    detail = ReadQuestion("q2", "base").run(session, monitor)
+
+    assert [passage.id for passage in detail.gold] == ["d2:0"]
+    assert [passage.id for passage in detail.retrieved] == ["d2:0", "d3:0"]
+    assert (detail.against, detail.reads) == ("tuned", 3)
+    assert detail.result.flags == ("got worse", "reader missed")
+    with pytest.raises(QuestionError, match="no result"):
+        ReadQuestion("q99", "base").run(session, monitor)
+
+
+def test_the_splits_and_the_breakdowns_divide_the_questions(session: Session, monitor: Monitor) -> None:
+    session.workspace.questions.add_many(
+        [
+            Question(f"t{number}", f"Who is {number}", ("x",), (f"d{number}:0",), "train", document_id=f"d{number}")
+            for number in range(10)
+        ]
+    )
+
+    report = Evaluate("tuned").run(session, monitor)
+
+    assert [(part.name, part.questions) for part in report.parts] == [(KNOWN, 10), (UNSEEN, COUNT - 10)]
+    assert report.parts[0].against is not None
+    assert report.parts[0].against.verdict == "not enough questions to tell"
+    by = {one.by: one.parts for one in report.breakdowns}
+    assert [(part.name, part.questions) for part in by["question type"]] == [("what", COUNT)]
+    assert [(part.name, part.questions) for part in by["answer length"]] == [("up to 3 words", COUNT)]
+    assert len(by["document"]) == COUNT
+
+
+def test_a_damaged_run_to_compare_with_costs_the_comparison_only(
+    session: Session, fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.workspace.runs.add(Run("broken", "all", "all-MiniLM-L6-v2", "x", Fusion()))
+    opened = outcome.open_rag
+
+    def open_rag(session: Session, run: Run, monitor: Monitor) -> FakeRag:
+        if run.id == "broken":
+            raise DamagedError("The object abc is damaged.", hint="Restore it.")
+        return opened(session, run, monitor)  # type: ignore[return-value]  # a fake already
+
+    monkeypatch.setattr(outcome, "open_rag", open_rag)
+    skipped: list[object] = []
+    monitor = Monitor(listen=lambda event: skipped.append(event) if isinstance(event, Skipped) else None)
+
+    report = Evaluate("tuned", against="broken").run(session, monitor)
+
+    assert (report.against, report.answers["f1"]) == (None, 1.0)
+    assert skipped == [Skipped("run broken", "The object abc is damaged.")]
+    assert any("could not be asked" in note for note in report.notes)
+    with pytest.raises(DamagedError):
+        Evaluate("broken", against=None).run(session, monitor)
+
+
+def test_what_the_numbers_were_made_from_is_in_the_report(session: Session, monitor: Monitor) -> None:
+    first = Evaluate("tuned").run(session, monitor).provenance
+    Amend("q1", answers=("new",)).run(session, monitor)
+    second = Evaluate("tuned").run(session, monitor).provenance
+
+    assert first is not None and second is not None
+    assert (first.documents, len(first.documents_digest), first.settings["generator"]) == (
+        COUNT,
+        64,
+        "SmolLM2-135M-Instruct",
+    )
+    assert first.documents_digest == second.documents_digest
+    assert first.questions_digest != second.questions_digest
+    assert (second.amended, second.versions["vademecum"]) == (1, __version__)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import Cancelled, RunError, TrainingError
-from engine.evaluation.job import held_out
+from engine.evaluation.asked import held_out
 from engine.importing import ImportFiles
 from engine.jobs import Event, Measured, Monitor, Progress
 from engine.models.library import CHAT_GENERATOR

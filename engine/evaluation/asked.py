@@ -1,0 +1,141 @@
+"""Which questions are asked, as people amended them, and what is known of each: its document, kind and lengths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from engine.errors import QuestionError
+from engine.records import Amendment, Passage, Question, Split
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+KNOWN, UNSEEN = "new questions on known documents", "documents never seen"
+NO_DOCUMENT = "(no document)"
+
+_WH = re.compile(r"\b(how (?:many|much|long|often)|how|what|which|who|whom|whose|when|where|why)\b", re.IGNORECASE)
+_YES_NO = re.compile(
+    r"\W*(is|are|was|were|do|does|did|can|could|may|might|must|shall|should|will|would|has|have|had)\b", re.IGNORECASE
+)
+_PASSAGE_WORDS = (50, 100, 200)
+_ANSWER_WORDS = (3, 10, 25)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a question is about and how it is shaped: what results are broken down by."""
+
+    documents: tuple[str, ...]  # ids of the documents with evidence
+    title: str
+    known: bool | None  # training questions were about one of them; None without a document
+    kind: str
+    passage_length: str
+    answer_length: str
+
+
+def held_out(session: Session, split: Split) -> tuple[Question, ...]:
+    """The questions of a split as people amended them; for validation, where there are none, what training held out.
+
+    Raises QuestionError where there are none.
+    """
+    questions = session.workspace.questions.list(split)
+    if not questions and split == "validation":
+        from engine.questions.split import hold_out
+
+        trained = [question for question in session.workspace.questions.list("train") if question.evidence]
+        questions = hold_out(trained)[1]
+    if not questions:
+        raise QuestionError(
+            f"There are no {split} questions to evaluate with.",
+            hint=f'Import questions that the model was not trained on, or mark some of them with the split "{split}".',
+        )
+    asked = amended(questions, session.workspace.amendments.all())
+    if not asked:
+        raise QuestionError(
+            f"All {split} questions are excluded.", hint="Include some of them again, or import more questions."
+        )
+    return asked
+
+
+def pinned(session: Session) -> tuple[Question, ...]:
+    """The regression set: the pinned questions of every split, as amended."""
+    amendments = session.workspace.amendments.all()
+    wanted = [
+        session.workspace.questions.get(one.question_id)
+        for one in amendments.values()
+        if one.pinned and not one.excluded
+    ]
+    return amended(wanted, amendments)
+
+
+def amended(questions: Sequence[Question], amendments: Mapping[str, Amendment]) -> tuple[Question, ...]:
+    """The questions without the excluded ones, with corrected wording and answers."""
+    asked: list[Question] = []
+    for question in questions:
+        amendment = amendments.get(question.id)
+        if amendment is not None:
+            if amendment.excluded:
+                continue
+            question = replace(
+                question,
+                question=amendment.question or question.question,
+                answers=question.answers if amendment.answers is None else amendment.answers,
+            )
+        asked.append(question)
+    return tuple(asked)
+
+
+def subjects(session: Session, questions: Sequence[Question], runs: Sequence[str]) -> tuple[Subject, ...]:
+    """What is known of each question. A document is known when questions about it were trained on, by any of `runs`."""
+    passages = session.workspace.documents.passages_by_id([one for question in questions for one in question.evidence])
+    trained = session.workspace.questions.list("train")
+    learned = {question.document_id for question in trained if question.document_id}
+    for run in runs:
+        learned |= session.workspace.runs.learned(run)
+    titles = {row.id: row.title for row in session.workspace.documents.list()}
+    return tuple(_subject(question, passages, titles, learned) for question in questions)
+
+
+def kind_of(question: str) -> str:
+    """The first question word, "yes or no", or "other".
+
+    >>> kind_of("In adults, how many doses?"), kind_of("Is it safe?"), kind_of("Name the parties.")
+    ('how many', 'yes or no', 'other')
+    """
+    if _YES_NO.match(question):
+        return "yes or no"
+    found = _WH.search(question)
+    return found.group(1).lower() if found else "other"
+
+
+def length_band(words: int, bounds: Sequence[int]) -> str:
+    """Which band a number of words falls into.
+
+    >>> length_band(3, (3, 10)), length_band(4, (3, 10)), length_band(11, (3, 10))
+    ('up to 3 words', '4 to 10 words', 'more than 10 words')
+    """
+    lowest = 0
+    for bound in bounds:
+        if words <= bound:
+            return f"{lowest + 1} to {bound} words" if lowest else f"up to {bound} words"
+        lowest = bound
+    return f"more than {lowest} words"
+
+
+def _subject(
+    question: Question, passages: Mapping[str, Passage], titles: Mapping[str, str], learned: set[str]
+) -> Subject:
+    evidence = [passages[one] for one in question.evidence if one in passages]
+    documents = tuple(dict.fromkeys([*filter(None, [question.document_id]), *(one.document_id for one in evidence)]))
+    answers = [answer for answer in question.answers if answer.strip()]
+    return Subject(
+        documents=documents,
+        title=titles.get(documents[0], documents[0]) if documents else NO_DOCUMENT,
+        known=any(one in learned for one in documents) if documents else None,
+        kind=kind_of(question.question),
+        passage_length=length_band(len(evidence[0].text.split()), _PASSAGE_WORDS) if evidence else "no evidence",
+        answer_length=length_band(len(answers[0].split()), _ANSWER_WORDS) if answers else "no answer",
+    )

@@ -1,0 +1,1 @@
+"""Abstention as an `evaluate` module."""

@@ -1,0 +1,1 @@
+"""Cited spans as an `evaluate` module."""

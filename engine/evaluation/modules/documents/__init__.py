@@ -1,0 +1,1 @@
+"""The wrong-document rate as an `evaluate` module."""

@@ -1,0 +1,1 @@
+"""Support as an `evaluate` module."""
