@@ -216,7 +216,13 @@ class Desk(QObject):
 
 def _import_late() -> None:
     """Import what the first paint did not need, while the worker opens the workspace."""
-    for name in ("engine.workspace.job", "engine.models.job", "engine.evaluation.job", "pyqtgraph"):
+    for name in (
+        "engine.workspace.job",
+        "engine.models.job",
+        "engine.evaluation.job",
+        "engine.evaluation.reporting.plots",
+        "pyqtgraph",
+    ):
         importlib.import_module(name)
 
 

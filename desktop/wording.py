@@ -59,6 +59,13 @@ def metric(name: str) -> str:
         "rouge1": _tr("ROUGE-1"),
         "rouge2": _tr("ROUGE-2"),
         "rougeL": _tr("ROUGE-L"),
+        "wrong_document@1": _tr("wrong document first"),
+        "wrong_document@5": _tr("wrong documents in 5"),
+        "cited_precision": _tr("citations, precision"),
+        "cited_recall": _tr("citations, recall"),
+        "cited_f1": _tr("citations, F1"),
+        "support": _tr("sentences supported"),
+        "numbers_covered": _tr("numbers covered"),
         "answered": _tr("not declined"),
     }
     return known.get(name, name)
@@ -100,6 +107,13 @@ def metric_explained(name: str) -> str:
         "rouge1": _tr("ROUGE-1: single words in common"),
         "rouge2": _tr("ROUGE-2: pairs of words in common"),
         "rougeL": _tr("ROUGE-L: the longest common sequence of words"),
+        "wrong_document@1": _tr("How often the first passage is from a document without evidence: less is better"),
+        "wrong_document@5": _tr("The share of the first 5 passages from documents without evidence: less is better"),
+        "cited_precision": _tr("How much of what is cited, by characters, is where the known answer stands"),
+        "cited_recall": _tr("How much of where the known answer stands, by characters, is cited"),
+        "cited_f1": _tr("The mean of both: do the citations point at the right place"),
+        "support": _tr("The share of the answers' sentences that a passage it read says, by the words in common"),
+        "numbers_covered": _tr("The share of the answers' numbers that stand in a passage it read"),
         "answered": _tr("How many questions got an answer and not the sentence that the documents do not say"),
     }
     return known.get(name, "")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QComboBox,
+    QDialog,
+    QFileDialog,
     QFrame,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPlainTextEdit,
     QPushButton,
     QStackedWidget,
@@ -23,37 +23,25 @@ from PySide6.QtWidgets import (
 
 from desktop.job_queue import JobQueue
 from desktop.job_thread import JobThread
-from desktop.models.record_table import Column, RecordTable
 from desktop.theme import SPACING, icon
+from desktop.widgets.breakdown_view import BreakdownView
+from desktop.widgets.drawing_view import DrawingList
 from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.heading import Heading, page_layout
+from desktop.widgets.measures import Measures
 from desktop.widgets.notice import Notice
+from desktop.widgets.question_results import QuestionResults
 from desktop.widgets.table import make_table
-from desktop.wording import counted, duration, metric, metric_explained, plainly_joined, points
+from desktop.wording import counted, duration, milliseconds, plainly_joined
 
 if TYPE_CHECKING:
-    from engine.evaluation.report import QuestionResult, Report
+    from engine.evaluation.job import Amend
+    from engine.evaluation.publication import PublishedReport
+    from engine.evaluation.report import PinnedReport, QuestionResult, Report
+    from engine.records import Amendment
     from engine.workspace.job import RunList
 
 BASE = "base"
-_WHOLE_HEIGHT = 112
-
-
-@dataclass(frozen=True, slots=True)
-class MetricRow:
-    """One line of the table of measures; numbers as they are shown."""
-
-    group: str
-    name: str
-    explained: str
-    lexical: str
-    dense: str
-    hybrid: str
-    other: str
-    ours: str
-    interval: str
-    difference: str
-    verdict: str
 
 
 class EvaluationPage(QWidget):
@@ -80,60 +68,31 @@ class EvaluationPage(QWidget):
         self._start.setObjectName("primary")
         self._start.setAccessibleName(self.tr("Evaluate"))
         self._start.clicked.connect(self.start_evaluation)
+        self._write = self._button(self.tr("&Write report…"), self._choose_folder)
+        self._card = self._button(self.tr("Model &card"), self._read_card)
         self._run.currentIndexChanged.connect(self._read_report)
         self._split.currentIndexChanged.connect(self._read_report)
         self._verdict = QLabel()
         self._verdict.setObjectName("verdict")
         self._verdict.setWordWrap(True)
         self._verdict.setTextFormat(Qt.TextFormat.PlainText)
+        self._splits = QLabel()
+        self._splits.setWordWrap(True)
+        self._splits.setTextFormat(Qt.TextFormat.PlainText)
         self._details = QLabel()
         self._details.setObjectName("page_subtitle")
         self._details.setWordWrap(True)
         self._details.setTextFormat(Qt.TextFormat.PlainText)
-        self._short_verdicts = {
-            "better": self.tr("better"),
-            "worse": self.tr("worse"),
-            "no difference shown": self.tr("no difference shown"),
-            "not enough questions to tell": self.tr("too few questions"),
-        }
-        self.metrics_model = RecordTable(
-            [
-                Column(
-                    self.tr("What was measured"), lambda row: f"{row.group}: {row.name}", tip=lambda row: row.explained
-                ),
-                Column(self.tr("BM25"), lambda row: row.lexical, number=True, width=60),
-                Column(self.tr("Dense"), lambda row: row.dense, number=True, width=60),
-                Column(self.tr("Both"), lambda row: row.hybrid, number=True, width=60),
-                Column(self.tr("Compared"), lambda row: row.other, number=True, width=86),
-                Column(self.tr("This run"), lambda row: row.ours, number=True, width=78),
-                Column(self.tr("95 % interval"), lambda row: row.interval, number=True, width=110),
-                Column(self.tr("Difference"), lambda row: row.difference, number=True, width=170),
-                Column(self.tr("Verdict"), lambda row: self._short_verdicts.get(row.verdict, row.verdict), width=145),
-            ]
-        )
-        self.questions_model = RecordTable(
-            [
-                Column(self.tr("Question"), lambda row: row.question),
-                Column(self.tr("Known answer"), lambda row: " / ".join(row.gold)),
-                Column(self.tr("This run's answer"), lambda row: row.answer or self.tr("(no answer)")),
-                Column(self.tr("Compared run's answer"), lambda row: row.against_answer),
-                Column(self.tr("F1"), lambda row: points(row.f1), key=lambda row: row.f1, number=True, width=70),
-                Column(
-                    self.tr("F1, compared"),
-                    lambda row: points(row.against_f1),
-                    key=lambda row: row.against_f1,
-                    number=True,
-                    width=110,
-                ),
-                Column(
-                    self.tr("Found at"),
-                    lambda row: str(row.hit_rank or "–"),
-                    key=lambda row: row.hit_rank or 999,
-                    number=True,
-                    width=90,
-                ),
-            ]
-        )
+        self._measures = Measures()
+        self.metrics_model = self._measures.model
+        self.questions = QuestionResults()
+        self.questions_model = self.questions.model
+        self.questions.question_chosen.connect(self._read_question)
+        self.questions.amend_asked.connect(self._amend)
+        self.breakdowns = BreakdownView()
+        self.plots = DrawingList()
+        self._known_runs: set[str] | None = None  # None until the workspace's runs were shown once
+        self._shown: Report | None = None
         self._stack = QStackedWidget()
         self._stack.addWidget(
             EmptyState(
@@ -172,6 +131,8 @@ class EvaluationPage(QWidget):
 
     def start_over(self) -> None:
         """Forget what belongs to another workspace."""
+        self._known_runs = None
+        self._shown = None
         self._stack.setCurrentIndex(0)
 
     def show_runs(self, found: RunList) -> None:
@@ -189,6 +150,7 @@ class EvaluationPage(QWidget):
         self._run.setCurrentIndex(max(0, self._run.findData(newest if newest else found.active)))
         self._against.setCurrentIndex(max(0, self._against.findData(other if other in ids else BASE)))
         self._read_report()
+        self._check_pinned(ids)
 
     def start_evaluation(self) -> None:
         """Evaluate the chosen run."""
@@ -208,12 +170,19 @@ class EvaluationPage(QWidget):
     def show_report(self, report: Report | None) -> None:
         """Show the measures and the verdict, and fetch the questions one by one."""
         from engine.evaluation.job import ReadPerQuestion
+        from engine.evaluation.reporting.plots import plots_of
 
+        self._write.setEnabled(report is not None)
+        self._card.setEnabled(report is not None)
         if report is None:
+            self._shown = None
             self._stack.setCurrentIndex(0)
             return
         self._stack.setCurrentIndex(1)
-        self._verdict.setText(self._verdict_of(report))
+        self._shown = report
+        self._verdict.setText(self._measures.verdict_of(report))
+        self._splits.setText(self._measures.splits_of(report))
+        self._splits.setVisible(bool(self._splits.text()))
         self._details.setText(
             plainly_joined(
                 [
@@ -223,16 +192,42 @@ class EvaluationPage(QWidget):
                     ),
                     self.tr("“reading” is answering with the right passage given"),
                     self.tr("measured in {0}").format(duration(report.seconds)),
-                    report.bleu_signature,
+                    self._latency(report),
+                    *report.notes,
                 ]
             )
         )
-        self.metrics_model.show(self._rows(report))
+        self._measures.show_report(report)
+        self.breakdowns.show_report(report)
+        self.plots.show_drawings(plots_of(report))
+        if report.pinned is not None and report.pinned.worse:
+            self._show_pinned(report.pinned)
         self._jobs.run(ReadPerQuestion(report.run, report.split)).finished_with.connect(self.show_questions)
 
     def show_questions(self, results: Sequence[QuestionResult]) -> None:
         """Show every question with what was said."""
-        self.questions_model.show(results)
+        self.questions.show_results(results)
+
+    def write_report(self, folder: str) -> None:
+        """Write the report that is shown into `folder`."""
+        from engine.evaluation.publication import WriteReport
+
+        if self._shown is not None:
+            thread = self._jobs.run(WriteReport(folder, self._shown.run, self._shown.split))
+            thread.finished_with.connect(self._show_written)
+            thread.failed.connect(self._notice.warn)
+
+    def _button(self, text: str, act: Callable[[], None]) -> QPushButton:
+        button = QPushButton(text)
+        button.setAccessibleName(text.replace("&", ""))
+        button.setEnabled(False)
+        button.clicked.connect(act)
+        return button
+
+    def _latency(self, report: Report) -> str:
+        if report.latency is None:
+            return ""
+        return self.tr("one answer takes {0}").format(milliseconds(report.latency.total_ms))
 
     def _choices(self) -> QWidget:
         card = QFrame()
@@ -250,6 +245,8 @@ class EvaluationPage(QWidget):
             row.addWidget(name)
             row.addWidget(box)
         row.addStretch(1)
+        row.addWidget(self._card)
+        row.addWidget(self._write)
         row.addWidget(self._start)
         return card
 
@@ -258,51 +255,18 @@ class EvaluationPage(QWidget):
         tabs.setAccessibleName(self.tr("Results"))
         tabs.setDocumentMode(True)
         tabs.addTab(make_table(self.metrics_model, name=self.tr("Measures"), sorts=False), self.tr("Measures"))
-        questions = QWidget()
-        self._filter = QLineEdit()
-        self._filter.setPlaceholderText(self.tr("Filter the questions"))
-        self._filter.setAccessibleName(self.tr("Filter the questions"))
-        self._filter.setClearButtonEnabled(True)
-        self._filter.setFixedWidth(280)
-        self._filter.textChanged.connect(self.questions_model.filter)
-        column = QVBoxLayout(questions)
-        column.setContentsMargins(0, SPACING, 0, 0)
-        column.addWidget(self._filter)
-        self._questions_table = make_table(self.questions_model, name=self.tr("Question by question"))
-        self._questions_table.selectionModel().currentRowChanged.connect(self._show_question)
-        self.questions_model.modelReset.connect(self._clear_question)
-        self._whole = QPlainTextEdit()
-        self._whole.setReadOnly(True)
-        self._whole.setAccessibleName(self.tr("The selected question in full"))
-        self._whole.setPlaceholderText(self.tr("Select a question to read it and its answers in full."))
-        self._whole.setFixedHeight(_WHOLE_HEIGHT)
-        column.addWidget(self._questions_table, 1)
-        column.addWidget(self._whole)
-        tabs.addTab(questions, self.tr("Question by question"))
+        tabs.addTab(self.questions, self.tr("Question by question"))
+        tabs.addTab(self.breakdowns, self.tr("Where it fails"))
+        tabs.addTab(self.plots, self.tr("Plots"))
         self.tabs = tabs
         results = QWidget()
         all_of_it = QVBoxLayout(results)
         all_of_it.setContentsMargins(0, 0, 0, 0)
         all_of_it.addWidget(self._verdict)
+        all_of_it.addWidget(self._splits)
         all_of_it.addWidget(self._details)
         all_of_it.addWidget(tabs, 1)
         return results
-
-    def _show_question(self, index: QModelIndex) -> None:
-        if not index.isValid():
-            return
-        row = self.questions_model.record(index.row())
-        told = (
-            (self.tr("Question"), row.question),
-            (self.tr("Known answer"), " / ".join(row.gold)),
-            (self.tr("This run"), row.answer or self.tr("(no answer)")),
-            (self.tr("With the right passage given"), row.oracle_answer),
-            (self.tr("Compared run"), row.against_answer),
-        )
-        self._whole.setPlainText("\n".join(f"{name}: {text}" for name, text in told if text))
-
-    def _clear_question(self) -> None:
-        self._whole.clear()
 
     def _read_report(self) -> None:
         from engine.evaluation.job import ReadReport
@@ -316,64 +280,75 @@ class EvaluationPage(QWidget):
         self._thread = None
         self._start.setEnabled(True)
 
-    def _verdict_of(self, report: Report) -> str:
-        told = report.against
-        if told is None:
-            return self.tr("{0}: measured alone, compared with nothing.").format(report.run)
-        numbers = self.tr("{0:+.1f} points of {1} (95 % interval {2:+.1f} to {3:+.1f})").format(
-            told.difference * 100, metric(told.metric), told.interval[0] * 100, told.interval[1] * 100
+    def _read_question(self, question_id: str) -> None:
+        from engine.evaluation.job import ReadQuestion
+
+        if self._shown is None:
+            return
+        thread = self._jobs.run(ReadQuestion(question_id, self._shown.run, self._shown.split))
+        thread.finished_with.connect(self.questions.show_detail)
+        thread.failed.connect(self._notice.warn)
+
+    def _amend(self, amend: Amend) -> None:
+        thread = self._jobs.run(amend)
+        thread.finished_with.connect(self._show_amendment)
+        thread.failed.connect(self._notice.warn)
+
+    def _show_amendment(self, amendment: Amendment) -> None:
+        self.questions.show_amendment(amendment)
+        self._notice.tell(self.tr("Recorded. It counts from the next evaluation on."))
+
+    def _choose_folder(self) -> None:
+        if self._shown is None:
+            return
+        folder = QFileDialog.getExistingDirectory(self, self.tr("Write the report into this folder"))
+        if folder:
+            self.write_report(folder)
+
+    def _show_written(self, written: PublishedReport) -> None:
+        self._notice.tell(
+            self.tr(
+                "The report is written, not encrypted: {0}, with PDF, CSV, JSON and the model card beside it."
+            ).format(written.html)
         )
-        sentence = {
-            "better": self.tr("{0} is better than {1}: {2}."),
-            "worse": self.tr("{0} is worse than {1}: {2}."),
-            "no difference shown": self.tr("No difference between {0} and {1} is shown: {2}."),
-        }.get(told.verdict, self.tr("Not enough questions to tell {0} from {1}: {2}."))
-        needed = (
-            self.tr(" About {0} questions would tell.").format(f"{told.questions_needed:,}")
-            if told.questions_needed
-            else ""
+
+    def _read_card(self) -> None:
+        from engine.evaluation.publication import ReadModelCard
+
+        if self._shown is not None:
+            thread = self._jobs.run(ReadModelCard(self._shown.run, self._shown.split))
+            thread.finished_with.connect(self._show_card)
+            thread.failed.connect(self._notice.warn)
+
+    def _show_card(self, card: str) -> None:
+        dialog = QDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setWindowTitle(self.tr("Model card"))
+        dialog.resize(720, 560)
+        text = QPlainTextEdit(card)
+        text.setReadOnly(True)
+        text.setAccessibleName(self.tr("Model card"))
+        QVBoxLayout(dialog).addWidget(text)
+        dialog.open()
+
+    def _check_pinned(self, ids: Sequence[str]) -> None:
+        """Ask the pinned questions of runs that are new since the list was last shown."""
+        from engine.evaluation.job import CheckPinned
+
+        new = [] if self._known_runs is None else [run_id for run_id in ids if run_id not in self._known_runs]
+        self._known_runs = set(ids)
+        for run_id in new:
+            thread = self._jobs.run(CheckPinned(run_id))
+            thread.finished_with.connect(self._show_pinned)
+            thread.failed.connect(self._notice.warn)
+
+    def _show_pinned(self, pinned: PinnedReport | None) -> None:
+        if pinned is None:
+            return
+        self._notice.tell(
+            self.tr("{0} of the {1} pinned questions got worse in {2}: {3}").format(
+                len(pinned.worse), len(pinned.results), pinned.run, " · ".join(pinned.worse)
+            )
+            if pinned.worse
+            else self.tr("None of the {0} pinned questions got worse in {1}.").format(len(pinned.results), pinned.run)
         )
-        return sentence.format(report.run, told.run, numbers) + needed
-
-    def _rows(self, report: Report) -> list[MetricRow]:
-        against = report.against
-        rows = []
-        for group, ours, theirs, compared in (
-            (self.tr("Search"), report.retrieval, against.retrieval if against else {}, True),
-            (self.tr("Answers"), report.answers, against.answers if against else {}, True),
-            (self.tr("Reading"), report.oracle_answers, against.oracle_answers if against else {}, False),
-        ):
-            for name, value in ours.items():
-                scale = _bleu if name == "bleu" else points
-                baseline = (
-                    {kind: scale(scores[name]) for kind, scores in report.baselines.items() if name in scores}
-                    if group == self.tr("Search")
-                    else {}
-                )
-                interval = report.intervals.get(name) if compared else None
-                difference = against.metrics.get(name) if against and compared else None
-                rows.append(
-                    MetricRow(
-                        group=group,
-                        name=metric(name),
-                        explained=metric_explained(name),
-                        lexical=baseline.get("lexical", ""),
-                        dense=baseline.get("dense", ""),
-                        hybrid=baseline.get("hybrid", ""),
-                        other=scale(theirs[name]) if name in theirs else "",
-                        ours=scale(value),
-                        interval=f"{scale(interval[0])} – {scale(interval[1])}" if interval else "",
-                        difference=_difference(name, difference.difference, difference.interval) if difference else "",
-                        verdict=difference.verdict if difference else "",
-                    )
-                )
-        return rows
-
-
-def _bleu(value: float) -> str:
-    return f"{value:.1f}"
-
-
-def _difference(name: str, difference: float, interval: tuple[float, float]) -> str:
-    scale = 1 if name == "bleu" else 100
-    return f"{difference * scale:+.1f} ({interval[0] * scale:+.1f} to {interval[1] * scale:+.1f})"
