@@ -11,10 +11,13 @@ from engine.retrieval.encoder import Encoder
 from engine.retrieval.fusion import mean_metric, tune
 from engine.retrieval.retriever import Retriever, load_retriever, vectors_key
 from engine.session import BASE, TUNED
+from engine.training.forgetting import general_ndcg
 from engine.training.loop import train
 from engine.training.matching import learn_matching
 from engine.training.retriever import RetrieverTask, Validation, interpolate, mine
 from engine.training.stage import Lesson
+
+GENERAL = "general ndcg@10"  # what is forgotten shows here
 
 
 def tune_retriever(lesson: Lesson) -> Run:
@@ -27,6 +30,7 @@ def tune_retriever(lesson: Lesson) -> Run:
     retriever = load_retriever(session, lesson.run, monitor)
     retriever.fusion, before = measured(retriever, lesson.validation)
     parent_fusion = retriever.fusion
+    before[GENERAL] = general_ndcg(retriever.encoder)
     if lesson.parent.id == BASE:
         session.set_base_fusion(parent_fusion)
     matching = learn_matching(lesson.training, retriever.lexical, monitor)
@@ -35,9 +39,10 @@ def tune_retriever(lesson: Lesson) -> Run:
     run = _tune_encoder(lesson, retriever)
     tuned = load_retriever(session, replace(run, fusion=retriever.fusion), monitor)
     fusion, after = measured(tuned, lesson.validation)
+    after[GENERAL] = general_ndcg(tuned.encoder)
     if after["ndcg@10"] <= reached["ndcg@10"]:
         session.workspace.vectors.drop(vectors_key(session, run.encoder))
-        run, fusion, after = replace(run, encoder=lesson.run.encoder), retriever.fusion, reached
+        run, fusion, after = replace(run, encoder=lesson.run.encoder), retriever.fusion, {**before, **reached}
     kept = after["ndcg@10"] > before["ndcg@10"]
     if not kept:
         if run.encoder != lesson.run.encoder:

@@ -64,6 +64,8 @@ def test_both_stages_train_and_the_run_says_what_was_measured(filled: Session) -
     run = quick("all").run(filled, Monitor(listen=events.append))
     assert run.state == "finished"
     assert {"ndcg@10", "hit@1", "f1", "exact_match"} <= run.before.keys() & run.after.keys()
+    assert 0 < run.before["general ndcg@10"] <= 1
+    assert 0 < run.after["general ndcg@10"] <= 1
     assert run.steps == 8
     names = {name for event in events if isinstance(event, Measured) for name in event.values}
     assert {"retriever/train_loss", "retriever/validation_ndcg@10", "generator/train_loss"} <= names
