@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.errors import Cancelled, DocumentError, PasswordError, QuestionError
 from engine.jobs import Monitor, Skipped
+from engine.questions.columns import ColumnMap, Preview, UnmappedError
+from engine.questions.problems import QuestionProblem
+from engine.questions.shares import Shares
 
 if TYPE_CHECKING:
+    from engine.questions.reader import QuestionReader
     from engine.session import Session
 
 ImportKind = Literal["auto", "documents", "questions"]
@@ -35,6 +39,11 @@ class ImportReport:
     skipped: tuple[Skipped, ...]
     seconds: float
     documents_removed: int = 0  # records of a corpus and attachments of a mail that are no longer in their file
+    questions_without_evidence: int = 0  # of those in these files that have an answer: not trained on
+    questions_to_check: int = 0  # of those in these files whose evidence was found by likeness only
+    problems: tuple[QuestionProblem, ...] = ()  # of the question files, in the order of their lines
+    problem_counts: dict[str, int] = field(default_factory=dict)  # by kind, those beyond the list among them
+    unmapped: tuple[Preview, ...] = ()  # question files whose columns nobody has named yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,8 @@ class ImportFiles:
     paths: tuple[str, ...]
     kind: ImportKind = "auto"
     passwords: tuple[str, ...] = field(default=(), repr=False)  # tried on each file that asks for one; kept nowhere
+    columns: ColumnMap | None = None  # of the question files; remembered for others with the same columns
+    shares: Shares | None = None  # how questions without a split are divided from now on
 
     def run(self, session: Session, monitor: Monitor) -> ImportReport:
         """Return what was imported and what was not. Cancelled, it keeps what was read so far."""
@@ -51,6 +62,7 @@ class ImportFiles:
         from engine.documents.document_import import DocumentImport
         from engine.documents.reader import Reader
         from engine.questions.question_import import QuestionImport
+        from engine.questions.shares import kept_shares
         from engine.questions.split import split_of_file
 
         began = monitor.clock()
@@ -61,11 +73,18 @@ class ImportFiles:
             documents = DocumentImport(
                 workspace=workspace, tokenizer=session.library.tokenizer(_ENCODER), monitor=monitor, reader=reader
             )
+            questions = QuestionImport(
+                workspace=workspace,
+                documents=documents,
+                monitor=monitor,
+                columns=self.columns,
+                shares=kept_shares(workspace, self.shares),
+            )
             question_files: list[Path] = []
             try:
                 for path in monitor.track(files, "Reading documents"):
                     with problems.of(path):
-                        match _destination(path, self.kind):
+                        match _destination(path, self.kind, questions.reader):
                             case "questions":
                                 question_files.append(path)
                             case "corpus":
@@ -73,16 +92,18 @@ class ImportFiles:
                             case "document":
                                 documents.add_file(path, problems.note)
                 documents.flush()
-                questions = QuestionImport(workspace=workspace, documents=documents, monitor=monitor)
                 # Files that name their split come first: the same question elsewhere must not be drawn into another.
                 question_files.sort(key=lambda path: split_of_file(str(path)) is None)
                 for path in monitor.track(question_files, "Reading questions"):
                     with problems.of(path):
-                        questions.add_file(path, problems.note)
+                        for problem in questions.add_file(path):
+                            if problem.left_out and problem.kind != "duplicate":
+                                problems.note(f"{problem.place[:1].upper()}{problem.place[1:]}: {problem.reason}")
                 documents.flush()
             except Cancelled:
                 documents.flush(quietly=True)  # what was read is kept
                 raise
+        questions.problems.sort()
         return ImportReport(
             documents_added=documents.added,
             documents_unchanged=documents.unchanged,
@@ -94,6 +115,11 @@ class ImportFiles:
             skipped=tuple(problems.all),
             seconds=monitor.clock() - began,
             documents_removed=documents.removed,
+            questions_without_evidence=questions.without_evidence,
+            questions_to_check=questions.to_check,
+            problems=tuple(questions.problems.found),
+            problem_counts=dict(questions.problems.counts),
+            unmapped=tuple(problems.unmapped),
         )
 
 
@@ -104,6 +130,7 @@ class _Problems:
     session: Session
     monitor: Monitor
     all: list[Skipped] = field(default_factory=list)
+    unmapped: list[Preview] = field(default_factory=list)
     _path: str = ""
     _reasons: list[str] = field(default_factory=list)
     _wants: Literal["", "password"] = ""
@@ -122,6 +149,8 @@ class _Problems:
         expected = isinstance(error, DocumentError | QuestionError)
         if expected:
             self._wants = "password" if isinstance(error, PasswordError) else ""
+            if isinstance(error, UnmappedError):
+                self.unmapped.append(error.preview)
             self.note(f"{error.message} {error.hint}".strip())  # type: ignore[union-attr]  # one of the two
         if error is None or expected:
             self._close()
@@ -190,35 +219,45 @@ def _walk(folder: Path) -> Iterator[Path]:
                 yield file
 
 
-def _destination(path: Path, kind: ImportKind) -> Literal["document", "corpus", "questions"]:
+def _destination(path: Path, kind: ImportKind, reader: QuestionReader) -> Literal["document", "corpus", "questions"]:
     """Where the file goes, by its content and what the person said. Raises DocumentError or QuestionError."""
     from engine.documents.detection import is_data, read_head
+    from engine.questions.reader import QUESTION_SUFFIXES
 
-    data = is_data(path, read_head(path))
-    if data is None:
-        if kind == "questions":
-            raise QuestionError(
-                f"{path.name} is not a question file.", hint="Questions are JSON, JSONL, CSV or TSV files."
-            )
-        return "document"
-    if data == "table":
-        return "document" if kind == "documents" else _table_destination(path, kind)
-    return _json_destination(path, kind)
-
-
-def _table_destination(path: Path, kind: ImportKind) -> Literal["document", "questions"]:
-    """A table with a question column is a question file; any other is a document."""
-    from engine.questions.reader import columns_hold_questions, no_question_column, table_columns
-
-    columns = table_columns(path)
-    if columns_hold_questions(columns):
-        return "questions"
+    head = read_head(path)
     if kind == "questions":
-        raise no_question_column(path, columns)
+        if path.suffix.lower() in QUESTION_SUFFIXES and head.strip():
+            return "questions"
+        raise QuestionError(
+            f"{path.name} is {'empty' if not head.strip() else 'not a question file'}.",
+            hint="Questions are JSON, JSONL, CSV, TSV, XLSX or Parquet files.",
+        )
+    if kind == "auto" and reader.chosen is not None and path.suffix.lower() in QUESTION_SUFFIXES:
+        return "questions"
+    if is_data(path, head) == "json":
+        return _json_destination(path, kind, reader)
+    if kind == "auto" and _may_be_questions(path, head) and _has_questions(path, reader):
+        return "questions"
     return "document"
 
 
-def _json_destination(path: Path, kind: ImportKind) -> Literal["corpus", "questions"]:
+def _may_be_questions(path: Path, head: bytes) -> bool:
+    """Whether the file is a table, which holds questions or is a document, as its columns say."""
+    from engine.documents.detection import is_data
+
+    marks = {".xlsx": b"PK", ".parquet": b"PAR1"}
+    mark = marks.get(path.suffix.lower())
+    return is_data(path, head) == "table" if mark is None else head.startswith(mark)
+
+
+def _has_questions(path: Path, reader: QuestionReader) -> bool:
+    try:
+        return reader.holds_questions(path)
+    except (QuestionError, DocumentError):
+        return False  # the reader of documents says what is wrong with it
+
+
+def _json_destination(path: Path, kind: ImportKind, reader: QuestionReader) -> Literal["corpus", "questions"]:
     """A record with a question is one of a question file, whatever else it has; else one with a text is a document."""
     from engine.documents.formats.corpus import holds_document
     from engine.documents.json_values import read_values
@@ -230,9 +269,11 @@ def _json_destination(path: Path, kind: ImportKind) -> Literal["corpus", "questi
         record = value.record
         if record is None:
             broken = broken or f"record {value.number}: {value.problem}"
-        elif kind != "documents" and (has_question(record) or isinstance(record.get("paragraphs"), list)):
+        elif kind == "auto" and (
+            has_question(record) or isinstance(record.get("paragraphs"), list) or reader.knows(record)
+        ):
             return "questions"
-        elif kind != "questions" and holds_document(record):
+        elif holds_document(record):
             return "corpus"
         else:
             fields = fields or list(record)
@@ -240,9 +281,8 @@ def _json_destination(path: Path, kind: ImportKind) -> Literal["corpus", "questi
             break
     found = f"fields found: {', '.join(fields[:12])}" if fields else broken or "it has no records"
     needed = {
-        "questions": "Question records need `question`, and beside it `answer` or `context`.",
         "documents": "Document records need `text`, and should have `id` and `title`.",
-        "auto": "Question records need `question` with `answer` or `context`; document records need `text`.",
+        "auto": "Question records need `question` with `answer` or `context` (files with other columns are imported "
+        "as questions, saying which is what); document records need `text`.",
     }
-    error = QuestionError if kind == "questions" else DocumentError
-    raise error(f"{path.name} has neither questions nor documents in it ({found}).", hint=needed[kind])
+    raise DocumentError(f"{path.name} has neither questions nor documents in it ({found}).", hint=needed[kind])

@@ -8,6 +8,9 @@ from typing import Literal
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
+Link = Literal["", "exact", "normalised", "fuzzy", "answer", "person"]  # how a question's evidence was found
+LinkState = Literal["", "check", "confirmed", "dropped"]  # "check": found by likeness only, a person should look
+
 REFUSAL = "The documents do not answer this question."
 
 
@@ -82,6 +85,13 @@ class Question:
     document_id: str = ""  # the document the evidence is in
     source: str = ""  # path of the file it came from
     unanswerable: bool = False
+    link: Link = ""
+    score: float = 1.0  # of the link: how alike context and document are, 0 to 1
+    state: LinkState = ""
+    excluded: bool = False  # by a person: neither trained on nor tested with
+    edited: bool = False  # by a person: importing its file again leaves it alone
+    split_given: bool = False  # by its file or a person, not drawn
+    line: int = 0  # in its file; 0 where the record has none
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from engine import __version__
-from engine.cli import asking, learning, lists, machine, proving
+from engine.cli import asking, learning, lists, machine, proving, questions
 
 
 def application() -> typer.Typer:
@@ -21,6 +21,7 @@ def application() -> typer.Typer:
     )
     app.callback()(_general)
     lists.register(app)
+    questions.register(app)
     asking.register(app)
     learning.register(app)
     proving.register(app)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ import typer
 
 from engine.cli.call import PASSPHRASE_VARIABLE, Call, UsageError, WorkspacePath, command
 from engine.cli.console import in_words
+from engine.cli.questions import problem_lines
 from engine.errors import DocumentError
 
 DOCUMENT_PASSWORD_VARIABLE = "VADEMECUM_DOCUMENT_PASSWORD"
@@ -24,7 +26,6 @@ def register(app: typer.Typer) -> None:
     command(app, "import")(import_)
     command(app, "status")(status)
     command(app, "documents")(documents)
-    command(app, "questions")(questions)
     command(app, "remove")(remove)
     command(app, "verify")(verify)
 
@@ -80,13 +81,40 @@ def import_(
             help=f"Passwords of protected documents, one a line; or set {DOCUMENT_PASSWORD_VARIABLE}.",
         ),
     ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--map",
+            metavar="question=COL,answer=COL,…",
+            help="Which column of the question files is what, by name or number; remembered for such files.",
+        ),
+    ] = None,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="With --map: the first row of the table is a question, no header.")
+    ] = False,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split", metavar="80/10/10", help="Shares of training, validation and test, for questions without one."
+        ),
+    ] = None,
 ) -> None:
     """Import files and folders. Safe to repeat; one bad file never stops the rest."""
     from engine.importing import ImportFiles
+    from engine.questions.columns import parse_map
+    from engine.questions.shares import parse_shares
 
     passwords = _document_passwords(password_file)
+    chosen = parse_map(columns) if columns else None
+    if no_header:
+        if chosen is None:
+            raise UsageError("--no-header needs --map: columns without names are told by their numbers.")
+        chosen = replace(chosen, header="no")
+    shares = parse_shares(split) if split else None
     with call.session(workspace) as session:
-        report = call.run(ImportFiles(tuple(str(path.absolute()) for path in paths), kind, passwords), session)
+        files = tuple(str(path.absolute()) for path in paths)
+        job = ImportFiles(files, kind, passwords, columns=chosen, shares=shares)
+        report = call.run(job, session)
     nothing = not (
         report.documents_added
         or report.documents_unchanged
@@ -108,7 +136,12 @@ def import_(
             "added": report.questions_added,
             "unchanged": report.questions_unchanged,
             "with_evidence": report.questions_with_evidence,
+            "without_evidence": report.questions_without_evidence,
+            "to_check": report.questions_to_check,
         },
+        "problems": [msgspec.to_builtins(problem) for problem in report.problems],
+        "problem_counts": report.problem_counts,
+        "unmapped": [msgspec.to_builtins(preview) for preview in report.unmapped],
         "skipped": [{"path": skipped.item, "reason": skipped.reason} for skipped in report.skipped],
         "seconds": report.seconds,
     }
@@ -117,7 +150,9 @@ def import_(
         f"Documents: {report.documents_added} added, {report.documents_replaced} replaced, "
         f"{report.documents_unchanged} unchanged{removed}; {report.passages} passages in the workspace.",
         f"Questions: {report.questions_added} added, {report.questions_unchanged} unchanged; "
-        f"{report.questions_with_evidence} with evidence.",
+        f"{report.questions_with_evidence} with evidence"
+        + (f", {report.questions_to_check} of it to be checked." if report.questions_to_check else "."),
+        *problem_lines(report.problems, report.problem_counts),
         *([f"Skipped: {len(report.skipped)} (see above)."] if report.skipped else []),
         f"Took {in_words(report.seconds)}.",
     ]
@@ -183,17 +218,6 @@ def documents(call: Call, workspace: WorkspacePath) -> None:
     lines = [f"{row.id}  {row.passages:>5} passages  {row.title}" for row in found.documents]
     lines += [f"skipped  {skipped.item}: {skipped.reason}" for skipped in found.skipped]
     call.console.result(value, "\n".join(lines) or "No documents yet.")
-
-
-def questions(call: Call, workspace: WorkspacePath) -> None:
-    """List the questions with their answers, evidence and split."""
-    from engine.workspace.job import ListQuestions
-
-    with call.session(workspace) as session:
-        found = call.run(ListQuestions(), session)
-    value = {"questions": [msgspec.to_builtins(question) for question in found]}
-    lines = [f"{question.split:<10} {question.question}  →  {' | '.join(question.answers)}" for question in found]
-    call.console.result(value, "\n".join(lines) or "No questions yet.")
 
 
 def remove(

@@ -85,9 +85,9 @@ def write_frame(stream: BinaryIO, data: bytes) -> None:
 
 def main() -> None:
     """Answer requests until the parent closes the pipe."""
-    requests, replies = _private_streams()
+    requests, replies = private_streams()
     sys.dont_write_bytecode = True
-    _close_doors()
+    close_doors()
     decoder = msgspec.json.Decoder(Request | Draw)
     artist = Artist()
     encoder = msgspec.json.Encoder()
@@ -219,7 +219,7 @@ def _limit_cpu_time() -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
 
 
-def _private_streams() -> tuple[BinaryIO, BinaryIO]:
+def private_streams() -> tuple[BinaryIO, BinaryIO]:
     """Take the pipes away from print() and from libraries that write to standard output."""
     requests, replies = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -229,7 +229,7 @@ def _private_streams() -> tuple[BinaryIO, BinaryIO]:
     return os.fdopen(requests, "rb"), os.fdopen(replies, "wb")
 
 
-def _close_doors() -> None:
+def close_doors() -> None:
     """Cap memory and output (where the system has such caps), and deny sockets and further processes."""
     if sys.platform == "linux":
         # A child that hangs in a file must not outlive a parent that was killed.

@@ -1,81 +1,50 @@
-"""Links questions to the passages that hold their evidence."""
+"""Links questions to the passages that hold their evidence: exactly, after normalisation, or nearly, with a score."""
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 
+from engine.questions.answer_spans import Span, answer_spans, telling_words
+from engine.questions.folding import Folded, fold, folded, numbers
 from engine.questions.raw import RawQuestion
-from engine.records import Passage
+from engine.questions.text_index import Match, TextIndex, indexed
+from engine.records import Link, Passage
 
-_SHINGLE_WORDS = 8
-_SHINGLE_SAMPLE = 4  # one shingle in four is kept: a context of 160 words still has some forty to be found by
-_SAMPLED_WORDS = 40  # a text of fewer words may have no shingle that was kept
-_CANDIDATES_MAX = 20
-_OCCURRENCES_MAX = 50
-_SURROUNDINGS = 250  # characters on either side of an occurrence that are compared with the question
-_BLOCK_WORDS = 8  # words in a row that are hardly shared by chance
-_BLOCK_TEXT_WORDS_MAX = 4000  # beyond, looking for an answer's pieces takes too long
+NEARLY = 0.85  # the least likeness of a context that is linked fuzzily
+_REPEATED = 0.97  # of a passage that says the same as another
+_REPEATS_MAX = 20
+_REPEATED_SHARE = 0.5  # of the runs looked up that a repetition must share
 _WHOLE_PASSAGES_MAX = 3
-_WORD = re.compile(r"\w+")
+_ANSWER_PASSAGES_MAX = 3  # an answer that stands in more of them tells too little
+_ANSWER_CHARACTERS_MIN = 3  # folded: "no" stands everywhere
+_RUN_TOKENS = 3  # a context of fewer words has no run to be found by
 
-Span = tuple[int, int]
+PhraseSearch = Callable[[str], Sequence[Passage]]
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where a question's evidence is."""
+    """Where a question's evidence is, and how surely."""
 
     document_id: str
     passages: tuple[str, ...]  # ids, best first
+    link: Link
+    score: float = 1.0
 
 
-@dataclass(slots=True)
-class TextIndex:
-    """Finds the documents that hold a text, by runs of words they share with it.
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The places where a context stands, the most fitting first."""
 
-    Memory grows with a quarter of the words; a lookup takes microseconds, however many documents there are.
-    """
+    matches: tuple[Match, ...]
+    link: Link
 
-    _texts: dict[str, str] = field(default_factory=dict)  # whole text, white space evened → document id
-    _shingles: dict[int, list[str]] = field(default_factory=dict)
-
-    def add(self, document_id: str, text: str) -> None:
-        """Take a document in."""
-        words = text.split()
-        self._texts.setdefault(" ".join(words), document_id)
-        for key in set(_sampled_runs(words)):
-            self._shingles.setdefault(key, []).append(document_id)
-
-    def whole(self, text: str) -> str | None:
-        """Return the document that is exactly `text`, white space aside."""
-        return self._texts.get(" ".join(text.split()))
-
-    def containing(self, text: str) -> str | None:
-        """Return the first document that has `text` somewhere, white space aside, by looking through all of them."""
-        wanted = " ".join(text.split())
-        return next((document_id for whole, document_id in self._texts.items() if wanted in whole), None)
-
-    def candidates(self, text: str) -> list[str]:
-        """Return the documents that share most with `text`, best first. A text of few words may find none."""
-        counts: dict[str, int] = {}
-        for key in set(_sampled_runs(text.split())):
-            for document_id in self._shingles.get(key, ()):
-                counts[document_id] = counts.get(document_id, 0) + 1
-        return sorted(counts, key=lambda document_id: -counts[document_id])[:_CANDIDATES_MAX]
-
-
-def word_runs(words: Sequence[str]) -> Iterable[int]:
-    """Yield a key of each run of eight words: texts that share one share those words. Valid in this process."""
-    for start in range(len(words) - _SHINGLE_WORDS + 1):
-        yield hash(tuple(words[start : start + _SHINGLE_WORDS]))
-
-
-def _sampled_runs(words: Sequence[str]) -> Iterable[int]:
-    return (key for key in word_runs(words) if key % _SHINGLE_SAMPLE == 0)
+    @property
+    def score(self) -> float:
+        """How alike the context and the text found first are."""
+        return self.matches[0].score
 
 
 @dataclass(slots=True)
@@ -83,197 +52,192 @@ class EvidenceLinker:
     """Links questions to passages of the documents it was given.
 
     `texts` are the documents' texts by id; `passages_of` gives a document's passages in order; `names` gives the id of
-    a document by what a question file may call it.
+    a document by what a question file may call it; `search` finds the passages that hold a phrase.
     """
 
     texts: Mapping[str, str]
     passages_of: Callable[[str], Sequence[Passage]]
     names: Mapping[str, str] = field(default_factory=dict)
+    search: PhraseSearch | None = None
+    check: Callable[[], None] = lambda: None
     _index: TextIndex | None = None
-    _contexts: dict[str, tuple[str, Span] | None] = field(default_factory=dict)
+    _contexts: dict[int, Located | None] = field(default_factory=dict)  # by the context's hash
+    _repeats: dict[str, tuple[str, ...]] = field(default_factory=dict)  # passage id → those that say the same
 
-    def add(self, document_id: str, text: str) -> None:
-        """Make a document known that came after the others (it must be in `texts` already)."""
+    def add(self, document_ids: Iterable[str]) -> None:
+        """Make documents findable that came after the others (they must be in `texts` already)."""
         if self._index is not None:
-            self._index.add(document_id, text)
+            for document_id in document_ids:
+                self.check()
+                self._index.add(document_id)
         self._contexts.clear()
+        self._repeats.clear()
 
-    def locate(self, raw: RawQuestion) -> tuple[str, Span] | None:
-        """Return the document that holds the question's context and the context's span in it; None when none does."""
-        named = [self.names[name] for name in raw.documents if name in self.names]
-        for document_id in named:
-            span = find_text(self.texts[document_id], raw.context) if raw.context.strip() else None
-            if span:
-                return document_id, span
-        if not raw.context.strip():
-            return (named[0], (0, len(self.texts[named[0]]))) if named else None
-        if raw.context not in self._contexts:
-            self._contexts[raw.context] = self._search(raw.context)
-        return self._contexts[raw.context]
+    def locate(self, raw: RawQuestion) -> Located | None:
+        """Return where the question's context stands, in a document it names before others; None when nowhere."""
+        key = hash(raw.context)
+        if key not in self._contexts:
+            self._contexts[key] = self._search(raw.context)
+        found = self._contexts[key]
+        named = self.named(raw)
+        if not named or (found is not None and found.matches[0].document_id == named[0]):
+            return found
+        wanted = fold(raw.context)
+        if not wanted.text:
+            return found
+        own = tuple(match for document_id in named if (match := self._whole_in(document_id, wanted)))
+        if own:
+            others = found.matches if found is not None and found.link != "fuzzy" else ()
+            rest = tuple(match for match in others if match.document_id not in named)
+            return Located(own + rest, self._how(raw.context, own[0]))
+        if found is None or not any(match.document_id in named for match in found.matches):
+            return found
+        return Located(tuple(sorted(found.matches, key=lambda match: match.document_id not in named)), found.link)
+
+    def named(self, raw: RawQuestion) -> list[str]:
+        """Return the ids of the documents the question names, as far as they are known."""
+        return list(dict.fromkeys(self.names[name] for name in raw.documents if name in self.names))
 
     def link(self, raw: RawQuestion) -> Evidence | None:
         """Return the question's evidence, None when no known document has its context or its answer."""
         if raw.unanswerable:
             return None
+        named = self.named(raw)
+        if not raw.context.strip():
+            return self._in_named(raw, named) if named else self._by_answer(raw)
         located = self.locate(raw)
         if located is None:
             return None
-        document_id, span = located
-        passages = self._in_document(raw, document_id, span)
-        for name in raw.documents:
-            other = self.names.get(name)
-            if other and other != document_id and raw.answers:
+        passages: list[str] = []
+        for match in located.matches:
+            passages += self._in_document(raw, match.document_id, (match.start, match.end))
+        document_id = located.matches[0].document_id
+        for other in named:
+            if other not in {match.document_id for match in located.matches} and raw.answers:
                 passages += self._in_other(raw, other)
-        return Evidence(document_id, tuple(dict.fromkeys(passages)))
+        found = tuple(dict.fromkeys(passages))
+        return Evidence(document_id, self._with_repeats(found), located.link, located.score)
 
-    def _search(self, context: str) -> tuple[str, Span] | None:
+    def _search(self, context: str) -> Located | None:
+        wanted = fold(context)
+        if not wanted.text:
+            return None
+        if len(wanted.words) < _RUN_TOKENS:
+            return self._search_short(context, wanted)
+        index = self._ready()
+        among = index.candidates(wanted)
+        whole = tuple(index.containing(wanted, among))
+        if whole:
+            return Located(whole, self._how(context, whole[0]))
+        alike = index.alike(wanted, among, least=NEARLY)
+        return Located((alike[0],), "fuzzy") if alike else None
+
+    def _search_short(self, context: str, wanted: Folded) -> Located | None:
+        documents = [passage.document_id for passage in self._holding(context)]
+        found = (self._whole_in(document_id, wanted) for document_id in dict.fromkeys(documents))
+        whole = tuple(match for match in found if match)
+        return Located(whole, self._how(context, whole[0])) if whole else None
+
+    def _holding(self, phrase: str) -> Sequence[Passage]:
+        if self.search is not None:
+            return self.search(phrase)
+        return [passage for document_id in self.texts for passage in self.passages_of(document_id)]
+
+    def _ready(self) -> TextIndex:
         if self._index is None:
-            self._index = TextIndex()
-            for document_id, text in self.texts.items():
-                self._index.add(document_id, text)
-        whole = self._index.whole(context)
-        if whole is not None:
-            return whole, (0, len(self.texts[whole]))
-        candidates = self._index.candidates(context)
-        if not candidates and len(context.split()) < _SAMPLED_WORDS:
-            found = self._index.containing(context)
-            candidates = [found] if found else []
-        for document_id in candidates:
-            span = find_text(self.texts[document_id], context)
-            if span:
-                return document_id, span
-        return None
+            self._index = indexed(self.texts, lambda document_id: self.check())
+        return self._index
+
+    def _whole_in(self, document_id: str, wanted: Folded) -> Match | None:
+        held = self._ready().folded(document_id)
+        position = held.text.find(wanted.text)
+        if position < 0:
+            return None
+        return Match(document_id, *held.span(position, position + len(wanted.text)), 1.0)
+
+    def _how(self, context: str, match: Match) -> Link:
+        """Whether the context stands there letter by letter, white space aside."""
+        there = self.texts[match.document_id][match.start : match.end]
+        return "exact" if " ".join(there.split()) in " ".join(context.split()) else "normalised"
 
     def _in_document(self, raw: RawQuestion, document_id: str, context: Span) -> list[str]:
         """Passages with the answer within the context; those of the whole context when the answer isn't in it."""
         text, passages = self.texts[document_id], self.passages_of(document_id)
-        spans = _answer_spans(raw, text, context)
-        if spans:
-            return _overlapping(passages, spans)
-        if not raw.context.strip() and len(passages) > _WHOLE_PASSAGES_MAX:
-            return []  # a whole named document is no evidence
-        return _overlapping(passages, [context])
+        spans = answer_spans(raw, text, context)
+        return overlapping(passages, spans or [context])
+
+    def _in_named(self, raw: RawQuestion, named: Sequence[str]) -> Evidence:
+        """Evidence in a document that is named without a context: where the answer stands in it."""
+        for document_id in named:
+            text = self.texts[document_id]
+            spans = answer_spans(raw, text, (0, len(text)))
+            if spans:
+                found = tuple(overlapping(self.passages_of(document_id), spans))
+                return Evidence(document_id, self._with_repeats(found), "exact")
+        passages = self.passages_of(named[0])  # a whole named document is no evidence, unless it is small
+        few = tuple(passage.id for passage in passages) if len(passages) <= _WHOLE_PASSAGES_MAX else ()
+        return Evidence(named[0], few, "exact" if few else "")
 
     def _in_other(self, raw: RawQuestion, document_id: str) -> list[str]:
         """Passages of a further document that the file names as evidence: those with a piece of the answer."""
         text, passages = self.texts[document_id], self.passages_of(document_id)
-        spans = _answer_spans(raw, text, (0, len(text)))
+        spans = answer_spans(raw, text, (0, len(text)))
         if spans:
-            return _overlapping(passages, spans)
+            return overlapping(passages, spans)
         return [passage.id for passage in passages] if len(passages) <= _WHOLE_PASSAGES_MAX else []
 
+    def _by_answer(self, raw: RawQuestion) -> Evidence | None:
+        """Evidence of a question that names no place: the few passages that hold its answer and speak of what it asks.
 
-def find_text(text: str, wanted: str, *, start: int = 0, end: int | None = None) -> Span | None:
-    """Return the span of `wanted` in `text`, exactly or with other white space or case."""
-    wanted = wanted.strip()
-    end = len(text) if end is None else end
-    if not wanted:
+        The score is the share of the question's telling words that the best of them has.
+        """
+        asked = telling_words(raw.question)
+        for answer in raw.answers:
+            wanted = folded(answer)
+            if len(wanted) < _ANSWER_CHARACTERS_MIN or wanted in folded(raw.question):
+                continue
+            holding = [passage for passage in self._holding(answer) if wanted in folded(passage.text)]
+            shared = {passage.id: len(asked & telling_words(passage.indexed_text)) for passage in holding}
+            most = max(shared.values(), default=0)
+            close = [passage for passage in holding if shared[passage.id] * 2 > most]
+            if not most or len(close) > _ANSWER_PASSAGES_MAX:
+                continue
+            close.sort(key=lambda passage: -shared[passage.id])
+            ids = tuple(passage.id for passage in close)
+            return Evidence(close[0].document_id, ids, "answer", round(most / len(asked), 4))
         return None
-    position = text.find(wanted, start, end)
-    if position >= 0:
-        return position, position + len(wanted)
-    words = wanted.split()
-    if words[0] not in text and words[0].lower() not in text.lower():
-        return None
-    match = _loosely(words).search(text, start, end)
-    return match.span() if match else None
+
+    def _with_repeats(self, passages: tuple[str, ...]) -> tuple[str, ...]:
+        """`passages`, and after them those of other documents that say the same: a repeated clause is evidence too."""
+        found = dict.fromkeys(passages)
+        for passage_id in passages:
+            if passage_id not in self._repeats:
+                self._repeats[passage_id] = tuple(self._repeated(passage_id))
+            found.update(dict.fromkeys(self._repeats[passage_id]))
+        return tuple(found)
+
+    def _repeated(self, passage_id: str) -> Iterator[str]:
+        """Yield the passages of other documents whose text is that of this one but for a letter or two.
+
+        A number that differs makes another text of it.
+        """
+        document_id = passage_id.rsplit(":", 1)[0]
+        passage = next((one for one in self.passages_of(document_id) if one.id == passage_id), None)
+        if passage is None:
+            return
+        wanted, index = fold(passage.text), self._ready()
+        among = [
+            candidate
+            for candidate in index.candidates(wanted)
+            if candidate.document_id != document_id and candidate.share >= _REPEATED_SHARE
+        ][:_REPEATS_MAX]
+        said = numbers(passage.text)
+        for match in index.alike(wanted, among, least=_REPEATED):
+            if numbers(self.texts[match.document_id][match.start : match.end]) == said:
+                yield from overlapping(self.passages_of(match.document_id), [(match.start, match.end)])[:1]
 
 
-def _loosely(words: Sequence[str]) -> re.Pattern[str]:
-    return re.compile(r"\s+".join(map(re.escape, words)), re.IGNORECASE)
-
-
-def _answer_spans(raw: RawQuestion, text: str, context: Span) -> list[Span]:
-    """Spans of the first accepted answer found within `context`; its pieces when it isn't there in one."""
-    for number, answer in enumerate(raw.answers):
-        if number == 0 and raw.answer_start is not None and raw.context:
-            span = _given_span(raw, answer, text, context)
-            if span:
-                return [span]
-        occurrences = _occurrences(text, answer, context)
-        if occurrences:
-            return [_most_fitting(occurrences, raw.question, text)]
-    for answer in raw.answers:
-        pieces = _pieces(text[context[0] : context[1]], answer)
-        if pieces:
-            return [(context[0] + start, context[0] + end) for start, end in pieces]
-    return []
-
-
-def _given_span(raw: RawQuestion, answer: str, text: str, context: Span) -> Span | None:
-    """The span the file gives, counted in the document's own white space; None when the answer isn't there."""
-    start = raw.answer_start or 0
-    if not 0 <= start < len(raw.context):
-        return None
-    # The file's offset counts the file's white space; the number of characters before it without any doesn't change.
-    solid = len("".join(raw.context[:start].split()))
-    exact = context[0] + start
-    if text.startswith(answer, exact) and exact + len(answer) <= context[1]:
-        return exact, exact + len(answer)
-    occurrences = _occurrences(text, answer, context)
-    return min(
-        occurrences, key=lambda span: abs(len("".join(text[context[0] : span[0]].split())) - solid), default=None
-    )
-
-
-def _occurrences(text: str, answer: str, within: Span) -> list[Span]:
-    answer = answer.strip()
-    found: list[Span] = []
-    position = text.find(answer, *within) if answer else -1
-    while position >= 0 and len(found) < _OCCURRENCES_MAX:
-        if _at_word_borders(text, position, position + len(answer)):
-            found.append((position, position + len(answer)))
-        position = text.find(answer, position + 1, within[1])
-    if found or not answer:
-        return found
-    matches = _loosely(answer.split()).finditer(text, *within)
-    return [match.span() for match, _ in zip(matches, range(_OCCURRENCES_MAX), strict=False)]
-
-
-def _at_word_borders(text: str, start: int, end: int) -> bool:
-    """Whether the span cuts no word in two: the answer "2" is not in "2019"."""
-    before = start > 0 and text[start - 1].isalnum() and text[start].isalnum()
-    after = end < len(text) and text[end - 1].isalnum() and text[end].isalnum()
-    return not (before or after)
-
-
-def _most_fitting(occurrences: list[Span], question: str, text: str) -> Span:
-    """The occurrence whose surroundings share most words with the question; the first of several alike."""
-    if len(occurrences) == 1:
-        return occurrences[0]
-    asked = {word for word in _WORD.findall(question.lower()) if len(word) > 3}
-
-    def shared(span: Span) -> int:
-        near = text[max(0, span[0] - _SURROUNDINGS) : span[1] + _SURROUNDINGS].lower()
-        return len(asked & set(_WORD.findall(near)))
-
-    return max(occurrences, key=shared)
-
-
-def _pieces(text: str, answer: str) -> list[Span]:
-    """Spans where a part of the answer stands: it may run over into the next document, or be put together of several.
-
-    A piece counts when it is long, when it is half of the answer, or when it joins an end of the text to an end of the
-    answer, as the halves of a cut sentence do.
-    """
-    words = list(re.finditer(r"\S+", text))
-    wanted = answer.split()
-    if not wanted or not words or len(words) > _BLOCK_TEXT_WORDS_MAX:
-        return []
-    matcher = SequenceMatcher(None, wanted, [word.group() for word in words], autojunk=False)
-    spans: list[Span] = []
-    for block in matcher.get_matching_blocks():
-        if not block.size:
-            continue
-        runs_out = block.b + block.size == len(words) and block.a == 0
-        runs_in = block.b == 0 and block.a + block.size == len(wanted)
-        joins = (runs_out or runs_in) and block.size >= 2
-        if joins or block.size >= min(_BLOCK_WORDS, len(wanted)) or block.size * 2 > len(wanted) > 3:
-            spans.append((words[block.b].start(), words[block.b + block.size - 1].end()))
-    return spans
-
-
-def _overlapping(passages: Sequence[Passage], spans: Sequence[Span]) -> list[str]:
+def overlapping(passages: Sequence[Passage], spans: Sequence[Span]) -> list[str]:
     """Ids of the passages that overlap any of `spans`, largest overlap first, in order where alike."""
     overlaps: dict[str, int] = {}
     starts = [passage.start for passage in passages]

@@ -1,10 +1,10 @@
-"""Questions into the workspace: read, linked to their evidence, split once and stored."""
+"""Questions into the workspace: read whole, linked to their evidence, reviewed, split without leaks, and stored."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,39 +12,23 @@ from engine.documents.content import one_line
 from engine.documents.document_import import DocumentImport
 from engine.errors import QuestionError
 from engine.jobs import Monitor
-from engine.questions.evidence import Evidence, EvidenceLinker, word_runs
+from engine.questions.columns import ColumnMap, ColumnMemory
+from engine.questions.evidence import Evidence
+from engine.questions.folding import fold
+from engine.questions.problems import ProblemList, QuestionProblem
 from engine.questions.raw import RawQuestion
-from engine.questions.reader import Problem, read_questions
-from engine.questions.split import assign, group_of, split_of_file
-from engine.records import Passage, Question, Split
+from engine.questions.reader import QuestionReader
+from engine.questions.review import Review
+from engine.questions.row_reader import RowReader
+from engine.questions.shares import DEFAULT_SHARES, Shares
+from engine.questions.split import assign, split_of_file
+from engine.questions.table import QuestionTable
+from engine.questions.workspace_linker import WorkspaceLinker
+from engine.records import Question, Split
 from engine.workspace.workspace import Workspace
 
-_BATCH_QUESTIONS = 2000  # read, linked, split and stored together
-_PROGRESS_QUESTIONS = 250
-
-
-class _Texts(Mapping[str, str]):
-    """The texts of the workspace's documents by id, fetched when asked for and kept."""
-
-    def __init__(self, workspace: Workspace, ids: Sequence[str]) -> None:
-        self._workspace = workspace
-        self._texts: dict[str, str | None] = dict.fromkeys(ids)
-
-    def __getitem__(self, document_id: str) -> str:
-        text = self._texts[document_id]
-        if text is None:
-            text = self._texts[document_id] = self._workspace.documents.get(document_id).text
-        return text
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._texts)
-
-    def __len__(self) -> int:
-        return len(self._texts)
-
-    def include(self, document_id: str, text: str) -> None:
-        """Make a new document known."""
-        self._texts[document_id] = text
+_STORED_TOGETHER = 2000
+_PROGRESS_QUESTIONS = 50
 
 
 @dataclass(slots=True)
@@ -54,78 +38,107 @@ class QuestionImport:
     workspace: Workspace
     documents: DocumentImport
     monitor: Monitor
+    columns: ColumnMap | None = None  # what a person said about the columns of these files
+    shares: Shares = DEFAULT_SHARES
     seed: int = 0
     added: int = 0
     unchanged: int = 0
     with_evidence: int = 0
+    without_evidence: int = 0  # of those with an answer: left out of training until a person links them
+    to_check: int = 0
+    problems: ProblemList = field(default_factory=ProblemList)
+    reader: QuestionReader = field(init=False)
     _known: dict[str, Question] = field(default_factory=dict)  # by id
     _twins: dict[tuple[str, tuple[str, ...], bool], list[Question]] = field(default_factory=dict)  # by content
-    _texts: _Texts | None = None
-    _linker: EvidenceLinker | None = None
-    _groups: dict[str, str] = field(default_factory=dict)  # document id → group
-    _passages: dict[str, tuple[Passage, ...]] = field(default_factory=dict)
+    _linker: WorkspaceLinker | None = None
 
     def __post_init__(self) -> None:
-        for question in self.workspace.questions.list():
+        rows = RowReader(check=self.monitor.check)
+        self.reader = QuestionReader(rows, ColumnMemory(self.workspace), self.columns)
+        for question in self.workspace.questions.every():
             self._learn(question)
 
-    def add_file(self, path: Path, problem: Callable[[str], None]) -> None:
-        """Import a question file; tell `problem` of the records that can't be used. Raises EngineError."""
-        batch: list[RawQuestion] = []
-        found = 0
-        seen: dict[str, Question] = {}
-        for item in read_questions(path):
-            if isinstance(item, Problem):
-                problem(f"{item.place[:1].upper()}{item.place[1:]}: {item.reason}.".replace("..", "."))
+    def add_file(self, path: Path) -> list[QuestionProblem]:
+        """Import a question file; return what is wrong with it, by line. Raises EngineError."""
+        table = QuestionTable()
+        found: list[QuestionProblem] = []
+        for item in self.reader.read(path):
+            if isinstance(item, QuestionProblem):
+                found.append(item)
                 continue
-            batch.append(item)
-            found += 1
-            if found % _PROGRESS_QUESTIONS == 0:
-                self.monitor.progress(f"Reading {path.name}", found, None)
-            if len(batch) >= _BATCH_QUESTIONS:
-                self._add(batch, path, seen)
-                batch = []
-        if not found:
+            table.add(item)
+            if len(table) % _PROGRESS_QUESTIONS == 0:
+                self.monitor.progress(f"Reading {path.name}", len(table), None)
+        if not table:
+            reasons = " ".join(f"{problem.place}: {problem.reason}" for problem in found[:3])
             raise QuestionError(
-                f"{path.name} holds no question that can be used.",
+                f"{path.name} holds no question that can be used.{' ' if reasons else ''}{reasons}",
                 hint="Each record needs `question`, and beside it `answer` or `context`.",
             )
-        self._add(batch, path, seen)
+        found += self._add(table, path)
+        for problem in found:
+            self.problems.add(problem)
+        return found
 
-    def _add(self, batch: list[RawQuestion], path: Path, seen: dict[str, Question]) -> None:
+    def _add(self, table: QuestionTable, path: Path) -> list[QuestionProblem]:
         linker = self._ready()
-        self._add_contexts(batch, path, linker)
+        made = self._add_contexts(table, path, linker)
+        review = Review(str(path), file_split=split_of_file(str(path)), has_documents=linker.has_documents)
         questions: list[Question] = []
         given: dict[str, Split] = {}
-        file_split = split_of_file(str(path))
-        for done, raw in enumerate(batch):
+        seen: dict[str, Question] = {}
+        for done, raw in enumerate(table):
             if done % _PROGRESS_QUESTIONS == 0:
-                self.monitor.progress(f"Linking {path.name}", done, len(batch))
-            question = self._question(raw, linker.link(raw), path)
-            question = self._identified(question, seen)
-            if question.id in seen:  # the very same record twice in one file
+                self.monitor.progress(f"Linking {path.name}", done, len(table))
+            evidence = linker.link(raw)
+            question = self._identified(self._question(raw, evidence, path, linker), seen)
+            new = question.id not in seen
+            review.take(raw, question, linker, is_new=new, own_context=fold(raw.context).text in made)
+            self.with_evidence += bool(question.evidence)
+            self.without_evidence += not question.evidence and not question.unanswerable
+            self.to_check += question.state == "check"
+            if not new:  # the very same record twice in one file
                 self.unchanged += 1
-                self.with_evidence += bool(question.evidence)
                 continue
             seen[question.id] = question
-            self.with_evidence += bool(question.evidence)
-            held = self._known.get(question.id) or self._twin(question, raw)
-            if held is not None and _same(held, question):
-                self.unchanged += 1
-                if held.evidence or not question.evidence:
-                    continue
-                question = replace(question, id=held.id)  # its document came later: link it, where it is
-                given[held.id] = held.split
-            else:
-                self.added += 1
-                split = raw.split or file_split
-                if split:
-                    given[question.id] = split
-            questions.append(question)
-        self.monitor.progress(f"Linking {path.name}", len(batch), len(batch))
-        settled = {group_of(question): question.split for question in self._known.values()}
-        assigned = assign(questions, given=given, settled=settled, seed=self.seed)
-        self.workspace.questions.add_many(assigned)
+            kept = self._kept(question, raw, given, linker, split_of_file(str(path)))
+            if kept is not None:
+                questions.append(kept)
+        self.monitor.progress(f"Linking {path.name}", len(table), len(table))
+        self._store(questions, given)
+        return review.found(self._known)
+
+    def _kept(
+        self,
+        question: Question,
+        raw: RawQuestion,
+        given: dict[str, Split],
+        linker: WorkspaceLinker,
+        file_split: Split | None,
+    ) -> Question | None:
+        """The question as it is to be stored; None for one that is there already."""
+        held = self._known.get(question.id) or self._twin(question, raw, linker)
+        if held is not None and (held.edited or _same(held, question)):
+            self.unchanged += 1
+            if held.evidence or not question.evidence or held.edited or held.state == "dropped":
+                return None
+            given[held.id] = held.split
+            # Its document came later: it is linked, where it is.
+            return replace(question, id=held.id, excluded=held.excluded)
+        self.added += 1
+        split = raw.split or file_split
+        if split:
+            given[question.id] = split  # type: ignore[assignment]  # the table keeps the words of Split
+        return question
+
+    def _store(self, questions: Sequence[Question], given: Mapping[str, Split]) -> None:
+        self.monitor.progress("Splitting", 0, None)
+        ids = {question.id for question in questions}
+        settled = [question for question in self._known.values() if question.id not in ids]
+        assigned = assign(questions, given=given, settled=settled, shares=self.shares, seed=self.seed)
+        for start in range(0, len(assigned), _STORED_TOGETHER):
+            self.monitor.progress("Storing questions", start, len(assigned))
+            self.workspace.questions.add_many(assigned[start : start + _STORED_TOGETHER])
         for question in assigned:
             self._learn(question)
 
@@ -134,18 +147,23 @@ class QuestionImport:
         self._known[question.id] = question
         self._twins.setdefault(_content(question), []).append(question)
 
-    def _question(self, raw: RawQuestion, evidence: Evidence | None, path: Path) -> Question:
+    def _question(self, raw: RawQuestion, evidence: Evidence | None, path: Path, linker: WorkspaceLinker) -> Question:
         document_id = evidence.document_id if evidence else ""
         content = json.dumps([raw.question, raw.answers, raw.context or raw.documents], ensure_ascii=False)
+        is_sure = evidence is None or evidence.link in ("", "exact", "normalised")
         return Question(
             id=raw.id or hashlib.sha256(content.encode()).hexdigest()[:16],
             question=raw.question,
             answers=raw.answers,
             evidence=evidence.passages if evidence else (),
-            group=raw.group or self._groups.get(document_id, "") or document_id,
+            group=raw.group or linker.groups.get(document_id, "") or document_id,
             document_id=document_id,
             source=str(path),
             unanswerable=raw.unanswerable,
+            link=evidence.link if evidence else "",
+            score=evidence.score if evidence else 1.0,
+            state="" if is_sure else "check",
+            line=raw.line,
         )
 
     def _identified(self, question: Question, seen: Mapping[str, Question]) -> Question:
@@ -161,66 +179,44 @@ class QuestionImport:
                 return replace(question, id=name)
         return replace(question, id=f"{question.id}-{own}")
 
-    def _twin(self, question: Question, raw: RawQuestion) -> Question | None:
+    def _twin(self, question: Question, raw: RawQuestion, linker: WorkspaceLinker) -> Question | None:
         """The same question in another file, with the same answers out of the same text: it is not imported again.
 
         Its split is settled, and as two questions they would stand on both sides of it.
         """
         for twin in self._twins.get(_content(question), ()):
-            if twin.source != question.source and _share_text(
-                self._evidence_texts(twin), [*self._evidence_texts(question), raw.context]
-            ):
+            texts = [*linker.texts_of(question.evidence), raw.context]
+            if twin.source != question.source and _share_text(linker.texts_of(twin.evidence), texts):
                 return twin
         return None
 
-    def _evidence_texts(self, question: Question) -> list[str]:
-        """The texts of a question's evidence passages."""
-        wanted = set(question.evidence)
-        documents = {name.rsplit(":", 1)[0] for name in wanted}
-        return [
-            passage.text for document in documents for passage in self._passages_of(document) if passage.id in wanted
-        ]
+    def _add_contexts(self, table: QuestionTable, path: Path, linker: WorkspaceLinker) -> set[str]:
+        """Make a document of each context that no document holds, so that a question file alone is enough.
 
-    def _add_contexts(self, batch: Sequence[RawQuestion], path: Path, linker: EvidenceLinker) -> None:
-        """Make a document of each context that no document holds, so that a question file alone is enough."""
-        new: dict[str, str] = {}  # context → the id of its document
-        for done, raw in enumerate(batch):
+        Return those contexts, folded.
+        """
+        seen: set[int] = set()
+        new: dict[str, str] = {}  # the id of its document → context
+        for done, raw in enumerate(table):
             if done % _PROGRESS_QUESTIONS == 0:
-                self.monitor.progress(f"Looking up {path.name}", done, len(batch))
-            if not raw.context.strip() or raw.context in new or linker.locate(raw) is not None:
+                self.monitor.progress(f"Looking up {path.name}", done, len(table))
+            key = hash((raw.context, raw.documents))
+            if key in seen or not raw.context.strip() or linker.locate(raw) is not None:
                 continue
+            seen.add(key)
             document = self.documents.add_context(raw.context, title=raw.title, group=raw.context_group, source=path)
             if document is not None:
-                new[raw.context] = document.id
-                self._groups[document.id] = document.group
+                new[document.id] = raw.context
+                linker.groups[document.id] = document.group
         self.documents.flush()
-        assert self._texts is not None  # made with the linker
-        for text, document_id in new.items():
-            self._texts.include(document_id, text)
-            linker.add(document_id, text)
+        linker.include(new)
+        return {fold(text).text for text in new.values()}
 
-    def _ready(self) -> EvidenceLinker:
+    def _ready(self) -> WorkspaceLinker:
         """The linker over all documents, made with the first file that needs it."""
-        if self._linker is not None:
-            return self._linker
-        rows = self.workspace.documents.list()
-        self._groups = {row.id: row.group for row in rows}
-        names = {row.id: row.id for row in rows}
-        for row in rows:
-            file, _, record = row.path.partition("#") if row.kind == "record" else (row.path, "", "")
-            # A corpus file holds many documents: only its records have names.
-            calls = (record,) if record else (row.path, Path(file).name, Path(file).stem, row.title)
-            for call in calls:
-                if call:
-                    names.setdefault(call, row.id)
-        self._texts = _Texts(self.workspace, [row.id for row in rows])
-        self._linker = EvidenceLinker(texts=self._texts, passages_of=self._passages_of, names=names)
+        if self._linker is None:
+            self._linker = WorkspaceLinker.over(self.workspace, self.monitor)
         return self._linker
-
-    def _passages_of(self, document_id: str) -> tuple[Passage, ...]:
-        if document_id not in self._passages:
-            self._passages[document_id] = self.workspace.documents.passages(document_id)
-        return self._passages[document_id]
 
 
 def _content(question: Question) -> tuple[str, tuple[str, ...], bool]:
@@ -235,5 +231,5 @@ def _same(one: Question, other: Question) -> bool:
 
 def _share_text(one: Sequence[str], other: Sequence[str]) -> bool:
     """Whether two sets of texts overlap: a tenth of the smaller one's runs of words are in the other."""
-    runs = [set(word_runs(" ".join(texts).split())) for texts in (one, other)]
+    runs = [set(fold(" ".join(texts)).runs().tolist()) for texts in (one, other)]
     return len(runs[0] & runs[1]) * 10 > min(len(runs[0]), len(runs[1]))

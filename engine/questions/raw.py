@@ -10,11 +10,14 @@ from engine.documents.content import clean
 from engine.errors import QuestionError
 from engine.records import Split
 
-QUESTION_NAMES = ("question", "query", "prompt")
-_ANSWER_NAMES = ("answers", "answer", "response", "output")
-_CONTEXT_NAMES = ("context", "passage", "evidence")
-_DOCUMENT_NAMES = ("context_ids", "context_id", "document", "document_id")
-_UNANSWERABLE_NAMES = ("unanswerable", "is_impossible")
+# What a field may be called, by what it is.
+NAMES: dict[str, tuple[str, ...]] = {
+    "question": ("question", "query", "prompt"),
+    "answer": ("answers", "answer", "response", "output"),
+    "context": ("context", "passage", "evidence"),
+    "document": ("context_ids", "context_id", "document", "document_id"),
+    "unanswerable": ("unanswerable", "is_impossible"),
+}
 _SPLITS: dict[str, Split] = {
     "train": "train", "training": "train",
     "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
@@ -40,6 +43,7 @@ class RawQuestion:
     split: Split | None = None
     unanswerable: bool = False
     line: int = 0  # where the record is in its file, 1-based; 0 when it has no line
+    place: str = ""  # the same as a person calls it: "line 7", "sheet Doses, row 7"
 
 
 def split_named(name: str) -> Split | None:
@@ -49,14 +53,14 @@ def split_named(name: str) -> Split | None:
 
 def has_question(record: Mapping[str, object]) -> bool:
     """Whether a record has one of the names a question may go by."""
-    names = {_plain(name) for name in record}
-    return any(name in names for name in QUESTION_NAMES)
+    names = {plain_name(name) for name in record}
+    return any(name in names for name in NAMES["question"])
 
 
-def from_record(record: Mapping[str, object], *, line: int = 0) -> RawQuestion:
+def from_record(record: Mapping[str, object], *, line: int = 0, place: str = "") -> RawQuestion:
     """Return the question in `record`. Raises QuestionError with the reason when there is none to use."""
-    fields = {_plain(name): value for name, value in record.items() if value is not None}
-    question = _text(_first(fields, QUESTION_NAMES)).strip()
+    fields = {plain_name(name): value for name, value in record.items() if value is not None}
+    question = _text(_first(fields, NAMES["question"])).strip()
     if not question:
         named = ", ".join(str(name) for name in list(record)[:12]) or "none"
         raise QuestionError(
@@ -64,11 +68,11 @@ def from_record(record: Mapping[str, object], *, line: int = 0) -> RawQuestion:
         )
     if len(question) > QUESTION_CHARACTERS_MAX:
         raise QuestionError(f"its question has {len(question):,} characters", hint="Put the document into `context`.")
-    answers, answer_start = _answers(_first(fields, _ANSWER_NAMES))
+    answers, answer_start = _answers(_first(fields, NAMES["answer"]))
     if answer_start is None and isinstance(start := fields.get("answer_start"), int):
         answer_start = start
-    context = _joined(_first(fields, _CONTEXT_NAMES))
-    unanswerable = _text(_first(fields, _UNANSWERABLE_NAMES)).strip().lower() in _TRUE
+    context = _joined(_first(fields, NAMES["context"]))
+    unanswerable = _text(_first(fields, NAMES["unanswerable"])).strip().lower() in _TRUE
     documents = _documents(fields)
     if not (answers or context.strip() or documents or unanswerable):
         raise QuestionError(
@@ -90,6 +94,7 @@ def from_record(record: Mapping[str, object], *, line: int = 0) -> RawQuestion:
         split=split,
         unanswerable=unanswerable,
         line=line,
+        place=place,
     )
 
 
@@ -105,23 +110,24 @@ def from_squad(article: Mapping[str, object], *, number: int, stem: str) -> tupl
     problems: list[str] = []
     for paragraph in paragraphs:
         if not isinstance(paragraph, Mapping):
-            problems.append(f"article {number}: a paragraph is not an object")
+            problems.append("a paragraph is not an object")
             continue
         shared = {"context": paragraph.get("context", ""), "title": title}
         for entry in paragraph.get("qas") or ():
             if not isinstance(entry, Mapping):
-                problems.append(f"article {number}: a question is not an object")
+                problems.append("a question is not an object")
                 continue
             try:
-                raw = from_record({**shared, **entry})
+                raw = from_record({**shared, **entry}, line=number, place=f"article {number}")
             except QuestionError as error:
-                problems.append(f"article {number}: {error.message}. {error.hint}")
+                problems.append(f"{error.message}. {error.hint}")
                 continue
             questions.append(replace(raw, group=raw.group or group, context_group=group))
     return questions, problems
 
 
-def _plain(name: object) -> str:
+def plain_name(name: object) -> str:
+    """Return a field's name without case, spaces and hyphens."""
     return str(name).strip().lstrip("\ufeff").lower().replace(" ", "_").replace("-", "_")
 
 
@@ -177,7 +183,7 @@ def _documents(fields: Mapping[str, object]) -> tuple[str, ...]:
     """Named documents, best first: `context_id` is the best of `context_ids`."""
     named: list[str] = []
     best = _text(fields.get("context_id", "")).strip()
-    for name in _DOCUMENT_NAMES:
+    for name in NAMES["document"]:
         value = fields.get(name)
         values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
         named += [_text(part).strip() for part in values]

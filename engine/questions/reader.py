@@ -1,127 +1,173 @@
-"""Question files to records: JSON, JSONL, SQuAD's nested form, CSV and TSV."""
+"""Question files to questions: JSON, JSONL, SQuAD's nested form, CSV, TSV, XLSX and Parquet, any columns."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 
-from engine.documents.decoding import decode
-from engine.documents.json_values import read_values
 from engine.errors import QuestionError
-from engine.questions.raw import RawQuestion, from_record, from_squad, has_question
+from engine.questions.columns import (
+    ColumnMap,
+    ColumnMemory,
+    Header,
+    Preview,
+    UnmappedError,
+    at,
+    guessed,
+    needs_map,
+    resolved,
+)
+from engine.questions.problems import ProblemKind, QuestionProblem, shown
+from engine.questions.raw import RawQuestion, from_record, from_squad
+from engine.questions.row_reader import RowReader
+from engine.questions.rows import Row, columns_of
 
-_TABLE_BYTES_MAX = 1 << 30
-_CELL_CHARACTERS_MAX = 16 << 20
-_DELIMITERS = ",;\t|"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A record that can't be used: where it is, and why."""
-
-    place: str  # "line 7", "record 7", "article 2"
-    reason: str
-
-
-def read_questions(path: Path) -> Iterator[RawQuestion | Problem]:
-    """Yield the questions of the file at `path`, and the problems of the records that hold none.
-
-    Raises QuestionError or another EngineError when the file as a whole is not a question file.
-    """
-    if path.suffix.lower() in {".csv", ".tsv"}:
-        yield from _table(path)
-    else:
-        yield from _json(path)
+QUESTION_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".parquet"})
+_PEEKED_ROWS = 100
+_PREVIEW_ROWS = 8
+_CELL_CHARACTERS = 300
+_LONG_QUESTION = 2000  # characters: more than the models read of a question
+_LONG_ANSWER = 4000
 
 
-def table_columns(path: Path) -> list[str]:
-    """Return the column names of a CSV or TSV file."""
-    return next(_rows(path), [])
+@dataclass(slots=True)
+class QuestionReader:
+    """Reads question files, each with the map a person gave, one remembered, or by the names of its columns."""
+
+    rows: RowReader
+    memory: ColumnMemory | None = None
+    chosen: ColumnMap | None = None  # for these files, whatever is remembered; it is remembered from now on
+    _known: dict[str, ColumnMap] = field(default_factory=dict)
+
+    def read(self, path: Path) -> Iterator[RawQuestion | QuestionProblem]:
+        """Yield the questions of the file at `path`, and what is wrong with the records that hold none.
+
+        Raises UnmappedError when its columns are unknown, QuestionError or another EngineError when it can't be read.
+        """
+        header: Header = self.chosen.header if self.chosen else "auto"
+        with closing(self.rows.rows(path, header)) as rows:
+            first = list(islice(rows, _PEEKED_ROWS))
+            columns = columns_of(row.record for row in first if row.record is not None)
+            columns_map = self._map(path, columns, first)
+            if columns_map is not None and columns_map.header != header:
+                remembered = self.rows.rows(path, columns_map.header)
+                with closing(remembered):
+                    yield from self._questions(path, remembered, columns_map)
+                return
+            yield from self._questions(path, chain(first, rows), columns_map)
+
+    def preview(self, path: Path, header: Header = "auto") -> Preview:
+        """Return the first rows of the file at `path`, and what its columns probably are. Raises as `read` does."""
+        with closing(self.rows.rows(path, header)) as rows:
+            first = list(islice(rows, _PEEKED_ROWS))
+        return _preview(path, columns_of(row.record for row in first if row.record is not None), first, header)
+
+    def holds_questions(self, path: Path) -> bool:
+        """Whether the columns of the file at `path` say that it holds questions, by their names or by a person's map.
+
+        Raises as `read` does.
+        """
+        columns = self.preview(path).columns
+        return not needs_map(columns) or self._remembers(columns)
+
+    def knows(self, record: Mapping[str, object]) -> bool:
+        """Whether a person has mapped columns such as this record's."""
+        return self._remembers(columns_of([record]))
+
+    def _remembers(self, columns: Sequence[str]) -> bool:
+        return self.memory is not None and self.memory.find(columns) is not None
+
+    def _map(self, path: Path, columns: list[str], first: list[Row]) -> ColumnMap | None:
+        if self.chosen is not None:
+            chosen = resolved(self.chosen, columns, path.name)
+            if self.memory is not None and columns:
+                self.memory.remember(columns, chosen)
+            return chosen
+        remembered = self.memory.find(columns) if self.memory is not None else None
+        if remembered is not None:
+            return remembered
+        if columns and needs_map(columns):
+            raise unmapped(_preview(path, columns, first, "auto"))
+        return None
+
+    def _questions(
+        self, path: Path, rows: Iterator[Row], columns_map: ColumnMap | None
+    ) -> Iterator[RawQuestion | QuestionProblem]:
+        for row in rows:
+            record = row.record
+            if record is None:
+                yield _problem(path, row, "unreadable", row.problem)
+            elif isinstance(record.get("paragraphs"), list):
+                questions, problems = from_squad(record, number=row.line, stem=path.stem)
+                for raw in questions:
+                    yield raw
+                    yield from _long(path, raw)
+                for reason in problems:
+                    yield _problem(path, Row(row.line, f"article {row.line}"), _kind(reason), reason)
+            else:
+                fields = columns_map.applied(record) if columns_map else record
+                try:
+                    raw = from_record(fields, line=row.line, place=row.place)
+                except QuestionError as error:
+                    yield _problem(path, row, _kind(error.message), f"{error.message}. {error.hint}")
+                    continue
+                yield raw
+                yield from _long(path, raw)
 
 
-def columns_hold_questions(columns: list[str]) -> bool:
-    """Whether one of the columns is a question column."""
-    return has_question(dict.fromkeys(columns))
-
-
-def _json(path: Path) -> Iterator[RawQuestion | Problem]:
-    is_lines = path.suffix.lower() in {".jsonl", ".ndjson"}
-    for value in read_values(path):
-        place = f"{'line' if is_lines else 'record'} {value.number}"
-        if value.record is None:
-            yield Problem(place, value.problem)
-        elif isinstance(value.record.get("paragraphs"), list):
-            questions, problems = from_squad(value.record, number=value.number, stem=path.stem)
-            yield from questions
-            yield from (Problem(*problem.split(": ", 1)) for problem in problems)
-        else:
-            yield _read(value.record, place=place, line=value.number)
-
-
-def _table(path: Path) -> Iterator[RawQuestion | Problem]:
-    rows = _rows(path)
-    columns = next(rows, [])
-    if not columns_hold_questions(columns):
-        raise no_question_column(path, columns)
-    repeated = [name for name, count in Counter(columns).items() if count > 1 and name.strip()]
-    if repeated:
-        raise QuestionError(
-            f"{path.name} has the column {repeated[0]!r} twice.", hint="Rename one of them and import it again."
-        )
-    for line, row in enumerate(rows, start=2):
-        if not any(cell.strip() for cell in row):
-            continue
-        record = {name: _cell(cell) for name, cell in zip(columns, row, strict=False) if name.strip() and cell.strip()}
-        yield _read(record, place=f"row {line}", line=line)
-
-
-def no_question_column(path: Path, columns: list[str]) -> QuestionError:
-    """The sentence for a table without a question column: what was found, and what is needed."""
-    found = ", ".join(name.strip()[:40] or "(no name)" for name in columns[:12]) or "none"
-    return QuestionError(
-        f"{path.name} has no question column (columns found: {found}).",
-        hint="Name one column `question`, `query` or `prompt`, and another `answer` or `context`.",
+def unmapped(preview: Preview) -> UnmappedError:
+    """The sentence for a file whose columns are unknown: what was found, and how to say which is what."""
+    name = Path(preview.path).name
+    found = ", ".join(column[:40] for column in preview.columns[:12]) or "none"
+    missing = "question" if "question" not in map(str.lower, preview.columns) else "answer or context"
+    guess = ",".join(f"{role}={column}" for role, column in preview.guess.columns.items())
+    if "question=" not in guess:
+        guess = "question=COLUMN,answer=COLUMN"
+    return UnmappedError(
+        f"{name} has no {missing} column (columns found: {found}).",
+        hint=f"Say which column is what: --map {guess}; the window asks for it. Or "
+        "name one column `question`, another `answer` or `context`.",
+        preview=preview,
     )
 
 
-def _read(record: Mapping[str, object], *, place: str, line: int) -> RawQuestion | Problem:
-    try:
-        return from_record(record, line=line)
-    except QuestionError as error:
-        return Problem(place, f"{error.message}. {error.hint}")
+def _preview(path: Path, columns: list[str], rows: list[Row], header: Header) -> Preview:
+    shown_rows = [
+        tuple(_cell(at(row.record, column)) for column in columns) for row in rows[:_PREVIEW_ROWS] if row.record
+    ]
+    guess = ColumnMap(guessed(columns, shown_rows).columns, header)
+    return Preview(str(path), tuple(columns), tuple(shown_rows), guess)
 
 
-def _rows(path: Path) -> Iterator[list[str]]:
-    with path.open("rb") as file:
-        data = file.read(_TABLE_BYTES_MAX + 1)
-    if len(data) > _TABLE_BYTES_MAX:
-        raise QuestionError(f"{path.name} is larger than 1 GiB.", hint="Split it into smaller files and import those.")
-    text = decode(data).replace("\x00", "")
-    header = text.split("\n", 1)[0]
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else max(_DELIMITERS, key=header.count)
-    limit = csv.field_size_limit(_CELL_CHARACTERS_MAX)  # process-wide: put back below
-    try:
-        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    except csv.Error as error:
-        raise QuestionError(
-            f"{path.name} is not a table that can be read ({error}).",
-            hint="Save it again as CSV in UTF-8 and import that.",
-        ) from error
-    finally:
-        csv.field_size_limit(limit)
+def _cell(value: object) -> str:
+    return "" if value is None else " ".join(str(value).split())[:_CELL_CHARACTERS]
 
 
-def _cell(cell: str) -> object:
-    """A cell that holds a JSON list is one: that is how several answers fit into a table."""
-    text = cell.strip()
-    if text.startswith("[") and text.endswith("]"):
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text
+def _kind(reason: str) -> ProblemKind:
+    if "no question" in reason or "neither" in reason:
+        return "empty"
+    return "too long" if "characters" in reason else "split" if "split" in reason else "unreadable"
+
+
+def _problem(path: Path, row: Row, kind: ProblemKind, reason: str) -> QuestionProblem:
+    question = next((shown(str(value)) for value in (row.record or {}).values() if isinstance(value, str)), "")
+    return QuestionProblem(str(path), row.line, row.place, kind, _sentence(reason), left_out=True, question=question)
+
+
+def _long(path: Path, raw: RawQuestion) -> Iterator[QuestionProblem]:
+    """Warn of what is imported but not read whole by the models."""
+    answer = max(map(len, raw.answers), default=0)
+    for what, length, most in (("question", len(raw.question), _LONG_QUESTION), ("answer", answer, _LONG_ANSWER)):
+        if length > most:
+            yield QuestionProblem(
+                str(path), raw.line, raw.place, "too long",
+                f"Its {what} has {length:,} characters: the models read only the beginning.",
+                left_out=False, question=shown(raw.question),
+            )  # fmt: skip
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason[:1].upper()}{reason[1:]}.".replace("..", ".")

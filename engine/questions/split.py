@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from engine.questions.near_duplicates import near_duplicates
 from engine.questions.raw import split_named
+from engine.questions.shares import DEFAULT_SHARES, Shares
 from engine.records import SPLITS, Question, Split
 
-SHARES: dict[Split, float] = {"train": 0.7, "validation": 0.1, "test": 0.2}
+_ROUNDS = 20
+_ROUNDING = 1e-9
 HELD_OUT_MAX = 150  # more validation questions cost time at every validation and say little more
 
 _STEM_SPLIT = re.compile(r"(?:^|[^a-z])(train|training|validation|valid|val|dev|test)$")
-_FILL = 1.5  # how far a group may overfill a split before another takes it
+_MOST = 0.5  # of the questions: near-duplicates that tie more than this together leave nothing to test with
 
 
 def split_of_file(path: str) -> Split | None:
@@ -33,40 +37,119 @@ def assign(
     questions: Sequence[Question],
     *,
     given: Mapping[str, Split],
-    settled: Mapping[str, Split] | None = None,
+    settled: Sequence[Question] = (),
+    shares: Shares = DEFAULT_SHARES,
     seed: int = 0,
 ) -> tuple[Question, ...]:
     """Return `questions` with their split.
 
-    `given` holds, by question id, what a record or its file's name says: it is obeyed. `settled` holds, by group, where
-    questions imported earlier are. A group that has a side already keeps it; the others are drawn with `seed`, whole,
-    so that 70, 10 and 20 per cent are met as well as groups allow.
+    `given` holds, by question id, what a record or its file's name says: it is obeyed. `settled` are the questions that
+    have their split already. Questions of one group stay together, and so do groups that hold near-duplicates of each
+    other. What has a side keeps it; the others are drawn with `seed`, whole, so that `shares` are met as well as the
+    groups allow. The same questions give the same split, in whatever order they come.
     """
-    sides: dict[str, Split] = dict(settled or {})
-    for question in questions:
+    ties = _tied([*settled, *questions])
+    sides: dict[str, Split] = {}
+    for question in sorted(settled, key=lambda question: question.id):
+        sides.setdefault(ties[group_of(question)], question.split)
+    for question in sorted(questions, key=lambda question: question.id):
         if question.id in given:
-            sides.setdefault(group_of(question), given[question.id])
-    free = [question for question in questions if question.id not in given]
-    sizes: dict[str, int] = {}
-    for question in free:
-        sizes[group_of(question)] = sizes.get(group_of(question), 0) + 1
-    sides |= _draw({group: size for group, size in sizes.items() if group not in sides}, seed=seed)
-    return tuple(replace(question, split=given.get(question.id) or sides[group_of(question)]) for question in questions)
+            sides.setdefault(ties[group_of(question)], given[question.id])
+    sizes: Counter[str] = Counter()
+    for question in questions:
+        tie = ties[group_of(question)]
+        if question.id not in given and tie not in sides:
+            sizes[tie] += 1
+    sides |= _draw(sizes, shares=shares, seed=seed)
+    return tuple(
+        replace(
+            question,
+            split=given.get(question.id) or sides[ties[group_of(question)]],
+            split_given=question.id in given,
+        )
+        for question in questions
+    )
 
 
-def _draw(sizes: Mapping[str, int], *, seed: int) -> dict[str, Split]:
-    """Put each group into the split that lacks most, unless it would overfill it; training takes what fits nowhere."""
-    groups = sorted(sizes)  # the same groups give the same split, in whatever order they came
+def _tied(questions: Sequence[Question]) -> dict[str, str]:
+    """Return, by group, the name of what it is tied to by near-duplicate questions: the first of its groups.
+
+    Where that ties more than half of all questions together (the same questions asked of every contract), only those
+    with the same answer tie, and where that is still too much, none do: the documents alone are kept apart then.
+    """
+    ordered = sorted(questions, key=lambda question: (question.question, question.id))
+    pairs = [
+        (ordered[one], ordered[other]) for one, other in near_duplicates([question.question for question in ordered])
+    ]
+    groups = sorted({group_of(question) for question in ordered})
+    sizes = Counter(group_of(question) for question in ordered)
+    loose: set[str] = set()  # groups whose ties are cut down
+    for is_tie in (lambda one, other: True, lambda one, other: one.answers == other.answers):
+        ties = {group: group for group in groups}
+        for one, other in pairs:
+            first, second = group_of(one), group_of(other)
+            if first not in loose or is_tie(one, other):
+                _join(ties, first, second)
+        named = {group: _root(ties, group) for group in groups}
+        weights: Counter[str] = Counter()
+        members: Counter[str] = Counter(named.values())
+        for group in groups:
+            weights[named[group]] += sizes[group]
+        large = {name for name, weight in weights.items() if weight > _MOST * len(ordered) and members[name] > 2}
+        if not large:
+            return named
+        loose = {group for group in groups if named[group] in large}
+    return {group: group if group in loose else named[group] for group in groups}
+
+
+def _join(ties: dict[str, str], one: str, other: str) -> None:
+    first, second = sorted((_root(ties, one), _root(ties, other)))
+    ties[second] = first
+
+
+def _root(ties: dict[str, str], group: str) -> str:
+    while ties[group] != group:
+        ties[group] = ties[ties[group]]
+        group = ties[group]
+    return group
+
+
+def _draw(sizes: Mapping[str, int], *, shares: Shares, seed: int) -> dict[str, Split]:
+    """Put each group into the split that lacks most, in an order drawn with `seed`; then move those that fit better."""
+    groups = sorted(sizes)
     random.Random(seed).shuffle(groups)  # noqa: S311 - a reproducible draw, not a secret
     total = sum(sizes.values())
-    lacking = {split: SHARES[split] * total for split in SPLITS}
+    lacking = {split: shares.of(split, total) for split in SPLITS}
+    wanted = [split for split in SPLITS if lacking[split] > 0]
     sides: dict[str, Split] = {}
     for group in groups:
-        fitting = [split for split in SPLITS if sizes[group] <= max(lacking[split], 1) * _FILL and lacking[split] > 0]
-        split = max(fitting, key=lambda name: lacking[name], default="train")
-        sides[group] = split
-        lacking[split] -= sizes[group]
+        sides[group] = max(wanted, key=lambda split: lacking[split])
+        lacking[sides[group]] -= sizes[group]
+    for _ in range(_ROUNDS):
+        moved = sum(_moved(group, sizes[group], sides, lacking, wanted) for group in groups)
+        if not moved:
+            break
     return sides
+
+
+def _moved(
+    group: str, size: int, sides: dict[str, Split], lacking: dict[Split, float], wanted: Sequence[Split]
+) -> bool:
+    """Move a group to where the sizes asked for are met better, if there is such a split."""
+    here = sides[group]
+
+    def off(there: Split) -> float:
+        """How far both splits are from their sizes after the move, less how far they are now."""
+        before = abs(lacking[here]) + abs(lacking[there])
+        return abs(lacking[here] + size) + abs(lacking[there] - size) - before
+
+    best = min((split for split in wanted if split != here), key=off, default=here)
+    if best == here or off(best) >= -_ROUNDING:
+        return False
+    sides[group] = best
+    lacking[here] += size
+    lacking[best] -= size
+    return True
 
 
 def hold_out(

@@ -23,7 +23,7 @@ class Entry:
 
 
 JOBS: dict[str, Entry] = {
-    "ImportFiles": Entry("engine.importing", "heavy"),
+    "ImportFiles": Entry("engine.importing", "heavy", tensors=True),  # datasets shares libraries with transformers
     "BuildIndex": Entry("engine.retrieval.job", "heavy", tensors=True),
     "Train": Entry("engine.training.job", "heavy", tensors=True),
     "Evaluate": Entry("engine.evaluation.job", "heavy", tensors=True),
@@ -48,6 +48,11 @@ JOBS: dict[str, Entry] = {
     "ListPassages": Entry("engine.workspace.job", "query"),
     "RemoveDocuments": Entry("engine.workspace.job", "query"),
     "ListQuestions": Entry("engine.workspace.job", "query"),
+    "PreviewQuestions": Entry("engine.questions.job", "query"),
+    "SplitQuestions": Entry("engine.questions.job", "heavy"),
+    "JudgeQuestions": Entry("engine.questions.job", "query"),
+    "EditQuestion": Entry("engine.questions.job", "query"),
+    "AddQuestion": Entry("engine.questions.job", "query"),
     "ReadStatus": Entry("engine.workspace.job", "query"),
     "ListRuns": Entry("engine.workspace.job", "query"),
     "ReadPoints": Entry("engine.workspace.job", "query"),

@@ -1,4 +1,4 @@
-"""The processes this program starts of itself: told by its first argument, it is the worker or the parser instead."""
+"""The processes this program starts of itself: told by its first argument, it is the worker or a parser instead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def take_role(arguments: Sequence[str]) -> bool:
-    """Be the worker or the parser child when `arguments` say so, and return True when that is over.
+    """Be the worker or one of the reading children when `arguments` say so, and return True when that is over.
 
     Every entry of the program calls it before anything else: an installed program is its own interpreter, so what
     multiprocessing, the client and the reader start is this program once more.
@@ -22,6 +22,10 @@ def take_role(arguments: Sequence[str]) -> bool:
             from engine.documents.parser_child import main as parse
 
             parse()
+        case ["--rows"]:
+            from engine.questions.row_child import main as read_rows
+
+            read_rows()
         case _:
             return False
     return True

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from engine.session import Session
 
 # In this order: faiss and torch bring an OpenMP each, and torch's is the one that must be there first.
-LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors.torch", "faiss", "ctranslate2")
+LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors.torch", "faiss", "ctranslate2", "datasets")
 # transformers imports its models when they are first named; two lanes must not do that at the same moment.
 MODEL_CLASSES = (
     "AutoConfig",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -171,6 +172,19 @@ class DocumentStore:
         """Return those of the passages that are there."""
         rows = self._database.rows(f"{_PASSAGES} WHERE passages.id {AMONG}", (listed(ids),))
         return {row[0]: to_passage(row) for row in rows}
+
+    def passages_with_phrase(self, phrase: str, *, limit: int) -> tuple[Passage, ...]:
+        """Return passages whose words, stemmed, hold those of `phrase` in a row, in the order of import."""
+        words = re.findall(r"\w+", phrase)
+        if not words:
+            return ()
+        rows = self._database.rows(
+            f"{_PASSAGES} WHERE passages.rowid IN "
+            "(SELECT rowid FROM passages_fts WHERE passages_fts MATCH ? ORDER BY rowid LIMIT ?) "
+            "ORDER BY passages.rowid",
+            (f'"{" ".join(words)}"', limit),
+        )
+        return tuple(to_passage(row) for row in rows)
 
     def passage_count(self) -> int:
         """Return how many passages there are."""

@@ -109,8 +109,8 @@ class ListQuestions:
     """List the questions."""
 
     def run(self, session: Session, monitor: Monitor) -> tuple[Question, ...]:
-        """Return all questions in the order of import."""
-        return session.workspace.questions.list()
+        """Return all questions in the order of import, those a person excluded among them."""
+        return session.workspace.questions.every()
 
 
 @dataclass(frozen=True, slots=True)

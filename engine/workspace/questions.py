@@ -10,6 +10,16 @@ from engine.workspace import dbapi
 from engine.workspace.audit import AuditLog
 from engine.workspace.database import AMONG, Database, decoded, encoded, listed
 
+_COLUMNS = (
+    "id, question, answers, split, group_name, document_id, source, unanswerable, link, score, state, excluded, "
+    "edited, split_given, line"
+)
+_UPSERT = (
+    f"INSERT INTO questions ({_COLUMNS}) VALUES ({', '.join('?' * len(_COLUMNS.split(', ')))}) "
+    "ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ") if name != "id")
+)
+
 
 class QuestionStore:
     """The questions of a workspace."""
@@ -18,21 +28,15 @@ class QuestionStore:
         self._database = database
         self._audit = audit
 
-    def add_many(self, questions: Sequence[Question]) -> None:
-        """Keep questions, all or none; one of the same id is replaced.
+    def add_many(self, questions: Sequence[Question], *, action: str = "questions added", detail: str = "") -> None:
+        """Keep questions, all or none; one of the same id is replaced. The audit gets `action`, and what of it.
 
         Raises QuestionError when evidence is not among the passages.
         """
         if not questions:
             return
         with self._database.transaction() as connection:
-            connection.executemany(
-                "INSERT INTO questions (id, question, answers, split, group_name, document_id, source, unanswerable) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET question = excluded.question, "
-                "answers = excluded.answers, split = excluded.split, group_name = excluded.group_name, "
-                "document_id = excluded.document_id, source = excluded.source, unanswerable = excluded.unanswerable",
-                [_to_row(question) for question in questions],
-            )
+            connection.executemany(_UPSERT, [_to_row(question) for question in questions])
             ids = listed(question.id for question in questions)
             numbers = {
                 row[0]: row[1]
@@ -40,7 +44,7 @@ class QuestionStore:
             }
             connection.execute(f"DELETE FROM evidence WHERE question {AMONG}", (listed(numbers.values()),))
             self._link(connection, {question.id: question for question in questions}.values(), numbers)
-            self._audit.record("questions added", str(len(numbers)))
+            self._audit.record(action, detail or str(len(numbers)))
 
     def get(self, question_id: str) -> Question:
         """Return a question. Raises QuestionError when there is none of this id."""
@@ -50,18 +54,25 @@ class QuestionStore:
         return found[0]
 
     def list(self, split: Split | None = None) -> tuple[Question, ...]:
-        """Return the questions of a split, or all, in the order of import."""
-        return self._select("", ()) if split is None else self._select("WHERE split = ?", (split,))
+        """Return the questions of a split, or of all, in the order of import; those a person excluded left out."""
+        wanted = "WHERE NOT questions.excluded"
+        return self._select(wanted, ()) if split is None else self._select(f"{wanted} AND split = ?", (split,))
+
+    def every(self) -> tuple[Question, ...]:
+        """Return all questions, those a person excluded among them, in the order of import."""
+        return self._select("", ())
 
     def counts(self) -> dict[Split, int]:
-        """Return the size of each split."""
-        rows = self._database.rows("SELECT split, count(*) FROM questions GROUP BY split")
+        """Return the size of each split, without the questions a person excluded."""
+        rows = self._database.rows("SELECT split, count(*) FROM questions WHERE NOT excluded GROUP BY split")
         sizes = {row[0]: row[1] for row in rows}
         return {split: sizes.get(split, 0) for split in SPLITS}
 
     def with_evidence_count(self) -> int:
-        """Return how many questions have evidence."""
-        return self._database.count("SELECT count(DISTINCT question) FROM evidence")
+        """Return how many questions have evidence, those a person excluded left out."""
+        return self._database.count(
+            "SELECT count(*) FROM questions WHERE NOT excluded AND rowid IN (SELECT question FROM evidence)"
+        )
 
     def ids(self) -> set[str]:
         """Return the ids of all questions."""
@@ -116,12 +127,19 @@ class QuestionStore:
                 document_id=row["document_id"],
                 source=row["source"],
                 unanswerable=bool(row["unanswerable"]),
+                link=row["link"],
+                score=row["score"],
+                state=row["state"],
+                excluded=bool(row["excluded"]),
+                edited=bool(row["edited"]),
+                split_given=bool(row["split_given"]),
+                line=row["line"],
             )
             for row in rows
         )
 
 
-def _to_row(question: Question) -> tuple[str | int, ...]:
+def _to_row(question: Question) -> tuple[str | int | float, ...]:
     return (
         question.id,
         question.question,
@@ -131,4 +149,11 @@ def _to_row(question: Question) -> tuple[str | int, ...]:
         question.document_id,
         question.source,
         int(question.unanswerable),
+        question.link,
+        question.score,
+        question.state,
+        int(question.excluded),
+        int(question.edited),
+        int(question.split_given),
+        question.line,
     )

@@ -59,7 +59,8 @@ INSERT INTO passages_fts (passages_fts, rank) VALUES ('secure-delete', 1);
 CREATE TABLE questions (
     rowid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, question TEXT NOT NULL, answers TEXT NOT NULL,
     split TEXT NOT NULL, group_name TEXT NOT NULL, document_id TEXT NOT NULL, source TEXT NOT NULL,
-    unanswerable INTEGER NOT NULL
+    unanswerable INTEGER NOT NULL, link TEXT NOT NULL, score REAL NOT NULL, state TEXT NOT NULL,
+    excluded INTEGER NOT NULL, edited INTEGER NOT NULL, split_given INTEGER NOT NULL, line INTEGER NOT NULL
 );
 CREATE INDEX questions_document ON questions (document_id);
 CREATE TABLE evidence (

@@ -217,7 +217,7 @@ def test_a_broken_line_costs_that_line(session: Session, folder: Path) -> None:
     )
     report = _run(session, path)
     assert report.questions_added == 2
-    assert _reason(report).startswith("Line 2: it is not valid JSON")
+    assert _reason(report).startswith("Line 2: It is not valid JSON")
 
 
 def test_a_flood_of_problems_is_counted(session: Session, folder: Path) -> None:
@@ -229,7 +229,7 @@ def test_a_flood_of_problems_is_counted(session: Session, folder: Path) -> None:
 
 def test_a_kind_that_does_not_fit_is_a_sentence(session: Session, folder: Path) -> None:
     corpus = _lines(folder / "c.jsonl", {"id": "r", "text": TEXT})
-    assert "Question records need `question`" in _reason(_run(session, corpus, kind="questions"))
+    assert "no question column (columns found: id, text)" in _reason(_run(session, corpus, kind="questions"))
     questions = _lines(folder / "q.jsonl", {"question": "a?", "answer": "x"})
     assert "Document records need `text`" in _reason(_run(session, questions, kind="documents"))
     assert "not a question file" in _reason(_run(session, _write(folder / "a.txt", TEXT), kind="questions"))

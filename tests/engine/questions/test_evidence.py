@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.questions.evidence import EvidenceLinker, find_text
+from engine.questions.evidence import EvidenceLinker
 from engine.questions.raw import RawQuestion
 from engine.records import Passage
 
@@ -153,8 +153,3 @@ def test_what_is_nowhere_has_no_evidence() -> None:
     )
     assert linker.link(RawQuestion("q", ("a",))) is None
     assert linker.link(RawQuestion("q", context=_filler(1), unanswerable=True)) is None
-
-
-def test_text_is_found_in_other_case_and_space() -> None:
-    assert find_text("The  Dose\nis 5", "dose is") == (5, 12)
-    assert find_text("The dose", "doses") is None

@@ -70,6 +70,6 @@ def test_squad_articles_are_groups() -> None:
         ("1", "one", "Asthma", "Asthma", False),
         ("2", "two", "Asthma", "Asthma", True),
     ]
-    assert len(problems) == 1 and problems[0].startswith("article 1: it has no question")
+    assert len(problems) == 1 and problems[0].startswith("it has no question")
     untitled, _ = from_squad({**article, "title": ""}, number=4, stem="file")
     assert {raw.context_group for raw in untitled} == {"file#4"}

@@ -51,7 +51,8 @@ def test_what_is_given_is_obeyed_and_its_group_follows() -> None:
 
 def test_a_group_imported_earlier_keeps_its_side() -> None:
     for side in ("train", "validation", "test"):
-        split = assign(_questions(4), given={}, settled={"d0": side})
+        earlier = Question("e", "asked before", ("a",), document_id="d0", split=side)
+        split = assign(_questions(4), given={}, settled=[earlier])
         assert {question.split for question in split} == {side}
 
 
