@@ -151,7 +151,7 @@ def test_the_child_makes_no_socket_no_process_and_no_large_memory() -> None:
     attempts = """
 import ctypes, json, os, socket, subprocess, sys
 from engine.documents import parser_child
-parser_child._close_doors()
+parser_child.close_doors()
 def refused(act):
     try:
         act()
