@@ -222,11 +222,15 @@ def _fitting(
     """Make passages of `spans`, halving those that have more tokens alone than they had within their block.
 
     That happens where a word was cut: WordPiece takes a word of over 100 characters for one unknown token, and its
-    pieces for many.
+    pieces for many. Spans of whole words have the tokens they had, and aren't counted again.
     """
     text = document.text
-    waiting = [item for item in (_stripped(text, start, end, block) for start, end, block in spans) if item]
+    waiting: list[tuple[int, int, _Block]] = []
     done: list[tuple[int, int, _Block]] = []
+    for start, end, block in spans:
+        if item := _stripped(text, start, end, block):
+            whole = _is_border(text, item[0], block) and _is_border(text, item[1], block)
+            (done if whole else waiting).append(item)
     while waiting:
         encodings = tokenizer.encode_batch([text[start:end] for start, end, _ in waiting], add_special_tokens=False)
         halves: list[tuple[int, int, _Block] | None] = []
@@ -252,6 +256,13 @@ def _fitting(
         )
         for start, end, block in sorted(done, key=lambda item: item[0])
     )
+
+
+def _is_border(text: str, position: int, block: _Block) -> bool:
+    """Whether no word is cut at `position`."""
+    if position in (block.start, block.end):
+        return True
+    return text[position - 1].isspace() or text[position].isspace()
 
 
 def _stripped(text: str, start: int, end: int, block: _Block) -> tuple[int, int, _Block] | None:
