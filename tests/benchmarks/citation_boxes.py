@@ -24,22 +24,33 @@ from engine.documents.reading import Reading
 from engine.errors import DocumentError
 from engine.records import Document
 
-FILES = Path(__file__).resolve().parents[3] / "shared" / "data" / "files"
-_WORKPLACE = Path("/work/shared/data/files")
+FILES = next(
+    (
+        folder
+        for folder in (
+            Path(__file__).resolve().parents[3] / "shared" / "data" / "files",
+            Path("/work/shared/data/files"),
+        )
+        if folder.is_dir()
+    ),
+    Path(),
+)
 
 
 def main() -> None:
     """Print the share of spans whose boxes hold exactly their words."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=FILES if FILES.is_dir() else _WORKPLACE)
+    parser.add_argument("--folder", type=Path, default=FILES)
     parser.add_argument("--spans", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--each-file-alike", action="store_true", help="not each page: a page may be a tenth of all")
     chosen = parser.parse_args()
     chance = random.Random(chosen.seed)
     found = list(_documents(chosen.folder))
+    pages = [len(document.page_starts) for _, _, document in found]
     right = boxless = 0
     for number in range(chosen.spans):
-        path, pdf, document = found[number % len(found)]
+        path, pdf, document = found[number % len(found)] if chosen.each_file_alike else chance.choices(found, pages)[0]
         start, end, page = _span(document, chance)
         begin, stop = _page_span(document, page)
         header, footer = _furniture(document, begin, stop)
@@ -53,8 +64,9 @@ def main() -> None:
             start=start - begin,
             end=end - begin,
         )
-        quote = _plain(document.text[start:end].replace(" | ", " ").strip(" |"))
-        under = _plain(_under(drawn, boxes))
+        # The bars between the cells of a table are ours.
+        quote = _plain(document.text[start:end]).replace("|", "")
+        under = _plain(_under(drawn, boxes)).replace("|", "")
         boxless += not boxes
         right += quote == under
         if quote != under:

@@ -18,6 +18,8 @@ from engine.documents.page_layout import Line
 
 Box = tuple[float, float, float, float]
 
+_LINE_HEIGHT = 1.25  # of the letters' size: what a line takes
+
 
 def span_boxes(
     page: pdfium.PdfPage,
@@ -65,25 +67,32 @@ def _among(furniture: str) -> Callable[[Line], bool]:
 def _runs(piece: Piece, start: int, end: int, boxes: Boxes) -> Iterator[Box]:
     """Yield the boxes around those characters of a piece that are in the span: one, unless they stand apart.
 
-    They do where the direction of writing changes, and where pdfium took two lines for one.
+    They do where the direction of writing changes, and where pdfium took two lines for one. A box that would reach into
+    the lines above or below, for a tall sign's sake, is parted too.
     """
     if piece.end <= start or end <= piece.start:
         return
     run: Box | None = None
     last: Box | None = None
+    tallest = _LINE_HEIGHT * boxes.size(piece.first)
     for index in _characters(piece, start, end):
         box = boxes.of_character(index)
         if not _has_area(box):
             continue
-        if run is None or last is None or not _adjoin(last, box):
+        wider = box if run is None else _around(run, box)
+        if run is None or last is None or not _adjoin(last, box) or wider[3] - wider[1] > tallest:
             if run is not None:
                 yield run
             run = box
         else:
-            run = (min(run[0], box[0]), min(run[1], box[1]), max(run[2], box[2]), max(run[3], box[3]))
+            run = wider
         last = box
     if run is not None:
         yield run
+
+
+def _around(one: Box, other: Box) -> Box:
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
 
 
 def _adjoin(one: Box, other: Box) -> bool:
