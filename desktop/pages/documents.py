@@ -57,8 +57,8 @@ class DocumentsPage(QWidget):
         self.drop_area = DropArea(
             self.tr("Drop documents and question files here"),
             self.tr(
-                "PDF, Word, HTML, Markdown, text, and corpora as JSONL. Folders are searched. Question files (JSON, "
-                "JSONL, CSV) are recognised too."
+                "PDF, scans and pictures, Office, e-mail, HTML, text, and corpora as JSONL. Folders are searched. "
+                "Question files (JSON, JSONL, CSV) are recognised too."
             ),
         )
         self.drop_area.paths_dropped.connect(self.paths_dropped)

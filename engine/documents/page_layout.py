@@ -247,11 +247,12 @@ def _gutter(blocks: list[_Block]) -> float | None:
     candidates = np.unique(np.round(x0 - 0.5, 1))  # a gutter ends where lines begin
     best: tuple[float, int] | None = None
     found: float | None = None
-    for x in candidates[(candidates > low + 0.1 * (high - low)) & (candidates < high - 0.1 * (high - low))]:
+    on_left = np.searchsorted(np.sort(x1), candidates + 1, side="right")
+    on_right = len(blocks) - np.searchsorted(np.sort(x0), candidates - 1, side="left")
+    inside = (candidates > low + 0.1 * (high - low)) & (candidates < high - 0.1 * (high - low))
+    for x in candidates[inside & (on_left >= 3) & (on_right >= 3)].tolist():
         left = [block for block in blocks if block.x1 <= x + 1]
         right = [block for block in blocks if block.x0 >= x - 1]
-        if len(left) < 3 or len(right) < 3:
-            continue
         top = max(min(block.y0 for block in left), min(block.y0 for block in right))
         bottom = min(max(block.y1 for block in left), max(block.y1 for block in right))
         crossing = [block for block in blocks if block.x0 < x - 1 and block.x1 > x + 1]
@@ -261,7 +262,7 @@ def _gutter(blocks: list[_Block]) -> float | None:
         if share > _GUTTER_CROSSED or (best is not None and (share, -beside) >= best):
             continue
         if _are_columns(left, right, top=top, bottom=bottom):
-            best, found = (share, -beside), float(x)
+            best, found = (share, -beside), x
     return found
 
 

@@ -75,12 +75,13 @@ def _runs(piece: Piece, start: int, end: int, boxes: Boxes) -> Iterator[Box]:
     run: Box | None = None
     last: Box | None = None
     tallest = _LINE_HEIGHT * boxes.size(piece.first)
+    low, high = (1, 3) if _is_level(piece, boxes) else (0, 2)
     for index in _characters(piece, start, end):
         box = boxes.of_character(index)
         if not _has_area(box):
             continue
         wider = box if run is None else _around(run, box)
-        if run is None or last is None or not _adjoin(last, box) or wider[3] - wider[1] > tallest:
+        if run is None or last is None or not _adjoin(last, box) or wider[high] - wider[low] > tallest:
             if run is not None:
                 yield run
             run = box
@@ -89,6 +90,13 @@ def _runs(piece: Piece, start: int, end: int, boxes: Boxes) -> Iterator[Box]:
         last = box
     if run is not None:
         yield run
+
+
+def _is_level(piece: Piece, boxes: Boxes) -> bool:
+    """Whether the line runs from side to side of the page as it is shown."""
+    first = boxes.of_character(piece.first)
+    last = boxes.of_character(piece.first + max(piece.characters - 1, 0))
+    return abs(last[0] - first[0]) >= abs(last[1] - first[1])
 
 
 def _around(one: Box, other: Box) -> Box:

@@ -21,8 +21,9 @@ _BROKEN_WORD = "\ufffe"  # what pdfium puts in place of a hyphen at a line's end
 _SPACE = re.compile(r"\s+")
 _WIDE = 0.62  # of a line's average letter, in letter sizes: wider ones have gaps in them
 _GAP = 0.9  # letter sizes of white that part two pieces of a line
-_ASCENT, _DESCENT = 0.8, 0.2
 _POSTSCRIPT_UNIT = 4.0  # a smaller font size is a unit, scaled by the text's matrix
+_character_box = pdfium.FPDFText_GetCharBox
+_font_size = pdfium.FPDFText_GetFontSize
 
 
 @dataclass(slots=True)
@@ -53,8 +54,17 @@ class Boxes:
 
     def of_character(self, index: int) -> tuple[float, float, float, float]:
         """Return left, top, right and bottom of a character."""
-        pdfium.FPDFText_GetCharBox(self.text_page, index, self._left, self._right, self._bottom, self._top)
-        return self.shown(self._left.value, self._top.value, self._right.value, self._bottom.value)
+        left, right, bottom, top = self._left, self._right, self._bottom, self._top
+        _character_box(self.text_page, index, left, right, bottom, top)
+        if not self.rotation:
+            page_top = self.page_top
+            return (
+                left.value - self.page_left,
+                page_top - top.value,
+                right.value - self.page_left,
+                page_top - bottom.value,
+            )
+        return self.shown(left.value, top.value, right.value, bottom.value)
 
     def shown(self, left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
         """Turn a box of the page's own space, where y grows upwards, into one of the page as it is shown."""
@@ -75,7 +85,7 @@ class Boxes:
 
     def size(self, index: int) -> float:
         """Return the size of a character's letters in points."""
-        size = float(pdfium.FPDFText_GetFontSize(self.text_page, index))
+        size = float(_font_size(self.text_page, index))
         if size < _POSTSCRIPT_UNIT and pdfium.FPDFText_GetMatrix(self.text_page, index, self._matrix):
             size *= math.hypot(self._matrix.c, self._matrix.d)
         return size if size > 0.5 else 1.0
@@ -127,13 +137,15 @@ def turns_of_text(lines: list[Line], boxes: Boxes) -> int:
 
 
 def _line(text: str, first: int, boxes: Boxes, *, joined: bool) -> Line:
-    left0, top0, right0, bottom0 = boxes.of_character(first)
-    left1, top1, right1, bottom1 = (
-        (left0, top0, right0, bottom0) if len(text) == 1 else boxes.of_character(first + len(text) - 1)
-    )
+    x0, top, x1, bottom = boxes.of_character(first)
     size = boxes.size(first + min(2, len(text) - 1))  # past a raised number or an initial
-    x0, x1 = min(left0, left1), max(right0, right1)
-    top, bottom = min(top0, top1), max(bottom0, bottom1)
+    if len(text) > 1:
+        left, upper, right, lower = boxes.of_character(first + len(text) - 1)
+        # Conditions and not min and max: this runs for every line there is.
+        x0 = left if left < x0 else x0
+        top = upper if upper < top else top
+        x1 = right if right > x1 else x1
+        bottom = lower if lower > bottom else bottom
     if bottom - top < 1.6 * size:
         # Letters differ in height; lines of one size should not.
         middle = (top + bottom) / 2
@@ -180,15 +192,23 @@ def _gaps(boxes: Boxes) -> list[tuple[float, float, float]]:
         return []
     count = int(pdfium.FPDFText_CountRects(boxes.text_page, 0, -1))
     left, top, right, bottom = (ctypes.c_double() for _ in range(4))
+    rectangle, text_page = pdfium.FPDFText_GetRect, boxes.text_page
+    page_left, page_top = boxes.page_left, boxes.page_top
     gaps: list[tuple[float, float, float]] = []
     before: tuple[float, float, float, float] | None = None
     for number in range(count):
-        pdfium.FPDFText_GetRect(boxes.text_page, number, left, top, right, bottom)
-        rect = boxes.shown(left.value, top.value, right.value, bottom.value)
-        if before is not None:
+        rectangle(text_page, number, left, top, right, bottom)
+        rect = (left.value, page_top - top.value, right.value, page_top - bottom.value)
+        if before is not None and rect[0] - before[2] > 4.0:
             height = max(min(before[3] - before[1], rect[3] - rect[1]), 4.0)
             overlap = min(before[3], rect[3]) - max(before[1], rect[1])
             if overlap > 0.3 * height and rect[0] - before[2] > height:
-                gaps.append((before[2], rect[0], (max(before[1], rect[1]) + min(before[3], rect[3])) / 2))
+                gaps.append(
+                    (
+                        before[2] - page_left,
+                        rect[0] - page_left,
+                        (max(before[1], rect[1]) + min(before[3], rect[3])) / 2,
+                    )
+                )
         before = rect
     return gaps

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pypdfium2.raw as pdfium
 
@@ -23,8 +23,7 @@ _BROKEN = re.compile(r"[^\W\d_]{2}[-\u2010]$")
 _EDGE = 3  # lines from a page's top and bottom that may be a running header or footer
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A stretch of a page's text and the characters it comes from."""
 
     start: int  # in the page's text
@@ -150,6 +149,11 @@ def _written(
             if group is body:
                 lines.append((length, line))
             words.extend((length, word) for word in line.words)
+            if not _ODD.search(line.text):
+                parts.append(line.text)
+                pieces.append(Piece(length, length + len(line.text), line.first, len(line.text)))
+                length += len(line.text)
+                continue
             for text, first, characters in _clean_pieces(line):
                 parts.append(text)
                 pieces.append(Piece(length, length + len(text), first, characters))
