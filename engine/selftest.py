@@ -75,6 +75,7 @@ def engine_checks() -> tuple[Check, ...]:
         Check("models", check_models),
         Check("encryption", check_encryption),
         Check("documents", check_documents),
+        Check("recognition", check_recognition),
         Check("faiss", check_faiss),
         Check("datasets", check_datasets),
         Check("evaluate", check_evaluate),
@@ -151,6 +152,23 @@ def check_documents(folder: Path) -> str:
     if "50 mg" not in read[0] or "Fünfzig" not in read[1]:
         raise SelfTestError(f"A PDF and an HTML page were read as {read}.")
     return "A process of its own reads PDF and HTML."
+
+
+def check_recognition(folder: Path) -> str:
+    """Whether the words of a picture are recognised, with the models of this installation."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    from engine.documents.reader import Reader
+
+    picture = Image.new("RGB", (900, 200), "white")
+    font = ImageFont.load_default(48)
+    ImageDraw.Draw(picture).text((60, 70), "The usual dose is 50 mg.", fill="black", font=font)
+    picture.save(folder / "page.png")
+    with Reader() as reader:
+        content = reader.read(folder / "page.png").content
+    if "usual dose is 50 mg" not in content.text:
+        raise SelfTestError(f"A picture of “The usual dose is 50 mg.” was read as “{content.text[:60]}”.")
+    return f"The words of a picture are recognised, {content.confidence or 0:.0%} sure."
 
 
 def check_faiss(folder: Path) -> str:

@@ -80,7 +80,7 @@ class DocumentsPage(QWidget):
                     number=True,
                     width=100,
                 ),
-                Column(self.tr("State"), self._state, width=330),
+                Column(self.tr("State"), self._state, tip=self._state, width=330),
             ]
         )
         self.table = make_table(self.table_model, name=self.tr("Documents"))

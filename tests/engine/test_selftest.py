@@ -17,6 +17,7 @@ from engine.selftest import (
     check_evaluate,
     check_models,
     check_network,
+    check_recognition,
     engine_checks,
     run_checks,
     training_kinds,
@@ -59,7 +60,7 @@ def test_every_kind_of_training_is_tried() -> None:
     assert "all" not in training_kinds()
 
 
-@pytest.mark.parametrize("check", [check_models, check_encryption, check_documents, check_evaluate])
+@pytest.mark.parametrize("check", [check_models, check_encryption, check_documents, check_recognition, check_evaluate])
 def test_the_parts_of_this_installation_work(check: object, tmp_path: Path) -> None:
     assert check(tmp_path).endswith(".")  # type: ignore[operator]  # a check
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pypdfium2.raw as pdfium
 
 from engine.documents.formats.pdf.lines import Boxes, page_characters, page_lines, turns_of_text
-from engine.documents.formats.pdf.scans import needs_recognition, recognised_page
+from engine.documents.formats.pdf.scans import is_unreadable, needs_recognition, recognised_page
 from engine.documents.ocr import Recognised
 from engine.documents.page_layout import Line, Placed, Word, arrange
 
@@ -70,7 +70,9 @@ def layout(page: Any, text_page: Any, *, recognises: bool = True) -> PageLayout:
     text = page_characters(text_page)
     height = float(pdfium.FPDF_GetPageHeightF(page))
     if recognises and needs_recognition(page, text):
-        return scan_layout(recognised_page(page), height)
+        found = recognised_page(page)
+        if found.lines or not text.strip() or is_unreadable(text):
+            return scan_layout(found, height)  # else a picture without words, and a few words beside it
     boxes = Boxes.of(page, text_page)
     lines = page_lines(text, boxes)
     turns = turns_of_text(lines, boxes)

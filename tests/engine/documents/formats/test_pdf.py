@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import io
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as raw
 import pytest
+from PIL import Image
 
 from engine.documents.formats.pdf import reader as pdf
 from engine.documents.reading import Reading
@@ -128,3 +134,18 @@ def test_a_scanned_page_is_recognised_between_pages_that_have_text() -> None:
     words = {content.text[start:end]: (left, top) for start, end, left, top, _, _ in page.words}
     assert list(words) == content.text.split()
     assert words["five"][0] > words["Give"][0] and words["call"][1] > words["Give"][1]
+
+
+def test_the_few_words_beside_a_picture_without_words_are_kept() -> None:
+    data = example_files.scanned_pdf(Image.new("RGB", (600, 400), "lightgrey"))
+    document = pdfium.PdfDocument(data)
+    page = document[0]
+    font = raw.FPDFText_LoadStandardFont(document, b"Helvetica")
+    words = raw.FPDFPageObj_CreateTextObj(document, font, 1.0)
+    raw.FPDFText_SetText(words, (ctypes.c_ushort * 6)(*map(ord, "Box 7\0")))
+    raw.FPDFPageObj_Transform(words, 0.5, 0, 0, 0.5, 20, 20)  # far too small to be recognised
+    raw.FPDFPage_InsertObject(page, words)
+    raw.FPDFPage_GenerateContent(page)
+    written = io.BytesIO()
+    document.save(written)
+    assert pdf.read(written.getvalue(), Reading()).text == "Box 7"
