@@ -37,6 +37,7 @@ class Desk(QObject):
         self, preferences: Preferences, *, client: WorkerClient | None = None, data_path: Path | None = None
     ) -> None:
         super().__init__()
+        from desktop.folder_watcher import FolderWatcher
         from desktop.importer import Importer
         from desktop.pages.chat import ChatPage
         from desktop.pages.documents import DocumentsPage
@@ -49,6 +50,7 @@ class Desk(QObject):
         self.window = MainWindow(preferences, has_running_work=self._has_running_work)
         self.opener = WorkspaceOpener(self.window, self.jobs, preferences, data_path=data_path)
         self.importer = Importer(self.jobs, self)
+        self.watcher = FolderWatcher(self.jobs, self)
         self.documents = DocumentsPage(self.jobs)
         self.questions = QuestionsPage(self.jobs)
         self.training = TrainingPage(self.jobs)
@@ -97,6 +99,14 @@ class Desk(QObject):
         self.importer.failed.connect(self.documents.show_error)
         self.importer.failed.connect(self.questions.show_error)
         self.importer.stopped.connect(self.documents.reload)
+        self.documents.watched.folder_chosen.connect(self.watcher.add)
+        self.documents.watched.folder_dismissed.connect(self.watcher.remove)
+        self.watcher.folders_changed.connect(self.documents.watched.show_folders)
+        self.watcher.import_wanted.connect(self.importer.add)
+        self.watcher.failed.connect(self.documents.show_error)
+        for ended in (self.importer.imported, self.importer.failed, self.importer.stopped):
+            ended.connect(self.watcher.note_import_ended)
+        window.closing.connect(self.watcher.stop)
         self.importer.stopped.connect(self.questions.reload)
         self.training.runs_changed.connect(self.evaluation.show_runs)
         self.training.active_changed.connect(self._warm_up)
@@ -115,6 +125,7 @@ class Desk(QObject):
     def _show_workspace(self, opened: Opened) -> None:
         self.window.show_workspace(opened.name, protected=opened.protected)
         self.documents.start_over()
+        self.watcher.start_over(Path(opened.path))
         self.questions.start_over()
         self.evaluation.start_over()
         self.training.start_over()

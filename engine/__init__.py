@@ -14,6 +14,7 @@ The map of the house, lowest room first; a room imports only from rooms below it
     documents    file → Document → Passages
     questions    QA file → Questions with evidence and a split
     importing    the one way in for files and folders
+    watching     a folder that changes
     retrieval    encoder, dense index, lexical index, fusion
     generation   prompt, generator, citations, abstention
     training     retriever, generator, checkpoint

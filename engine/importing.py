@@ -23,6 +23,7 @@ ImportKind = Literal["auto", "documents", "questions"]
 _ENCODER = "all-MiniLM-L6-v2"  # whose tokenizer measures passages, whichever model embeds them later
 _PROBLEMS_SHOWN_MAX = 20  # of one file
 _PEEKED_RECORDS = 100
+_PASSING = (".", "~$")  # hidden files, and what office programs lay beside an open document
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class ImportReport:
     questions_with_evidence: int  # of those in these files
     skipped: tuple[Skipped, ...]
     seconds: float
-    documents_removed: int = 0  # records of a corpus and attachments of a mail that are no longer in their file
+    documents_removed: int = 0  # records and attachments no longer in their file; if asked for, files that are gone
     questions_without_evidence: int = 0  # of those in these files that have an answer: not trained on
     questions_to_check: int = 0  # of those in these files whose evidence was found by likeness only
     problems: tuple[QuestionProblem, ...] = ()  # of the question files, in the order of their lines
@@ -55,6 +56,7 @@ class ImportFiles:
     passwords: tuple[str, ...] = field(default=(), repr=False)  # tried on each file that asks for one; kept nowhere
     columns: ColumnMap | None = None  # of the question files; remembered for others with the same columns
     shares: Shares | None = None  # how questions without a split are divided from now on
+    remove_missing: bool = False  # whether documents go whose file in one of the folders is no longer there
 
     def run(self, session: Session, monitor: Monitor) -> ImportReport:
         """Return what was imported and what was not. Cancelled, it keeps what was read so far."""
@@ -91,6 +93,8 @@ class ImportFiles:
                                 documents.add_corpus(path, problems.note)
                             case "document":
                                 documents.add_file(path, problems.note)
+                if self.remove_missing:
+                    documents.remove_missing([path for path in map(Path, self.paths) if path.is_dir()])
                 documents.flush()
                 # Files that name their split come first: the same question elsewhere must not be drawn into another.
                 question_files.sort(key=lambda path: split_of_file(str(path)) is None)
@@ -215,7 +219,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             file = Path(where, name)
-            if not name.startswith(".") and file.is_file():
+            if not name.startswith(_PASSING) and file.is_file():
                 yield file
 
 

@@ -17,7 +17,7 @@ FLOORS = (
     {"workspace", "models"},
     {"session"},
     {"questions", "documents"},
-    {"importing"},
+    {"importing", "watching"},
     {"retrieval"},
     {"generation"},
     {"training"},

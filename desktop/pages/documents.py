@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QModelIndex, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QLocale, QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QDialog,
@@ -30,6 +30,7 @@ from desktop.widgets.notice import Notice
 from desktop.widgets.passage_view import PassageView
 from desktop.widgets.password_dialog import PasswordDialog
 from desktop.widgets.table import make_table, selected_records
+from desktop.widgets.watched_folders import WatchedFolders
 from desktop.wording import counted, duration, plainly_joined
 from engine.jobs import Skipped
 from engine.records import Document
@@ -57,11 +58,12 @@ class DocumentsPage(QWidget):
         self.drop_area = DropArea(
             self.tr("Drop documents and question files here"),
             self.tr(
-                "PDF, scans and pictures, Office, e-mail, HTML, text, and corpora as JSONL. Folders are searched. "
-                "Question files (JSON, JSONL, CSV) are recognised too."
+                "PDF, scans and pictures, Word, Excel, PowerPoint, OpenDocument, RTF, EPUB, e-mail, HTML, Markdown, "
+                "text, CSV, and corpora as JSONL. Folders are searched. Question files are recognised too."
             ),
         )
         self.drop_area.paths_dropped.connect(self.paths_dropped)
+        self.watched = WatchedFolders()
         self.table_model = RecordTable(
             [
                 Column(self.tr("Title"), lambda row: _title(row), tip=lambda row: _path(row)),
@@ -80,6 +82,7 @@ class DocumentsPage(QWidget):
                     number=True,
                     width=100,
                 ),
+                Column(self.tr("Language"), lambda row: _language(row), width=100),
                 Column(self.tr("State"), self._state, tip=self._state, width=330),
             ]
         )
@@ -134,6 +137,7 @@ class DocumentsPage(QWidget):
         )
         column.addWidget(self._notice)
         column.addWidget(self.drop_area)
+        column.addWidget(self.watched)
         column.addWidget(self._stack, 1)
         self._show_buttons()
 
@@ -184,8 +188,12 @@ class DocumentsPage(QWidget):
     def _state(self, row: DocumentRow | Skipped) -> str:
         if isinstance(row, Skipped):
             return self.tr("Left out: {0}").format(row.reason)
-        ready = self.tr("Ready") if row.passages else self.tr("Holds no text")
-        return plainly_joined([ready, *row.notes])
+        parts = [self.tr("Ready") if row.passages else self.tr("Holds no text")]
+        if row.near_duplicate_of:
+            parts.append(
+                self.tr("nearly the same as {0} ({1} %)").format(row.near_duplicate_of, round(row.similarity * 100))
+            )
+        return plainly_joined([*parts, *row.notes])
 
     def _show_buttons(self) -> None:
         rows = self._selected_documents()
@@ -319,6 +327,13 @@ def _path(row: DocumentRow | Skipped) -> str:
 
 def _kind(row: DocumentRow | Skipped) -> str:
     return PurePath(row.item).suffix.lstrip(".").lower()[:8] if isinstance(row, Skipped) else row.kind
+
+
+def _language(row: DocumentRow | Skipped) -> str:
+    if isinstance(row, Skipped) or not row.language:
+        return ""
+    language = QLocale.codeToLanguage(row.language)
+    return row.language if language == QLocale.Language.AnyLanguage else QLocale.languageToString(language)
 
 
 def _pages(row: DocumentRow | Skipped) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from engine import __version__
-from engine.cli import asking, learning, lists, machine, proving, questions
+from engine.cli import asking, learning, lists, machine, proving, questions, watching
 
 
 def application() -> typer.Typer:
@@ -22,6 +22,7 @@ def application() -> typer.Typer:
     app.callback()(_general)
     lists.register(app)
     questions.register(app)
+    watching.register(app)
     asking.register(app)
     learning.register(app)
     proving.register(app)

@@ -7,7 +7,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -16,6 +16,9 @@ from engine.cli.call import PASSPHRASE_VARIABLE, Call, UsageError, WorkspacePath
 from engine.cli.console import in_words
 from engine.cli.questions import problem_lines
 from engine.errors import DocumentError
+
+if TYPE_CHECKING:
+    from engine.importing import ImportReport
 
 DOCUMENT_PASSWORD_VARIABLE = "VADEMECUM_DOCUMENT_PASSWORD"
 
@@ -124,7 +127,12 @@ def import_(
     )
     if nothing:
         raise _nothing_imported(report.skipped)
-    value = {
+    call.console.result(import_value(report), "\n".join(import_lines(report)))
+
+
+def import_value(report: ImportReport) -> dict[str, Any]:
+    """What an import did, as --json says it."""
+    return {
         "documents": {
             "added": report.documents_added,
             "unchanged": report.documents_unchanged,
@@ -145,8 +153,12 @@ def import_(
         "skipped": [{"path": skipped.item, "reason": skipped.reason} for skipped in report.skipped],
         "seconds": report.seconds,
     }
+
+
+def import_lines(report: ImportReport) -> list[str]:
+    """What an import did, for people."""
     removed = f", {report.documents_removed} removed (no longer in their file)" if report.documents_removed else ""
-    lines = [
+    return [
         f"Documents: {report.documents_added} added, {report.documents_replaced} replaced, "
         f"{report.documents_unchanged} unchanged{removed}; {report.passages} passages in the workspace.",
         f"Questions: {report.questions_added} added, {report.questions_unchanged} unchanged; "
@@ -156,7 +168,6 @@ def import_(
         *([f"Skipped: {len(report.skipped)} (see above)."] if report.skipped else []),
         f"Took {in_words(report.seconds)}.",
     ]
-    call.console.result(value, "\n".join(lines))
 
 
 def _document_passwords(path: Path | None) -> tuple[str, ...]:
@@ -215,7 +226,12 @@ def documents(call: Call, workspace: WorkspacePath) -> None:
         "documents": [msgspec.to_builtins(row) for row in found.documents],
         "skipped": [{"path": skipped.item, "reason": skipped.reason} for skipped in found.skipped],
     }
-    lines = [f"{row.id}  {row.passages:>5} passages  {row.title}" for row in found.documents]
+    lines = [
+        f"{row.id}  {row.kind:<5} {row.language or '–':<3} {row.passages:>5} passages  {row.title}"
+        + (f"  ({row.similarity:.0%} like {row.near_duplicate_of})" if row.near_duplicate_of else "")
+        + "".join(f"\n    {note}" for note in row.notes)
+        for row in found.documents
+    ]
     lines += [f"skipped  {skipped.item}: {skipped.reason}" for skipped in found.skipped]
     call.console.result(value, "\n".join(lines) or "No documents yet.")
 

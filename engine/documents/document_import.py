@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
@@ -244,6 +244,27 @@ class DocumentImport:
         self._parts[str(file)] -= gone
         self._digests = self.workspace.documents.ids_by_digest()
         self.removed += len(gone)
+
+    def remove_missing(self, folders: Sequence[Path]) -> None:
+        """Remove the documents whose file was in one of `folders` and is no longer there."""
+        files = {file for path in self._paths if (file := self._file_of(path)).is_absolute()}
+        gone = {file for file in files if any(file.is_relative_to(one) for one in folders) and not file.exists()}
+        paths = [path for path in self._paths if self._file_of(path) in gone]
+        if not paths:
+            return
+        self.flush()
+        self.workspace.documents.remove([self._paths[path][0] for path in paths])
+        for path in paths:
+            del self._owners[self._paths.pop(path)[0]]
+        for file in gone:
+            self._parts.pop(str(file), None)
+        self._digests = self.workspace.documents.ids_by_digest()
+        self.removed += len(paths)
+
+    def _file_of(self, path: str) -> Path:
+        """The file a document came from: that of the mail or corpus it was in."""
+        file, part, _ = path.partition("#")
+        return Path(file) if part and path in self._parts.get(file, ()) and not Path(path).exists() else Path(path)
 
     def _is_known(self, path: str, digest: str) -> bool:
         """Whether this content is in the workspace. What was at `path` before gives way."""

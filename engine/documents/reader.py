@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import NoReturn
 
 import msgspec
+import psutil
 from msgspec.structs import replace
 
 from engine.documents.content import Content
@@ -24,9 +25,11 @@ from engine.documents.page_drawing import Draw, Drawn
 from engine.documents.parser_child import Reply, Request, read_frame, write_frame
 from engine.errors import DocumentError, PasswordError
 
-SILENCE_S = 60.0  # how long the child may be busy with a file without a word
+SILENCE_S = 60.0  # how long the child may compute, or do nothing, without a word
 _REPLY_BYTES_MAX = 512 << 20
 _POLL_S = 0.05  # how long a wish to cancel may wait
+_LOOK_EVERY_S = 1.0
+_IDLE_S = 0.005  # of computing within a second: less is doing nothing
 _CPU_TIME_IS_UP = getattr(signal, "SIGXCPU", 0)
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -156,15 +159,19 @@ class Reader:
         return None
 
     def _next_frame(self, path: Path, check: Callable[[], None]) -> bytes | None:
-        """Wait for a frame; None when the child ended. The time a pause takes doesn't count against the file."""
-        waited_s = 0.0
-        while waited_s < self.silence_s:
+        """Wait for a frame; None when the child ended.
+
+        A file is charged with the time its child computes, and with the time it does nothing at all: on a busy machine
+        it may have to wait for its turn, and a pause isn't its fault either.
+        """
+        charge = _Charge(self._child)
+        while charge.seconds < self.silence_s:
             check()
             began = time.monotonic()
             try:
-                return self._replies.get(timeout=min(_POLL_S, self.silence_s - waited_s))
+                return self._replies.get(timeout=_POLL_S)
             except queue.Empty:
-                waited_s += time.monotonic() - began
+                charge.add(time.monotonic() - began)
         self.close()
         raise _too_long(path)
 
@@ -179,6 +186,34 @@ class Reader:
             f"{path.name} made its reader crash.",
             hint="It may be damaged or hostile. Open it in its own program, save it again and import that.",
         )
+
+
+class _Charge:
+    """What a file has cost so far, in seconds."""
+
+    def __init__(self, child: subprocess.Popen[bytes] | None) -> None:
+        self.seconds = 0.0
+        self._process: psutil.Process | None = None
+        with suppress(psutil.Error):  # it just ended
+            self._process = psutil.Process(child.pid) if child is not None else None
+        self._waited_s = 0.0
+        self._computed_s = self._computing_s()
+
+    def add(self, waited_s: float) -> None:
+        """Take in some waiting; once a second, look at what the child did meanwhile."""
+        self._waited_s += waited_s
+        if self._waited_s >= _LOOK_EVERY_S:
+            computed_s = self._computing_s()
+            done_s = computed_s - self._computed_s
+            self.seconds += done_s if done_s > _IDLE_S else self._waited_s
+            self._waited_s, self._computed_s = 0.0, computed_s
+
+    def _computing_s(self) -> float:
+        try:
+            times = self._process.cpu_times() if self._process is not None else None
+        except psutil.Error:  # it just ended
+            return 0.0
+        return times.user + times.system if times is not None else 0.0
 
 
 def _too_long(path: Path) -> DocumentError:

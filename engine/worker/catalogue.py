@@ -47,6 +47,8 @@ JOBS: dict[str, Entry] = {
     "ReadDocument": Entry("engine.workspace.job", "query"),
     "ListPassages": Entry("engine.workspace.job", "query"),
     "RemoveDocuments": Entry("engine.workspace.job", "query"),
+    "ReadWatchedFolders": Entry("engine.workspace.job", "query"),
+    "KeepWatchedFolders": Entry("engine.workspace.job", "query"),
     "ListQuestions": Entry("engine.workspace.job", "query"),
     "PreviewQuestions": Entry("engine.questions.job", "query"),
     "SplitQuestions": Entry("engine.questions.job", "heavy"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from engine.errors import RunError
 from engine.jobs import Measured, Monitor, Skipped
 from engine.records import Document, Passage, Question, Run, Split
@@ -14,6 +16,9 @@ from engine.workspace.verification import VerifyReport
 
 if TYPE_CHECKING:
     from engine.session import Session
+
+
+_WATCHED = "watched_folders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,26 @@ class RemoveDocuments:
         for questions in session.workspace.reports_folder.glob("*.jsonl"):
             questions.unlink()  # they quote answers and passages; the scores stay
         return report
+
+
+@dataclass(frozen=True, slots=True)
+class ReadWatchedFolders:
+    """Read which folders the window keeps up with."""
+
+    def run(self, session: Session, monitor: Monitor) -> tuple[str, ...]:
+        """Return their paths."""
+        return tuple(msgspec.json.decode(session.workspace.setting(_WATCHED) or "[]", type=list[str]))
+
+
+@dataclass(frozen=True, slots=True)
+class KeepWatchedFolders:
+    """Remember which folders the window keeps up with."""
+
+    folders: tuple[str, ...]
+
+    def run(self, session: Session, monitor: Monitor) -> None:
+        """Store their paths."""
+        session.workspace.set_setting(_WATCHED, msgspec.json.encode(self.folders).decode("utf-8"))
 
 
 @dataclass(frozen=True, slots=True)

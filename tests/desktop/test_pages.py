@@ -37,7 +37,11 @@ from engine.workspace.job import DocumentList, Promote, Promotion, RemoveDocumen
 from tests.benchmarks.driving import drop
 from tests.desktop.conftest import FakeClient
 
-ROW = DocumentRow("d", "Handbook", "/d.pdf", "pdf", 12, 40, "0", "", 9000)
+ROW = DocumentRow(
+    *("d", "Handbook", "/d.pdf", "pdf", 12, 40, "0", "", 9000, "de", ("Plans not opened.",)),
+    near_duplicate_of="Old handbook",
+    similarity=0.93,
+)
 BAD = Skipped("/scans/old.pdf", "It is damaged.")
 REPORT = ImportReport(1, 0, 0, 40, 3, 0, 2, (Skipped("qa.csv line 7", "No question."),), 1.5)
 KEPT = Run(
@@ -76,8 +80,15 @@ def test_documents_and_unreadable_files_share_one_list(qtbot: QtBot, jobs: JobQu
     page.reload()
     qtbot.waitUntil(lambda: page.table_model.rowCount() == 2)
     assert cells(page) == [
-        *("old.pdf", "pdf", "", "", "Left out: It is damaged."),
-        *("Handbook", "pdf", "12", "40", "Ready"),
+        *("old.pdf", "pdf", "", "", "", "Left out: It is damaged."),
+        *(
+            "Handbook",
+            "pdf",
+            "12",
+            "40",
+            "German",
+            "Ready · nearly the same as Old handbook (93 %) · Plans not opened.",
+        ),
     ]
 
 

@@ -446,3 +446,14 @@ def test_evidence_follows_its_text_into_the_changed_file(session: Session, folde
     (passage,) = session.workspace.documents.passages_by_id(question.evidence).values()
     assert "three months" in passage.text
     assert "appendix" in passage.text
+
+
+def test_documents_of_files_that_are_gone_go_only_when_asked(session: Session, folder: Path) -> None:
+    kept, gone = _write(folder / "a.txt", TEXT), _write(folder / "b.txt", "Other words.")
+    elsewhere = _write(folder.parent / "c.txt", "Words elsewhere.")
+    _run(session, folder, elsewhere)
+    gone.unlink()
+    elsewhere.unlink()
+    assert _run(session, folder).documents_removed == 0
+    assert _run(session, folder, remove_missing=True).documents_removed == 1
+    assert [row.path for row in session.workspace.documents.list()] == [str(kept), str(elsewhere)]
