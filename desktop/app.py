@@ -93,6 +93,7 @@ class Desk(QObject):
         self.documents.password_given.connect(self._import_locked)
         self.importer.password_wanted.connect(self.documents.ask_for_password)
         self.questions.paths_dropped.connect(self._import_questions)
+        self.questions.columns_chosen.connect(self._import_mapped)
         self.documents.documents_removed.connect(self.questions.reload)
         self.importer.imported.connect(self.documents.show_import)
         self.importer.imported.connect(self.questions.show_import)
@@ -141,6 +142,9 @@ class Desk(QObject):
 
     def _import_locked(self, paths: tuple[str, ...], password: str) -> None:
         self.importer.add(paths, "documents", (password,))
+
+    def _import_mapped(self, paths: tuple[str, ...], columns: object) -> None:
+        self.importer.add(paths, "questions", columns=columns)  # type: ignore[arg-type]  # a signal's object: ColumnMap
 
     def _warm_up(self) -> None:
         from engine.worker.warm_up import WarmUp

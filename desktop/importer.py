@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop.job_queue import JobQueue
 from engine.importing import ImportFiles, ImportReport
+from engine.questions.columns import ColumnMap
 from engine.retrieval.job import BuildIndex
 
 Kind = Literal["auto", "documents", "questions"]
@@ -26,9 +27,15 @@ class Importer(QObject):
         super().__init__(parent)
         self._jobs = jobs
 
-    def add(self, paths: tuple[str, ...], kind: Kind = "auto", passwords: tuple[str, ...] = ()) -> None:
-        """Import `paths`; `passwords` are tried on files that want one."""
-        thread = self._jobs.run(ImportFiles(tuple(paths), kind, passwords))
+    def add(
+        self,
+        paths: tuple[str, ...],
+        kind: Kind = "auto",
+        passwords: tuple[str, ...] = (),
+        columns: ColumnMap | None = None,
+    ) -> None:
+        """Import `paths`. `passwords` are tried on files that want one; `columns` are those of question files."""
+        thread = self._jobs.run(ImportFiles(tuple(paths), kind, passwords, columns))
         thread.finished_with.connect(self._index)
         thread.failed.connect(self.failed)
         thread.cancelled.connect(self.stopped)

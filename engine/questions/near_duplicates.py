@@ -10,7 +10,7 @@ from rapidfuzz.distance import Levenshtein
 
 from engine.questions.folding import TOKEN
 
-_ALIKE = 0.75  # of the words' weight two questions must share
+_ALIKE = 0.6  # of the words' weight two questions must share: one may say a word more
 _TYPING_ERROR = 0.8  # words more alike than this are one word, typed differently
 _TYPED_LETTERS = 4  # of a word that can be told from another in spite of a typing error
 _POSTINGS_MAX = 300  # a word in more questions brings none of them together
@@ -35,10 +35,10 @@ _EXCHANGEABLE = frozenset(_SMALL_WORDS.split())
 def near_duplicates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Yield pairs of positions whose questions are near-duplicates. Equal ones are chained, first to next.
 
-    Two questions are alike when they share three quarters of their words' weight (inverse document frequency, typing
-    errors forgiven) and not each has a telling word that the other lacks: "the dose of aspirin" and "the dose of
-    ibuprofen" are two questions. The questions compared share one of their rarest words (prefix filtering: Chaudhuri
-    et al., A Primitive Operator for Similarity Joins in Data Cleaning, 2006).
+    Two questions are alike when they share three fifths of their words' weight (inverse document frequency, typing
+    errors forgiven), have the same numbers, and not each has a telling word that the other lacks: "the dose of
+    aspirin" and "the dose of ibuprofen" are two questions. Those compared share one of their rarest words (prefix
+    filtering: Chaudhuri et al., A Primitive Operator for Similarity Joins in Data Cleaning, 2006).
     """
     tokens = [tuple(match.group().casefold() for match in TOKEN.finditer(text)) for text in texts]
     firsts: dict[tuple[str, ...], int] = {}
@@ -55,6 +55,7 @@ def near_duplicates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
         word: math.log(1 + len(distinct) / count) * (1 if _tells(word) else _OF_LITTLE_WEIGHT)
         for word, count in frequencies.items()
     }
+    said = {place: tuple(word for word in tokens[place] if word[0].isdigit()) for place in distinct}
     postings: dict[str, list[int]] = {}
     few = len(distinct) <= _FEW  # then all are compared: a typing error in a rare word hides nothing
     for place, words in distinct.items():
@@ -64,7 +65,7 @@ def near_duplicates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
             seen.update(others[-_POSTINGS_MAX:])
             others.append(place)
         for other in sorted(seen):
-            if _are_alike(distinct[other], words, weights):
+            if said[other] == said[place] and _are_alike(distinct[other], words, weights):
                 yield other, place
 
 

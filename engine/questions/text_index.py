@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
 from engine.questions.folding import Folded, Keys, Offsets, fold
@@ -17,6 +18,7 @@ _CANDIDATES_MAX = 20
 _ALIGNED_MAX = 6  # candidates that are compared letter by letter
 _COMPARED_CHARACTERS_MAX = 60_000
 _FOLDED_CHARACTERS_KEPT = 20_000_000
+_PARTIAL_BELOW = 10.0  # the quick look forgives more than the measure
 _SEGMENTS_MAX = 8
 _SAMPLED_FROM_RUNS = 40_000_000  # beyond, one run in four is kept
 _SAMPLE = 4
@@ -127,7 +129,7 @@ class TextIndex:
     def _aligned(self, text: Folded, candidate: Candidate, *, least: float) -> Match | None:
         """Compare with the window of the document where the shared runs put the text.
 
-        The likeness is 1 − edits / length (Levenshtein), what the window has more at its ends not counted.
+        The likeness is 1 − edits / length (Levenshtein) over the part of the window that fits best.
         """
         if len(text.text) > _COMPARED_CHARACTERS_MAX:
             return None
@@ -140,19 +142,15 @@ class TextIndex:
         begin = int(held.tokens[first])
         end = int(held.tokens[last]) if last < len(held.tokens) else len(held.text)
         window = held.text[begin:end]
-        edits = Levenshtein.editops(text.text, window)
-        head = tail = 0
-        inserted = [edit.dest_pos for edit in edits if edit.tag == "insert" and edit.src_pos == 0]
-        for place in inserted:
-            head += place == head
-        ended = {edit.dest_pos for edit in edits if edit.tag == "insert" and edit.src_pos == len(text.text)}
-        while len(window) - 1 - tail in ended:
-            tail += 1
-        wrong = len(edits) - head - tail
-        score = 1 - wrong / max(len(text.text), 1)
-        if score < least or head + tail >= len(window):
+        found = fuzz.partial_ratio_alignment(text.text, window, score_cutoff=100 * least - _PARTIAL_BELOW)
+        if found is None:
             return None
-        return Match(candidate.document_id, *held.span(begin + head, end - tail), round(score, 4))
+        # The place in whichever of the two is longer: a text that goes on where the document ends is compared whole.
+        head, tail = (found.dest_start, found.dest_end) if len(window) > len(text.text) else (0, len(window))
+        score = Levenshtein.normalized_similarity(text.text, window[head:tail])
+        if score < least or head >= tail:
+            return None
+        return Match(candidate.document_id, *held.span(begin + head, begin + tail), round(score, 4))
 
     def _settle(self) -> None:
         """Sort what was added since into a segment; join the segments when they are many."""

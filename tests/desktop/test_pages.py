@@ -142,8 +142,8 @@ def test_questions_show_split_and_evidence(qtbot: QtBot, jobs: JobQueue) -> None
         )
     )
     assert cells(page) == [
-        *("How much?", "5 mg / five", "training", "1 passage"),
-        *("Why?", "(not answerable from the documents)", "test", "none found"),
+        *("How much?", "5 mg / five", "training", "1 passage", ""),
+        *("Why?", "(not answerable from the documents)", "test", "none found", ""),
     ]
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.questions.evidence import EvidenceLinker
+from engine.questions.folding import fold
 from engine.questions.raw import RawQuestion
 from engine.records import Passage
 
@@ -153,3 +158,72 @@ def test_what_is_nowhere_has_no_evidence() -> None:
     )
     assert linker.link(RawQuestion("q", ("a",))) is None
     assert linker.link(RawQuestion("q", context=_filler(1), unanswerable=True)) is None
+
+
+def test_a_context_read_from_paper_is_linked_with_a_score() -> None:
+    texts = {f"d{number}": _filler(number, 12) + f"The dose of drug{number} is {number} mg. " for number in range(40)}
+    context = texts["d23"][100:500].replace("sentence", "sentcnce").replace("note", "n0te")
+    linker = _linker(texts)
+    evidence = linker.link(RawQuestion("q", context=context))
+    assert evidence is not None
+    assert (evidence.document_id, evidence.link) == ("d23", "fuzzy")
+    assert 0.85 <= evidence.score < 1
+    assert linker.link(RawQuestion("q", context="Words of another matter altogether. " * 5)) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "link"),
+    [
+        (lambda text: text, "exact"),
+        (lambda text: text.replace(" ", "\n  "), "exact"),
+        (lambda text: text.upper().replace("SENTENCE", "SEN-\nTENCE").replace(".", ""), "normalised"),
+    ],
+)
+def test_how_a_context_was_found_is_told(changed: Callable[[str], str], link: str) -> None:
+    texts = {f"d{number}": _filler(number, 12) for number in range(20)}
+    evidence = _linker(texts).link(RawQuestion("q", context=changed(texts["d7"][66:400])))
+    assert evidence is not None
+    assert (evidence.document_id, evidence.link, evidence.score) == ("d7", link, 1.0)
+
+
+def test_a_clause_that_stands_in_two_contracts_is_evidence_in_both() -> None:
+    clause = "Either party may end this agreement with thirty days of written notice to the other party. "
+    texts = {"a": clause + _filler(1), "b": clause + _filler(2), "c": clause.replace("thirty", "30") + _filler(3)}
+    evidence = _linker(texts, passage_characters=len(clause)).link(
+        RawQuestion("q", ("thirty days",), context=clause + texts["a"][len(clause) : 200])
+    )
+    assert evidence is not None
+    assert evidence.passages == ("a:0", "b:0")  # c says it with another number
+
+
+def test_numbers_that_differ_make_another_context() -> None:
+    text = "Give 5.0 mg of the drug twice a day for 12 days to every adult on the ward. " + _filler(4)
+    linker = _linker({"d": text})
+    evidence = linker.link(RawQuestion("q", context=text[:76].replace("5.0", "50")))
+    assert evidence is None or evidence.link == "fuzzy"
+
+
+def test_an_answer_alone_is_linked_where_few_passages_hold_it() -> None:
+    texts = {"a": _filler(1) + "Metformin is taken with the evening meal. " + _filler(2), "b": _filler(3)}
+    linker = _linker(texts, passage_characters=500)
+    evidence = linker.link(RawQuestion("When is metformin taken?", ("with the evening meal",)))
+    assert evidence is not None and evidence.link == "answer" and evidence.score == 0.6667
+    assert "evening meal" in "".join(_texts(linker, RawQuestion("When is metformin taken?", ("the evening meal",))))
+    assert linker.link(RawQuestion("When is metformin taken?", ("Nothing of note is said",))) is None  # everywhere
+    assert linker.link(RawQuestion("When is metformin taken?", ("yes",))) is None
+
+
+@given(
+    st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=200),
+    st.integers(0, 200),
+    st.integers(0, 200),
+)
+def test_a_span_of_the_folded_text_leads_back_to_the_original(text: str, start: int, end: int) -> None:
+    made = fold(text)
+    start, end = sorted((min(start, len(made.text)), min(end, len(made.text))))
+    if start < end:
+        first, last = made.span(start, end)
+        assert 0 <= first <= last <= len(text)
+    whole = fold(made.text.replace("|", " "))
+    if text.isascii():
+        assert whole.text == made.text

@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.errors import QuestionError
+from engine.questions.near_duplicates import near_duplicates
+from engine.questions.shares import Shares, parse_shares
 from engine.questions.split import assign, group_of, hold_out, split_of_file
 from engine.records import Question, Split
 
@@ -97,3 +100,73 @@ def test_few_questions_or_one_document_still_give_validation() -> None:
     assert (len(training), len(validation)) == (2, 1)
     assert hold_out(_questions(1)) == (tuple(_questions(1)), ())
     assert hold_out([]) == ((), ())
+
+
+@given(
+    sizes=st.lists(st.integers(min_value=1, max_value=12), min_size=1, max_size=80),
+    parts=st.tuples(st.integers(1, 90), st.integers(0, 50), st.integers(0, 50)),
+    seed=st.integers(0, 99),
+)
+def test_sizes_are_met_as_well_as_the_largest_group_allows(
+    sizes: list[int], parts: tuple[int, int, int], seed: int
+) -> None:
+    shares = Shares(*parts)
+    counts = Counter(question.split for question in assign(_questions(*sizes), given={}, shares=shares, seed=seed))
+    for split in ("train", "validation", "test"):
+        assert abs(counts[split] - shares.of(split, sum(sizes))) <= max(sizes)
+
+
+WORDS = ("aspirin", "metformin", "heparin", "insulin", "digoxin", "lithium", "quinine", "codeine", "ketamine")
+
+
+@given(st.permutations(WORDS), st.integers(0, 99), st.data())
+def test_near_duplicates_are_never_on_two_sides(words: list[str], seed: int, data: st.DataObject) -> None:
+    plain = [f"What is the highest dose of {word} for a patient on the ward?" for word in words]
+    changes = (
+        str.upper,
+        lambda text: text.replace("highest", "higest"),
+        lambda text: text.rstrip("?") + " , please ?",
+        lambda text: text.replace("What is", "What's"),
+    )
+    copies = [data.draw(st.sampled_from(changes))(text) for text in plain]
+    questions = [
+        Question(f"{kind}{number}", text, ("a",), document_id=f"{kind}{number}")
+        for kind, texts in (("p", plain), ("c", copies))
+        for number, text in enumerate(texts)
+    ]
+    sides = {question.id: question.split for question in assign(questions, given={}, seed=seed)}
+    assert all(sides[f"p{number}"] == sides[f"c{number}"] for number in range(len(words)))
+    assert set(sides.values()) == {"train", "validation", "test"}  # the questions of other drugs are not tied
+
+
+def test_questions_of_another_thing_are_no_duplicates() -> None:
+    texts = ["What is the dose of aspirin?", "What is the dose of ibuprofen?", "what's the dose of Asprin"]
+    assert sorted(map(sorted, near_duplicates(texts))) == [[0, 2]]
+
+
+def test_a_question_like_an_earlier_one_goes_to_its_side() -> None:
+    earlier = Question("e", "How long is the notice period?", ("a",), document_id="x", split="test")
+    (new,) = assign(
+        [Question("n", "How long is the notice period ?", ("a",), document_id="y")], given={}, settled=[earlier]
+    )
+    assert new.split == "test"
+
+
+def test_the_same_questions_asked_of_every_contract_still_give_a_test() -> None:
+    questions = [
+        Question(
+            f"{contract}/{number}", f"What does clause {word} say?", (f"{contract} {word}",), document_id=f"c{contract}"
+        )
+        for contract in range(20)
+        for number, word in enumerate(("seven", "twelve", "nine"))
+    ]
+    split = assign(questions, given={})
+    assert Counter(question.split for question in split) == {"train": 42, "validation": 6, "test": 12}
+
+
+def test_shares_are_read_as_people_write_them() -> None:
+    assert parse_shares("80/10/10") == Shares(80, 10, 10)
+    assert parse_shares("80/20") == Shares(80, 0, 20)
+    for wrong in ("80", "a/b/c", "0/50/50", "-1/50/50", "nan/1/1"):
+        with pytest.raises(QuestionError, match="no split"):
+            parse_shares(wrong)
