@@ -20,6 +20,7 @@ The map of the house, lowest room first; a room imports only from rooms below it
     training     retriever, generator, checkpoint
     serving      answering questions from a run
     evaluation   metrics, significance, report
+    exporting    a run as one portable, verified package
     worker       the process that runs jobs for the window
     selftest     whether an installation works, part by part
     cli          the parts of the command line

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from engine.questions.reader import QuestionReader
     from engine.session import Session
 
-ImportKind = Literal["auto", "documents", "questions"]
+ImportKind = Literal["auto", "documents", "questions", "passages"]
 
 _ENCODER = "all-MiniLM-L6-v2"  # whose tokenizer measures passages, whichever model embeds them later
 _PROBLEMS_SHOWN_MAX = 20  # of one file
@@ -70,7 +70,7 @@ class ImportFiles:
         began = monitor.clock()
         workspace = session.workspace
         problems = _Problems(session, monitor)
-        files = list(_files(self.paths, workspace.path, problems))
+        files = list(_files(self.paths, workspace.path, problems, self.kind))
         with Reader(passwords=self.passwords) as reader:
             documents = DocumentImport(
                 workspace=workspace, tokenizer=session.library.tokenizer(_ENCODER), monitor=monitor, reader=reader
@@ -188,12 +188,19 @@ class _Problems:
             documents.clear_skipped(self._path)
 
 
-def _files(paths: tuple[str, ...], workspace: Path, problems: _Problems) -> Iterator[Path]:
-    """Yield the files to import, each once; those of folders sorted, hidden ones left out."""
+def _files(paths: tuple[str, ...], workspace: Path, problems: _Problems, kind: ImportKind) -> Iterator[Path]:
+    """Yield the files to import, each once; those of folders sorted, hidden ones left out.
+
+    A folder that Dataset.save_to_disk wrote is one thing to import where passages are asked for.
+    """
+    from engine.documents.formats.passages import is_passage_folder
+
     seen: set[Path] = set()
     for name in paths:
         path = Path(name).absolute()
-        if path.is_dir():
+        if kind == "passages" and is_passage_folder(path):
+            found = [path]
+        elif path.is_dir():
             found = [file for file in _walk(path) if not file.is_relative_to(workspace)]
             if not found:
                 problems.skip(str(path), f"The folder {path.name} has no files in it. Put some there, or name another.")
@@ -225,6 +232,8 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _destination(path: Path, kind: ImportKind, reader: QuestionReader) -> Literal["document", "corpus", "questions"]:
     """Where the file goes, by its content and what the person said. Raises DocumentError or QuestionError."""
+    if kind == "passages":
+        return "corpus"
     from engine.documents.detection import is_data, read_head
     from engine.questions.reader import QUESTION_SUFFIXES
 

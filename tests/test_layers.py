@@ -21,7 +21,7 @@ FLOORS = (
     {"retrieval"},
     {"generation"},
     {"training"},
-    {"serving", "evaluation"},
+    {"serving", "evaluation", "exporting"},
     {"worker"},
     {"selftest"},
     {"cli"},

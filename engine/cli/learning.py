@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -20,6 +21,8 @@ def register(app: typer.Typer) -> None:
     command(app, "train", compute=True)(train)
     command(app, "promote")(promote)
     command(app, "rollback")(rollback)
+    command(app, "export")(export)
+    command(app, "import-run")(import_run)
 
 
 def train(
@@ -113,3 +116,34 @@ def rollback(call: Call, workspace: WorkspacePath) -> None:
 def _say(call: Call, promotion: Any) -> None:
     value = {"active": promotion.active, "previous": promotion.previous}
     call.console.result(value, f"Run {promotion.active} answers now; before it was {promotion.previous}.")
+
+
+def export(
+    call: Call,
+    workspace: WorkspacePath,
+    run: Annotated[str, typer.Argument(metavar="RUN")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The package to write.")],
+) -> None:
+    """Write a run as one portable, verified package: models, index, settings, scores. It is not encrypted."""
+    from engine.exporting.job import ExportRun
+
+    with call.session(workspace) as session:
+        packaged = call.run(ExportRun(run, str(file)), session)
+    _say_packaged(call, packaged, f"Run {packaged.run} is in {packaged.package}.")
+
+
+def import_run(
+    call: Call, workspace: WorkspacePath, file: Annotated[Path, typer.Argument(metavar="FILE", help="The package.")]
+) -> None:
+    """Take a run from a package. It answers once it is promoted."""
+    from engine.exporting.job import ImportRun
+
+    with call.session(workspace) as session:
+        packaged = call.run(ImportRun(str(file)), session)
+    _say_packaged(call, packaged, f"Run {packaged.run} is here; promote {packaged.run} lets it answer.")
+
+
+def _say_packaged(call: Call, packaged: Any, told: str) -> None:
+    call.console.result(
+        msgspec.to_builtins(packaged), f"{told}\nSHA-256 {packaged.digest}, {packaged.size_bytes:,} bytes"
+    )

@@ -73,7 +73,7 @@ def import_(
     workspace: WorkspacePath,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
     kind: Annotated[
-        Literal["auto", "documents", "questions"],
+        Literal["auto", "documents", "questions", "passages"],
         typer.Option("--as", help="What the files are; detected when not said."),
     ] = "auto",
     password_file: Annotated[

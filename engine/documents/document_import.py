@@ -148,7 +148,8 @@ class DocumentImport:
             seen.add(source)
             if self._is_known(source, record.digest):
                 continue
-            original = original or self.workspace.objects.publish(_chunks(path))
+            if not original and path.is_file():  # a datasets folder is several files; its records are what is kept
+                original = self.workspace.objects.publish(_chunks(path))
             group = record.title if record.title in surveyed.shared_titles else ""
             self.add(self._record_document(record, source, path, group=group), original=original)
         if whole:  # else one that can't be read may be one that was there before

@@ -58,6 +58,8 @@ JOBS: dict[str, Entry] = {
     "ReadStatus": Entry("engine.workspace.job", "query"),
     "ListRuns": Entry("engine.workspace.job", "query"),
     "ReadPoints": Entry("engine.workspace.job", "query"),
+    "ExportRun": Entry("engine.exporting.job", "heavy", tensors=True),
+    "ImportRun": Entry("engine.exporting.job", "heavy", tensors=True),
     "Promote": Entry("engine.workspace.job", "query"),
     "Rollback": Entry("engine.workspace.job", "query"),
     "ListModels": Entry("engine.models.job", "query"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.documents.content import clean, one_line
-from engine.documents.json_values import read_values
+from engine.documents.formats.passages import passage_values
 
 _GROUP_SHARE_MAX = 0.2  # a title over more of a corpus than this names the corpus, not a source within it
 
@@ -43,8 +43,8 @@ def holds_document(record: Mapping[str, object]) -> bool:
 
 
 def read_records(path: Path) -> Iterator[Record | BadRecord]:
-    """Yield the records of the corpus at `path`. Raises what `read_values` raises."""
-    for value in read_values(path):
+    """Yield the records of the corpus at `path`. Raises what `passage_values` raises."""
+    for value in passage_values(path):
         if value.record is None:
             yield BadRecord(value.number, value.problem)
         elif not holds_document(value.record):

@@ -1,0 +1,1 @@
+"""Runs as portable packages: written in one file, verified before anything of it is used."""
