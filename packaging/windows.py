@@ -137,8 +137,11 @@ def listing() -> Path:
     files = sorted(path for path in ROOT.rglob("*") if path.is_file())
     folders = sorted((path for path in ROOT.rglob("*") if path.is_dir()), reverse=True)
     windows = [str(path.relative_to(ROOT)).replace("/", "\\").replace("$", "$$") for path in files]
+    inside = [str(path.relative_to(ROOT)).replace("/", "\\") for path in folders]
     lines = [f'Delete "$INSTDIR\\{name}"' for name in windows]
-    lines += [f'RMDir "$INSTDIR\\{str(path.relative_to(ROOT)).replace("/", chr(92))}"' for path in folders]
+    # What the interpreter compiled by itself, where it was let.
+    lines += [f'RMDir /r "$INSTDIR\\{folder}\\__pycache__"' for folder in inside if "__pycache__" not in folder]
+    lines += [f'RMDir "$INSTDIR\\{folder}"' for folder in inside]
     path = WORK / "uninstall.nsh"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
     return path

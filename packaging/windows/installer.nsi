@@ -36,7 +36,7 @@ Section
   RMDir /r "$INSTDIR\Lib"
   RMDir /r "$INSTDIR\resources"
   SetOutPath "$INSTDIR"
-  File /r "${PAYLOAD}\*"
+  File /r "${PAYLOAD}/*"
   WriteUninstaller "$INSTDIR\uninstall.exe"
   CreateShortCut "$SMPROGRAMS\Vademecum.lnk" "$INSTDIR\vademecum.exe"
   WriteRegStr HKCU "Software\Vademecum" "Folder" "$INSTDIR"
