@@ -43,6 +43,7 @@ class Desk(QObject):
         from desktop.pages.documents import DocumentsPage
         from desktop.pages.evaluation import EvaluationPage
         from desktop.pages.questions import QuestionsPage
+        from desktop.pages.settings import SettingsPage
         from desktop.pages.training import TrainingPage
 
         log_path = platformdirs.user_log_path("vademecum", appauthor=False) / "worker.log"
@@ -56,12 +57,14 @@ class Desk(QObject):
         self.training = TrainingPage(self.jobs)
         self.evaluation = EvaluationPage(self.jobs)
         self.chat = ChatPage(self.jobs)
+        self.settings = SettingsPage(self.jobs)
         for name, drawing, page in (
             (self.tr("Documents"), "documents", self.documents),
             (self.tr("Questions"), "questions", self.questions),
             (self.tr("Training"), "training", self.training),
             (self.tr("Evaluation"), "evaluation", self.evaluation),
             (self.tr("Chat"), "chat", self.chat),
+            (self.tr("Settings"), "settings", self.settings),
         ):
             self.window.add_page(name, drawing, page)
         self._connect()
@@ -131,6 +134,7 @@ class Desk(QObject):
         self.evaluation.start_over()
         self.training.start_over()
         self.chat.start_over()
+        self.settings.start_over()
         self._warm_up()
 
     def _fill_sample(self) -> None:

@@ -13,7 +13,7 @@ MAX_LINES = 400
 FLOORS = (
     {"errors"},
     {"records", "settings"},
-    {"jobs", "device", "offline"},
+    {"jobs", "device", "offline", "addon"},
     {"workspace", "models"},
     {"session"},
     {"questions", "documents"},
@@ -29,7 +29,13 @@ FLOORS = (
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # What one room takes from another on its own floor, the taker first.
-NEIGHBOURS = {("settings", "records"), ("device", "jobs"), ("questions", "documents"), ("evaluation", "serving")}
+NEIGHBOURS = {
+    ("settings", "records"),
+    ("device", "jobs"),
+    ("addon", "jobs"),
+    ("questions", "documents"),
+    ("evaluation", "serving"),
+}
 
 # Pure functions over lists, with no import of ours: training measures with them what evaluation will.
 PURE = "engine.evaluation.metrics"

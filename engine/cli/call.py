@@ -110,8 +110,12 @@ class Call:
 
     def detected(self) -> Device:
         """The device that was asked for."""
+        from engine.addon.folder import default_folder
+        from engine.addon.trial import activate
         from engine.device import Device
 
+        if self.device != "cpu":
+            activate(default_folder())
         return Device.detect(self.device, threads=self.threads)
 
     def run(self, job: Job[Result], session: Session) -> Result:

@@ -1,4 +1,4 @@
-"""Commands about this machine: models, doctor and the self-test."""
+"""Commands about this machine: models, doctor, the self-test and the add-on."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     command(app, "models", key=False)(models)
     command(app, "doctor", key=False, compute=True)(doctor)
     command(app, "selftest", key=False)(selftest)
+    command(app, "addon", key=False)(addon)
 
 
 def models(
@@ -107,6 +108,26 @@ def doctor(call: Call) -> None:
         *problems,
     ]
     call.console.result(value, "\n".join(lines))
+
+
+def addon(
+    call: Call,
+    action: Annotated[Literal["status", "install", "remove"], typer.Argument(help="What to do.")] = "status",
+    path: Annotated[Path | None, typer.Argument(metavar="FOLDER", help="Folder of the add-on to install.")] = None,
+) -> None:
+    """The CUDA add-on: whether it is there and works, install it from a folder, remove it."""
+    from engine.addon.folder import default_folder, remove
+    from engine.addon.job import install_from, state
+
+    if (action == "install") != (path is not None):
+        raise UsageError("`addon install` takes a folder; the others take nothing more.")
+    if path is not None:
+        with call.console.listening():
+            install_from(path, call.monitor)
+    elif action == "remove":
+        remove(default_folder())
+    found = state()
+    call.console.result(asdict(found), found.text)
 
 
 def selftest(call: Call) -> None:

@@ -63,6 +63,9 @@ JOBS: dict[str, Entry] = {
     "Promote": Entry("engine.workspace.job", "query"),
     "Rollback": Entry("engine.workspace.job", "query"),
     "ListModels": Entry("engine.models.job", "query"),
+    "ReadAddon": Entry("engine.addon.job", "query"),
+    "InstallAddon": Entry("engine.addon.job", "heavy"),
+    "RemoveAddon": Entry("engine.addon.job", "query"),
     "RemoveModel": Entry("engine.models.job", "query"),
 }
 

@@ -220,9 +220,12 @@ def main(
         os.dup2(nothing.fileno(), 0)
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the window's business
+    from engine.addon.folder import default_folder
+    from engine.addon.trial import activate
     from engine.offline import go_offline
 
     go_offline()
+    activate(default_folder())
     server = Server(requests, replies, jobs=jobs, open_session=open_session, import_libraries=import_libraries)
 
     def leave(number: int, frame: object) -> None:

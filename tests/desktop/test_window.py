@@ -95,7 +95,7 @@ def test_every_page_is_reached_by_its_number(qtbot: QtBot, desk: Desk, client: F
     start(qtbot, desk, Path("/ward"), client)
     qtbot.waitExposed(desk.window)
     desk.window.activateWindow()
-    pages = (desk.documents, desk.questions, desk.training, desk.evaluation, desk.chat)
+    pages = (desk.documents, desk.questions, desk.training, desk.evaluation, desk.chat, desk.settings)
     for number, page in enumerate(pages, 1):
         qtbot.keyClick(desk.window, getattr(Qt.Key, f"Key_{number}"), Qt.KeyboardModifier.ControlModifier)
         qtbot.waitUntil(page.isVisible)
@@ -166,7 +166,7 @@ import sys
 import desktop.app
 from desktop.app import Desk, _import_late
 import desktop.importer, desktop.pages.chat, desktop.pages.documents, desktop.pages.evaluation
-import desktop.pages.questions, desktop.pages.training
+import desktop.pages.questions, desktop.pages.settings, desktop.pages.training
 _import_late()
 print(sorted({HEAVY!r} & set(sys.modules)))
 """

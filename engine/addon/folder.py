@@ -1,0 +1,152 @@
+"""Installs the add-on from a folder of wheels: every byte checked first, put into place in one step, easily removed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import msgspec
+import platformdirs
+
+from engine.errors import EngineError, translated
+
+MANIFEST = "addon.json"
+INSTALLED, STATE = "cuda", "state.json"  # in the add-ons' folder: what is installed, and what a trial said of it
+MANIFEST_BYTES_MAX = 1 << 20
+_HINT = "Get the add-on again from whoever gave it to you, for this version of Vademecum."
+_WHEEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}\.whl")
+
+
+class AddonError(EngineError):
+    """The add-on can't be installed or used."""
+
+
+class Addon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an add-on's manifest says of it."""
+
+    name: str
+    version: str
+    python: str  # cp311
+    platform: str  # linux-x86_64, windows-amd64
+    torch: str  # the version it brings; without what follows the plus sign it must be the program's own
+    files: dict[str, str]  # wheel → SHA-256, hex
+
+
+def default_folder() -> Path:
+    """Where the add-on is installed for this person."""
+    return platformdirs.user_data_path("vademecum", appauthor=False) / "addons"
+
+
+def installed(addons: Path) -> Addon | None:
+    """Return the installed add-on's manifest, None where there is none."""
+    path = addons / INSTALLED / MANIFEST
+    return _decoded(path.read_bytes()) if path.is_file() else None
+
+
+def install(
+    source: Path, addons: Path, *, torch_version: str, report: Callable[[int, int], None] = lambda done, total: None
+) -> Addon:
+    """Check the folder `source` and put what is in it into place. `report` is told wheels done and in all.
+
+    Raises AddonError; whatever fails, what was installed before stays.
+    """
+    with translated(
+        AddonError, "The add-on can't be copied.", hint="Free some disk space and try again.", foreign=OSError
+    ):
+        addon = read_manifest(source)
+        _require_fit(addon, torch_version)
+        wheels = _checked(source, addon)
+        addons.mkdir(parents=True, exist_ok=True)
+        staged = addons / f".incoming-{os.getpid()}"
+        shutil.rmtree(staged, ignore_errors=True)
+        try:
+            staged.mkdir()
+            for done, (name, digest) in enumerate(wheels.items()):
+                report(done, len(wheels))
+                _unpack(source / name, digest, staged)
+            (staged / MANIFEST).write_bytes(msgspec.json.encode(addon))
+            remove(addons)
+            staged.rename(addons / INSTALLED)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+    report(len(wheels), len(wheels))
+    return addon
+
+
+def remove(addons: Path) -> bool:
+    """Take the add-on away; the program computes on the CPU as before. Returns whether there was one."""
+    with translated(AddonError, "The add-on can't be removed.", hint="Close Vademecum and try again.", foreign=OSError):
+        (addons / STATE).unlink(missing_ok=True)
+        if not (addons / INSTALLED).is_dir():
+            return False
+        gone = (addons / INSTALLED).rename(addons / f".incoming-{os.getpid()}-removed")
+        shutil.rmtree(gone)
+    return True
+
+
+def read_manifest(source: Path) -> Addon:
+    """Read the manifest of an add-on's folder. Raises AddonError."""
+    path = source / MANIFEST
+    if not path.is_file() or path.stat().st_size > MANIFEST_BYTES_MAX:
+        raise AddonError(f"{source} holds no add-on.", hint=f"Choose the folder with {MANIFEST} in it.")
+    return _decoded(path.read_bytes())
+
+
+def this_platform() -> str:
+    """The name of this machine's kind, as manifests have it."""
+    return f"{platform.system().lower()}-{platform.machine().lower()}"
+
+
+def _decoded(content: bytes) -> Addon:
+    with translated(AddonError, "The add-on's manifest can't be read.", hint=_HINT, foreign=msgspec.MsgspecError):
+        return msgspec.json.decode(content, type=Addon)
+
+
+def _require_fit(addon: Addon, torch_version: str) -> None:
+    wanted = (f"cp{sys.version_info[0]}{sys.version_info[1]}", this_platform(), torch_version.partition("+")[0])
+    given = (addon.python, addon.platform, addon.torch.partition("+")[0])
+    if given != wanted:
+        raise AddonError(
+            f"The add-on is for {' '.join(given)}; this program needs one for {' '.join(wanted)}.", hint=_HINT
+        )
+
+
+def _checked(source: Path, addon: Addon) -> dict[str, str]:
+    """Return the wheels, each with its right digest, before anything of them is unpacked."""
+    present = {path.name for path in source.glob("*.whl")}
+    if not addon.files or present != addon.files.keys():
+        odd = ", ".join(sorted(present ^ addon.files.keys())[:3]) or "no wheel"
+        raise AddonError(f"The add-on is not complete: {odd}.", hint=_HINT)
+    for name, digest in addon.files.items():
+        path = source / name
+        if not _WHEEL.fullmatch(name) or path.is_symlink() or not path.is_file():
+            raise AddonError(f"{name} is no wheel.", hint=_HINT)
+        if _digest(path) != digest:
+            raise AddonError(f"{name} is damaged: its SHA-256 is not the manifest's.", hint=_HINT)
+    return addon.files
+
+
+def _unpack(wheel: Path, digest: str, into: Path) -> None:
+    with (
+        translated(AddonError, f"{wheel.name} can't be unpacked.", hint=_HINT, foreign=zipfile.BadZipFile),
+        zipfile.ZipFile(wheel) as archive,
+    ):
+        for entry in archive.infolist():
+            place = PurePosixPath(entry.filename)
+            if place.is_absolute() or ".." in place.parts or "\\" in entry.filename or ":" in entry.filename:
+                raise AddonError(f"{wheel.name} wants to write outside its folder.", hint="Don't use this add-on.")
+            archive.extract(entry, into)
+    if _digest(wheel) != digest:
+        raise AddonError(f"{wheel.name} changed while it was unpacked.", hint=_HINT)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

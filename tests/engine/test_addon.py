@@ -1,0 +1,154 @@
+"""The CUDA add-on, with a stand-in for torch: checked before it is unpacked, tried before it is used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from engine.addon import trial
+from engine.addon.folder import INSTALLED, AddonError, install, installed, remove, this_platform
+from engine.addon.trial import activate, last_state, try_out
+
+TORCH = metadata.version("torch").partition("+")[0]
+# What the trial asks of torch, and nothing else of it.
+WORKING = """
+class Tensor:
+    def __matmul__(self, other): return self
+    def sum(self): return 64.0 ** 3
+def ones(*shape, device): return Tensor()
+class cuda:
+    is_available = staticmethod(lambda: True)
+    get_device_name = staticmethod(lambda number: "Imaginary H1")
+"""
+DRIVER_TOO_OLD = "class cuda:\n    is_available = staticmethod(lambda: False)\n"
+CRASHING = "import os\nos._exit(11)\n"
+BROKEN = "raise ImportError('libcudart.so.12: cannot open shared object file')\n"
+
+
+def addon(folder: Path, code: str, *, entry: str = "torch/__init__.py", **changes: object) -> Path:
+    """Write an add-on's folder whose torch is `code`."""
+    folder.mkdir()
+    wheel = folder / "torch-2.13.0+cu130-cp311-cp311-linux_x86_64.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(entry, code)
+    manifest = {
+        "name": "cuda",
+        "version": f"{TORCH}+cu130",
+        "python": "cp311",
+        "platform": this_platform(),
+        "torch": f"{TORCH}+cu130",
+        "files": {wheel.name: hashlib.sha256(wheel.read_bytes()).hexdigest()},
+    }
+    (folder / "addon.json").write_text(json.dumps(manifest | changes), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def addons(tmp_path: Path) -> Path:
+    return tmp_path / "add-ons ä 中"
+
+
+@pytest.fixture(autouse=True)
+def _path_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+def test_an_addon_that_works_is_loaded_in_place_of_the_programs_own(tmp_path: Path, addons: Path) -> None:
+    install(addon(tmp_path / "stick", WORKING), addons, torch_version=f"{TORCH}+cpu")
+    state = try_out(addons)
+    assert (state.usable, state.text) == (True, "Imaginary H1 is used.")
+    assert activate(addons)
+    assert sys.path[0] == str(addons / INSTALLED)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [(DRIVER_TOO_OLD, "driver is too old"), (CRASHING, "crashed"), (BROKEN, "libcudart.so.12")],
+)
+def test_an_addon_that_does_not_fit_leaves_the_cpu_in_use(tmp_path: Path, addons: Path, code: str, reason: str) -> None:
+    install(addon(tmp_path / "stick", code), addons, torch_version=TORCH)
+    before = list(sys.path)
+    assert not activate(addons)
+    assert sys.path == before
+    state = last_state(addons)
+    assert state is not None
+    assert reason in state.text
+    assert state.text.endswith("The CPU is used.")
+
+
+def test_another_driver_means_another_trial(tmp_path: Path, addons: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(addon(tmp_path / "stick", DRIVER_TOO_OLD), addons, torch_version=TORCH)
+    try_out(addons)
+    assert last_state(addons) is not None
+    monkeypatch.setattr(trial, "driver", lambda: "NVRM version: a newer one")
+    assert last_state(addons) is None
+
+
+def test_without_an_addon_nothing_is_tried(addons: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "try_out", lambda *_: pytest.fail("tried"))
+    assert not activate(addons)
+
+
+def test_a_damaged_wheel_installs_nothing_and_leaves_what_was_there(tmp_path: Path, addons: Path) -> None:
+    install(addon(tmp_path / "good", WORKING, version="first"), addons, torch_version=TORCH)
+    bad = addon(tmp_path / "bad", WORKING, version="second")
+    wheel = next(bad.glob("*.whl"))
+    wheel.write_bytes(wheel.read_bytes()[:-1] + b"x")
+    with pytest.raises(AddonError, match="SHA-256"):
+        install(bad, addons, torch_version=TORCH)
+    held = installed(addons)
+    assert held is not None
+    assert held.version == "first"
+
+
+def test_a_wheel_too_many_or_too_few_is_refused(tmp_path: Path, addons: Path) -> None:
+    source = addon(tmp_path / "stick", WORKING)
+    (source / "more-1-py3-none-any.whl").write_bytes(b"")
+    with pytest.raises(AddonError, match=r"not complete: more-1"):
+        install(source, addons, torch_version=TORCH)
+    for wheel in source.glob("*.whl"):
+        wheel.unlink()
+    with pytest.raises(AddonError, match="not complete"):
+        install(source, addons, torch_version=TORCH)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"torch": "2.0.0+cu118"}, {"python": "cp313"}, {"platform": "plan9-mips"}], ids=["torch", "py", "os"]
+)
+def test_an_addon_for_another_program_is_refused(tmp_path: Path, addons: Path, changes: dict[str, str]) -> None:
+    with pytest.raises(AddonError, match="this program needs one for"):
+        install(addon(tmp_path / "stick", WORKING, **changes), addons, torch_version=TORCH)
+
+
+@pytest.mark.parametrize("entry", ["../outside.py", "/tmp/outside.py", "a\\..\\b.py", "c:/outside.py"])
+def test_a_wheel_that_writes_elsewhere_is_refused(tmp_path: Path, addons: Path, entry: str) -> None:
+    with pytest.raises(AddonError, match="outside its folder"):
+        install(addon(tmp_path / "stick", WORKING, entry=entry), addons, torch_version=TORCH)
+    assert installed(addons) is None
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"name": 1}'])
+def test_a_manifest_that_is_none_is_a_sentence(tmp_path: Path, addons: Path, content: str) -> None:
+    source = addon(tmp_path / "stick", WORKING)
+    (source / "addon.json").write_text(content, encoding="utf-8")
+    with pytest.raises(AddonError, match="manifest can't be read"):
+        install(source, addons, torch_version=TORCH)
+
+
+def test_a_folder_without_a_manifest_is_a_sentence(tmp_path: Path, addons: Path) -> None:
+    with pytest.raises(AddonError, match="holds no add-on"):
+        install(tmp_path, addons, torch_version=TORCH)
+
+
+def test_removing_leaves_nothing(tmp_path: Path, addons: Path) -> None:
+    install(addon(tmp_path / "stick", WORKING), addons, torch_version=TORCH)
+    try_out(addons)
+    assert remove(addons)
+    assert list(addons.iterdir()) == []
+    assert not remove(addons)
