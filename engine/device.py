@@ -13,6 +13,7 @@ from typing import Literal
 import psutil
 
 from engine.errors import DeviceError
+from engine.machine_settings import machine_settings
 
 Choice = Literal["auto", "cpu", "cuda"]
 Precision = Literal["fp32", "bf16"]
@@ -39,8 +40,11 @@ class Device:
 
         Raises DeviceError when CUDA is asked for and there is none.
         """
+        allowed = machine_settings().threads
+        threads = min(threads, allowed) if threads and allowed else threads
         cores = threads or psutil.cpu_count(logical=False) or os.cpu_count() or 1
         cores = min(cores, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") and not threads else cores
+        cores = min(cores, allowed or cores)
         if choice != "cpu" and (choice == "cuda" or _may_have_cuda()):
             import torch
 

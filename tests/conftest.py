@@ -31,6 +31,7 @@ def _own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         for variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "HF_HOME"):
             patch.setenv(variable, str(home / variable.lower()))
         patch.delenv("VADEMECUM_PASSPHRASE", raising=False)
+        patch.setattr("engine.machine_settings.settings_path", lambda: home / "settings.toml")
         yield
 
 

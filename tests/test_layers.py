@@ -12,7 +12,7 @@ MAX_LINES = 400
 # Lowest first. A room imports from rooms on lower floors, and from its own floor only itself.
 FLOORS = (
     {"errors"},
-    {"records", "settings"},
+    {"records", "settings", "machine_settings"},
     {"jobs", "device", "offline", "addon"},
     {"workspace", "models"},
     {"session"},

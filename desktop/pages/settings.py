@@ -28,8 +28,8 @@ class SettingsPage(QWidget):
             self.tr(
                 "Vademecum computes on the processor. With an NVIDIA card it can train many times faster: the add-on "
                 "with the card's libraries comes as a folder, on a stick like the program itself. Every file is "
-                "checked against its SHA-256, then the add-on is tried; where it does not fit the driver, the processor is "
-                "used as before."
+                "checked against its SHA-256, then the add-on is tried; where it does not fit the driver, the "
+                "processor is used as before."
             )
         )
         text.setWordWrap(True)

@@ -16,6 +16,7 @@ import msgspec
 import platformdirs
 
 from engine.errors import EngineError, translated
+from engine.machine_settings import machine_settings
 
 MANIFEST = "addon.json"
 INSTALLED, STATE = "cuda", "state.json"  # in the add-ons' folder: what is installed, and what a trial said of it
@@ -57,6 +58,8 @@ def install(
 
     Raises AddonError; whatever fails, what was installed before stays.
     """
+    if not machine_settings().allow_addons:
+        raise AddonError("On this machine no add-ons may be installed.", hint="Ask whoever administers it.")
     with translated(
         AddonError, "The add-on can't be copied.", hint="Free some disk space and try again.", foreign=OSError
     ):

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from engine.addon.folder import INSTALLED, STATE
+from engine.machine_settings import machine_settings
 
 TRIAL = "--try-addon"  # the role of the process that tries: see engine/worker/roles.py
 TRIAL_TIME_S = 120.0
@@ -64,7 +65,7 @@ def activate(addons: Path) -> bool:
 
     Call it before the first import of torch. Returns whether they will be used.
     """
-    if not (addons / INSTALLED).is_dir():
+    if not (addons / INSTALLED).is_dir() or not machine_settings().allow_addons:
         return False
     state = last_state(addons) or try_out(addons)
     if state.usable:

@@ -18,6 +18,7 @@ import platformdirs
 import psutil
 
 from engine.errors import ModelError, StorageError, translated
+from engine.machine_settings import machine_settings
 from engine.models.adoption import describe_tokenizer, find_licence, plain_config
 from engine.models.published import PARTS, check_published, is_published_rag, write_part
 from engine.models.safety import CONFIG, REQUIRED, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, check_folder
@@ -130,6 +131,10 @@ class ModelLibrary:
         Raises ModelError with the first thing that is unsafe or unknown, StorageError when the disk is full. The same
         weights under the same name twice are one model.
         """
+        if not machine_settings().allow_model_import:
+            raise ModelError(
+                "On this machine no models may be imported.", hint="Ask whoever administers it; the bundled ones stay."
+            )
         path = path.absolute()
         if is_published_rag(path):
             return self._import_published(path)

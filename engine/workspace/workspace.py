@@ -12,8 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engine.errors import WorkspaceError
+from engine.errors import PassphraseError, WorkspaceError
 from engine.jobs import Monitor
+from engine.machine_settings import machine_settings
 from engine.workspace.amendments import AmendmentStore
 from engine.workspace.answers import AnswerCache
 from engine.workspace.audit import AuditLog
@@ -82,8 +83,13 @@ class Workspace:
     ) -> Self:
         """Make a workspace in a new or empty folder and open it; with a passphrase it is encrypted.
 
-        Raises WorkspaceError when something is there already, StorageError when the disk refuses.
+        Raises PassphraseError where the machine's settings ask for one, WorkspaceError when something is there
+        already, StorageError when the disk refuses.
         """
+        if machine_settings().require_passphrase and passphrase is None:
+            raise PassphraseError(
+                "On this machine every workspace needs a passphrase.", hint="Choose one: without it nothing is stored."
+            )
         path = Path(path).absolute()
         identity = uuid.uuid4().hex
         protection, keys = protect(passphrase, workspace_id=identity) if passphrase is not None else (None, None)

@@ -1,0 +1,63 @@
+"""The machine's settings: each rule is kept where it matters, and a file that is not understood stops the program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.addon.folder import AddonError, install
+from engine.device import Device
+from engine.errors import ModelError, PassphraseError
+from engine.machine_settings import MachineSettings, MachineSettingsError, machine_settings
+from engine.models.library import ModelLibrary
+from engine.workspace.workspace import Workspace
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "etc" / "settings.toml"
+    path.parent.mkdir()
+    monkeypatch.setattr("engine.machine_settings.settings_path", lambda: path)
+    return path
+
+
+def test_without_a_file_everything_is_allowed(file: Path) -> None:
+    assert machine_settings() == MachineSettings()
+
+
+def test_a_workspace_without_a_passphrase_is_refused_and_nothing_is_made(file: Path, tmp_path: Path) -> None:
+    file.write_text("require_passphrase = true", encoding="utf-8")
+    with pytest.raises(PassphraseError, match="every workspace needs a passphrase"):
+        Workspace.create(tmp_path / "w")
+    assert not (tmp_path / "w").exists()
+    Workspace.create(tmp_path / "w", passphrase="secret").close()
+
+
+def test_no_model_is_imported(file: Path, tmp_path: Path) -> None:
+    file.write_text("allow_model_import = false", encoding="utf-8")
+    with pytest.raises(ModelError, match="no models may be imported"):
+        ModelLibrary(tmp_path / "bundled", tmp_path / "imported").import_folder(tmp_path)
+
+
+def test_no_addon_is_installed(file: Path, tmp_path: Path) -> None:
+    file.write_text("allow_addons = false", encoding="utf-8")
+    with pytest.raises(AddonError, match="no add-ons may be installed"):
+        install(tmp_path, tmp_path / "addons", torch_version="2.13.0")
+
+
+def test_no_more_threads_than_allowed(file: Path) -> None:
+    file.write_text("threads = 1", encoding="utf-8")
+    assert Device.detect("cpu").cores == 1
+    assert Device.detect("cpu", threads=8).cores == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["require_passphrase = yes", 'require_passphrase = "true"', "requirepassphrase = true", "threads = 0", "\x00"],
+    ids=["no TOML", "another type", "a typing mistake", "out of bounds", "no text"],
+)
+def test_a_file_that_is_not_understood_stops_everything(file: Path, text: str, tmp_path: Path) -> None:
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(MachineSettingsError, match="can't be understood"):
+        Workspace.create(tmp_path / "w", passphrase="secret")
