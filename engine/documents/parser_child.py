@@ -17,8 +17,10 @@ from typing import BinaryIO
 
 import msgspec
 
+from engine.documents.assistant import Assistant, Pages
 from engine.documents.content import Content
 from engine.documents.detection import Kind, detect
+from engine.documents.frames import read_frame, write_frame
 from engine.documents.page_drawing import Artist, Draw
 from engine.documents.reading import Reading, Report
 from engine.errors import DocumentError, PasswordError
@@ -65,28 +67,11 @@ class Reply(msgspec.Struct, frozen=True):
     original: bytes | None = None  # the file without its password, where it had one
 
 
-def read_frame(stream: BinaryIO, *, size_bytes_max: int) -> bytes | None:
-    """Return the next frame, None at the end of the stream. Raises ValueError on a frame larger than allowed."""
-    header = stream.read(4)
-    if len(header) < 4:
-        return None
-    size = int.from_bytes(header, "big")
-    if size > size_bytes_max:
-        raise ValueError(f"a frame of {size} bytes")
-    data = stream.read(size)
-    return data if len(data) == size else None
-
-
-def write_frame(stream: BinaryIO, data: bytes) -> None:
-    """Send one frame."""
-    stream.write(len(data).to_bytes(4, "big") + data)
-    stream.flush()
-
-
 def main() -> None:
     """Answer requests until the parent closes the pipe."""
     requests, replies = private_streams()
     sys.dont_write_bytecode = True
+    assistant = Assistant.fork(_assist, without=(requests, replies))  # before the door to further processes is closed
     close_doors()
     decoder = msgspec.json.Decoder(Request | Draw)
     artist = Artist()
@@ -105,8 +90,19 @@ def main() -> None:
                 artist.take(request.name, read_frame(requests, size_bytes_max=FILE_BYTES_MAX) or b"")
             write_frame(replies, encoder.encode(artist.draw(request)))
             continue
-        reading = Reading(request.passwords, listen)
+        reading = Reading(request.passwords, listen, None if request.attachment else request.path, assistant)
         write_frame(replies, encoder.encode(parse(Path(request.path), request.attachment, reading)))
+
+
+def _assist(requests: BinaryIO, replies: BinaryIO) -> None:
+    """Be the assistant: lay out the pages asked for, capped like the child itself."""
+    close_doors()
+    decoder = msgspec.json.Decoder(Pages)
+    while (frame := read_frame(requests, size_bytes_max=1 << 20)) is not None:
+        _limit_cpu_time()
+        from engine.documents.formats.pdf.reader import laid_out
+
+        write_frame(replies, laid_out(decoder.decode(frame)))
 
 
 def parse(path: Path, attachment: Sequence[int] = (), reading: Reading | None = None) -> Reply:

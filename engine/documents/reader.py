@@ -21,8 +21,9 @@ import psutil
 from msgspec.structs import replace
 
 from engine.documents.content import Content
+from engine.documents.frames import read_frame, write_frame
 from engine.documents.page_drawing import Draw, Drawn
-from engine.documents.parser_child import Reply, Request, read_frame, write_frame
+from engine.documents.parser_child import Reply, Request
 from engine.errors import DocumentError, PasswordError
 
 SILENCE_S = 60.0  # how long the child may compute, or do nothing, without a word

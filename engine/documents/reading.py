@@ -5,6 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.documents.assistant import Assistant
 
 _REPORT_EVERY_S = 0.1
 
@@ -17,6 +21,8 @@ class Reading:
 
     passwords: tuple[str, ...] = ()
     listen: Callable[[int, int, bool], None] = lambda done, total, recognising: None
+    path: str | None = None  # of the file itself, where it is one that others can open too
+    assistant: Assistant | None = None
     opened: bytes | None = None  # set by the reader: the file without its password, to be kept in place of the original
     _reported_s: float = field(default_factory=time.monotonic)
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from engine.documents.parser_child import close_doors, private_streams, read_frame, write_frame
+from engine.documents.frames import read_frame, write_frame
+from engine.documents.parser_child import close_doors, private_streams
 from engine.errors import EngineError
 from engine.questions.columns import Header
 from engine.questions.rows import Row, read_rows

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.documents.parser_child import read_frame, write_frame
+from engine.documents.frames import read_frame, write_frame
 from engine.errors import QuestionError
 from engine.questions.columns import Header
 from engine.questions.row_child import Batch, Request

@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 
 import docx
+import pypdfium2 as pdfium
 from PIL import Image, ImageDraw, ImageFont
 
 
@@ -150,3 +151,13 @@ def _rc4(key: bytes, data: bytes) -> bytes:
         state[i], state[j] = state[j], state[i]
         out.append(byte ^ state[(state[i] + state[j]) % 256])
     return bytes(out)
+
+
+def appended(*documents: bytes) -> bytes:
+    """One PDF with the pages of all."""
+    made = pdfium.PdfDocument.new()
+    for document in documents:
+        made.import_pages(pdfium.PdfDocument(document))
+    written = io.BytesIO()
+    made.save(written)
+    return written.getvalue()

@@ -44,9 +44,11 @@ def from_bookmarks(content: Content, outline: Sequence[tuple[int, str, int]]) ->
             continue
         start = content.page_starts[page]
         end = content.page_starts[page + 1] if page + 1 < len(content.page_starts) else len(content.text)
-        words = [re.escape(word) for word in title.split()]
-        found = re.compile(r"\s*".join(words), re.IGNORECASE).search(content.text, max(start, last + 1), end)
-        position = found.start() if found else start
+        position = content.text.find(title, max(start, last + 1), end)
+        if position < 0:
+            words = [re.escape(word) for word in title.split()]
+            found = re.compile(r"\s*".join(words), re.IGNORECASE).search(content.text, max(start, last + 1), end)
+            position = found.start() if found else start
         if position > last:
             last = position
             yield Heading(start=position, level=level, title=title)

@@ -38,7 +38,8 @@ class PageLayout:
 
     placed: list[Placed]
     height: float
-    confidence: float | None = None  # of a scan
+    confidence: float | None = None  # of a scan that was recognised
+    scanned: bool = False  # whether its words are, or have to be, recognised
     fields: list[tuple[str, tuple[float, float, float, float]]] = field(default_factory=list)
 
     def edges(self) -> Iterator[tuple[Line, bool]]:
@@ -69,7 +70,8 @@ def layout(page: Any, text_page: Any, *, recognises: bool = True) -> PageLayout:
     """Return the lines of a page of pdfium's in reading order; those of a scan are recognised."""
     text = page_characters(text_page)
     height = float(pdfium.FPDF_GetPageHeightF(page))
-    if recognises and needs_recognition(page, text):
+    scanned = needs_recognition(page, text)
+    if recognises and scanned:
         found = recognised_page(page)
         if found.lines or not text.strip() or is_unreadable(text):
             return scan_layout(found, height)  # else a picture without words, and a few words beside it
@@ -80,7 +82,8 @@ def layout(page: Any, text_page: Any, *, recognises: bool = True) -> PageLayout:
         boxes.rotation = (boxes.rotation + turns) % 4
         lines = page_lines(text, boxes)
         height = float(pdfium.FPDF_GetPageWidthF(page)) if turns % 2 else height
-    return PageLayout(arrange(lines, right_to_left=is_right_to_left(text)), height)
+    placed = arrange(lines, right_to_left=is_right_to_left(text))
+    return PageLayout(placed, height, scanned=scanned and not recognises)
 
 
 def scan_layout(found: Recognised, height: float) -> PageLayout:

@@ -1,0 +1,73 @@
+"""The second process of the parser child: the same text, and no text lost without it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine.documents.formats.pdf import reader as pdf
+from engine.documents.reader import Reader
+from engine.documents.reading import Reading
+from tests.engine.documents import example_files
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no assistant elsewhere")
+PAGES = tuple(f"Page {number} of the handbook\nsays something of its own." for number in range(60))
+
+
+@pytest.fixture
+def long_pdf(tmp_path: Path) -> Path:
+    path = tmp_path / "long.pdf"
+    path.write_bytes(example_files.pdf(*PAGES))
+    return path
+
+
+def _assistants(reader: Reader) -> list[psutil.Process]:
+    assert reader._child is not None
+    return psutil.Process(reader._child.pid).children()
+
+
+def test_two_processes_read_what_one_reads(long_pdf: Path) -> None:
+    alone = pdf.read(long_pdf.read_bytes(), Reading())
+    with Reader() as reader:
+        assert reader.read(long_pdf).content == alone
+        assert reader.read(long_pdf).content == alone
+        assert len(_assistants(reader)) == 1
+
+
+def test_without_its_assistant_the_child_reads_all_pages(long_pdf: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short.pdf"
+    short.write_bytes(example_files.pdf("One page"))
+    with Reader() as reader:
+        reader.read(short)
+        for assistant in _assistants(reader):
+            assistant.kill()
+            while assistant.is_running() and assistant.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.01)
+        assert len(reader.read(long_pdf).content.page_starts) == len(PAGES)
+
+
+def test_a_scan_among_many_pages_is_recognised(tmp_path: Path) -> None:
+    scans = [example_files.scan("Give five milligrams")]
+    path = tmp_path / "mixed.pdf"
+    path.write_bytes(example_files.appended(example_files.pdf(*PAGES), example_files.scanned_pdf(*scans)))
+    with Reader() as reader:
+        content = reader.read(path).content
+    assert [page.page for page in content.scanned] == [len(PAGES) + 1]
+    assert content.text.split()[-3:] == ["Give", "five", "milligrams"]
+
+
+def test_the_assistant_ends_with_the_child(long_pdf: Path) -> None:
+    with Reader() as reader:
+        reader.read(long_pdf)
+        (assistant,) = _assistants(reader)
+        assert reader._child is not None
+        os.kill(reader._child.pid, signal.SIGKILL)
+        reader._child.wait()
+    _, alive = psutil.wait_procs([assistant], timeout=5)
+    assert alive == []
