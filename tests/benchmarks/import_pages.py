@@ -32,7 +32,7 @@ def main() -> None:
         folder = Path(temporary)
         path = _repeated(chosen.file, chosen.pages, folder / "long.pdf")
         began = time.monotonic()
-        told = _import(path, folder / "whole", cancel_after_s=None)
+        told = timed_import(path, folder / "whole", cancel_after_s=None)
         took_s = time.monotonic() - began
         moments = [began, *told, began + took_s]
         gaps = sorted((after - before for before, after in pairwise(moments)), reverse=True)
@@ -45,7 +45,7 @@ def main() -> None:
             print(f"memory of the {name} at most {resource.getrusage(who).ru_maxrss >> 10} MiB")
         for number, share in enumerate((0.2, 0.55, 0.9)):
             print(f"cancel at {share:.0%}: ", end="")
-            _import(path, folder / str(number), cancel_after_s=share * took_s)
+            timed_import(path, folder / str(number), cancel_after_s=share * took_s)
 
 
 def _repeated(source: Path, pages: int, target: Path) -> Path:
@@ -56,7 +56,8 @@ def _repeated(source: Path, pages: int, target: Path) -> Path:
     return target
 
 
-def _import(path: Path, folder: Path, *, cancel_after_s: float | None) -> list[float]:
+def timed_import(path: Path, folder: Path, *, cancel_after_s: float | None) -> list[float]:
+    """Import `path` into a new workspace; return when progress was told. Cancelled, say how long the end took."""
     told: list[float] = []
     asked: list[float] = []
 

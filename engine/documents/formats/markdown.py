@@ -15,13 +15,14 @@ from engine.documents.tables import table_lines
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*\n", re.DOTALL)
 _VISIBLE = {"text", "code_inline", "text_special"}
+_DEPTH_MAX = 100  # of quotes and lists within one another
 _BREAKS = {"softbreak", "hardbreak"}
 
 
 def read(data: bytes) -> Content:
     """Return the visible text of a Markdown file; its title is the first heading of the first level."""
     source = _FRONT_MATTER.sub("", decode(data).replace("\r\n", "\n"), count=1)
-    parser = MarkdownIt("commonmark").enable("table")
+    parser = MarkdownIt("commonmark", {"maxNesting": _DEPTH_MAX}).enable("table")
     builder = ContentBuilder()
     title = ""
     heading_level = 0
@@ -55,7 +56,11 @@ def read(data: bytes) -> Content:
                 builder.add(html.visible_text(token.content))
             case _:
                 pass
-    return builder.build(kind="md", title=title)
+    content = builder.build(kind="md", title=title)
+    if not content.text and source.strip():  # nested deeper than anyone reads: the parser leaves it out
+        builder.add(source)
+        return builder.build(kind="md", title="")
+    return content
 
 
 def _visible(tokens: Sequence[Token]) -> str:
