@@ -52,9 +52,9 @@ class Measures(QObject):
                 Column(self.tr("Base gen."), lambda row: row.base, number=True, width=80),
                 Column(self.tr("Compared"), lambda row: row.other, number=True, width=82),
                 Column(self.tr("This run"), lambda row: row.ours, number=True, width=74),
-                Column(self.tr("95 % interval"), lambda row: row.interval, number=True, width=104),
-                Column(self.tr("Difference"), lambda row: row.difference, number=True, width=160),
-                Column(self.tr("Verdict"), lambda row: short.get(row.verdict, row.verdict), width=140),
+                Column(self.tr("95 % interval"), lambda row: row.interval, number=True, width=100),
+                Column(self.tr("Difference"), lambda row: row.difference, number=True, width=178),
+                Column(self.tr("Verdict"), lambda row: short.get(row.verdict, row.verdict), width=150),
             ]
         )
 

@@ -105,7 +105,7 @@ class QuestionResults(QWidget):
                 lambda row: points(row.against_f1),
                 key=lambda row: row.against_f1,
                 number=True,
-                width=100,
+                width=112,
             ),
             Column(
                 self.tr("Found at"),
@@ -114,7 +114,7 @@ class QuestionResults(QWidget):
                 number=True,
                 width=80,
             ),
-            Column(self.tr("What went wrong"), lambda row: ", ".join(row.flags), width=190),
+            Column(self.tr("What went wrong"), lambda row: ", ".join(row.flags), width=200),
         ]
 
     def _button(self, text: str, name: str, act: object) -> QPushButton:

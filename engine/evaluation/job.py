@@ -44,8 +44,9 @@ class ReadReport:
     split: Split = "test"
 
     def run(self, session: Session, monitor: Monitor) -> Report | None:
-        stored = session.workspace.runs.report(session.run(self.run_name).id, self.split)
-        return decoded(stored, Report)
+        runs, run_id = session.workspace.runs, session.run(self.run_name).id
+        whole = decoded(runs.report(run_id, _whole_key(self.split)), Report)
+        return whole or decoded(runs.report(run_id, self.split), Report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +282,7 @@ class Evaluate:
             seconds=time.perf_counter() - started,
             timings_s={"asking": asked_s, "comparing": time.perf_counter() - started - asked_s},
         )
-        session.workspace.runs.save_report(run.id, self.split, msgspec.json.encode(report).decode("utf-8"))
+        _save(session, report)
         return report
 
 
@@ -329,6 +330,20 @@ def _kept(session: Session, run_id: str, split: Split, results: Sequence[Questio
     path = workspace.reports_folder / f"{run_id}-{split}.jsonl"
     write_lines(path, results)
     return str(path)
+
+
+def _save(session: Session, report: Report) -> None:
+    """Keep the report whole until a document is removed, and for good what quotes none of them."""
+    scores = replace(
+        report, pinned=None, breakdowns=tuple(one for one in report.breakdowns if one.by != "document"), notes=()
+    )
+    with session.workspace.transaction():
+        for key, kept in ((report.split, scores), (_whole_key(report.split), report)):
+            session.workspace.runs.save_report(report.run, key, msgspec.json.encode(kept).decode("utf-8"))
+
+
+def _whole_key(split: Split) -> str:
+    return f"{split}/report"
 
 
 def _questions_key(split: Split) -> str:

@@ -65,7 +65,7 @@ def to_pdf(report: Report) -> bytes:
 def _measures(page: FPDF, report: Report) -> None:
     head, rows = measure_rows(report)
     _heading(page, "What was measured")
-    _table(page, head, rows, widths=(28, 11, 20, 11, 27, 35) if report.against else (50, 20, 30))
+    _table(page, head, rows, widths=(27, 11, 19, 10, 33, 34) if report.against else (50, 20, 30))
 
 
 def _baselines(page: FPDF, report: Report) -> None:
@@ -134,6 +134,7 @@ def _table(page: FPDF, head: Sequence[str] | None, rows: Sequence[Sequence[str]]
     page.set_font("Body", size=8)
     page.set_text_color(31, 36, 48)
     page.set_draw_color(200, 205, 212)
+    page.set_fill_color(255, 255, 255)  # a table fills its cells with whatever colour was used last
     with page.table(
         col_widths=tuple(widths),
         first_row_as_headings=False,

@@ -259,7 +259,7 @@ def test_the_report_is_kept_and_read_back(session: Session, monitor: Monitor) ->
 
 
 def test_a_report_of_another_version_is_as_if_there_were_none(session: Session, monitor: Monitor, fakes: Fakes) -> None:
-    for slot in ("test", "test/questions", "test/outcome"):
+    for slot in ("test", "test/report", "test/questions"):
         session.workspace.runs.save_report("tuned", slot, '{"other": 1}')
 
     assert ReadReport("tuned").run(session, monitor) is None

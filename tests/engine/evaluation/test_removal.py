@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from engine.evaluation.job import Evaluate, ReadPerQuestion, ReadReport
+from engine.evaluation.job import Amend, Evaluate, ReadPerQuestion, ReadReport
 from engine.jobs import Monitor
 from engine.session import Session
 from engine.workspace.job import RemoveDocuments
@@ -13,10 +14,22 @@ from tests.engine.training.test_train_job import fill
 
 def test_the_questions_of_a_report_go_with_a_document_and_the_scores_stay(session: Session, tmp_path: Path) -> None:
     fill(session, tmp_path / "files")
-    report = Evaluate("base", against=None).run(session, Monitor())
+    asked = session.workspace.questions.list("test")[0]
+    session.workspace.runs.add(replace(session.run("base"), id="other"))
+    Amend(asked.id, pinned=True).run(session, Monitor())
+    report = Evaluate("base", against="other").run(session, Monitor())
+    assert report.pinned is not None
+    assert ReadReport("base").run(session, Monitor()) == report
     assert Path(report.per_question).exists()
     (removed, *_) = session.workspace.documents.list()
     RemoveDocuments((removed.id,)).run(session, Monitor())
     assert not Path(report.per_question).exists()
     assert ReadPerQuestion("base").run(session, Monitor()) == ()
-    assert ReadReport("base").run(session, Monitor()) is not None
+    scores = ReadReport("base").run(session, Monitor())
+    assert scores is not None
+    assert (scores.answers, scores.pinned) == (report.answers, None)
+    assert all(one.by != "document" for one in scores.breakdowns)
+    kept = "".join(row.json for row in session.workspace.runs.reports())
+    assert asked.question not in kept
+    assert removed.title not in kept
+    assert session.workspace.answers.clear() == 0
