@@ -344,3 +344,20 @@ def test_protected_documents_take_their_passwords_from_a_file_or_the_variable(
     monkeypatch.setenv("VADEMECUM_DOCUMENT_PASSWORD", "sesame")
     assert entry.main(["import", str(workspace), str(again), "--json"]) == 0
     assert _json(capsys)["documents"]["added"] == 1
+
+
+def test_a_run_is_exported_and_imported(
+    workspace: Path,
+    tiny_models: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VADEMECUM_MODELS", str(tiny_models))
+    package = tmp_path / "base.vademecum"
+    assert entry.main(["export", str(workspace), "base", str(package), "--json"]) == 0
+    exported = json.loads(capsys.readouterr().out)
+    assert {"package", "digest", "size_bytes"} <= exported.keys()
+    assert entry.main(["import-run", str(workspace), str(package), "--json"]) == 0
+    imported = json.loads(capsys.readouterr().out)
+    assert (imported["digest"], imported["run"]) == (exported["digest"], "base-2")
