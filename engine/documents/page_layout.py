@@ -250,18 +250,21 @@ def _gutter(blocks: list[_Block]) -> float | None:
     on_left = np.searchsorted(np.sort(x1), candidates + 1, side="right")
     on_right = len(blocks) - np.searchsorted(np.sort(x0), candidates - 1, side="left")
     inside = (candidates > low + 0.1 * (high - low)) & (candidates < high - 0.1 * (high - low))
+    y0 = np.array([block.y0 for block in blocks])
+    y1 = np.array([block.y1 for block in blocks])
+    middle = (y0 + y1) / 2
     for x in candidates[inside & (on_left >= 3) & (on_right >= 3)].tolist():
-        left = [block for block in blocks if block.x1 <= x + 1]
-        right = [block for block in blocks if block.x0 >= x - 1]
-        top = max(min(block.y0 for block in left), min(block.y0 for block in right))
-        bottom = min(max(block.y1 for block in left), max(block.y1 for block in right))
-        crossing = [block for block in blocks if block.x0 < x - 1 and block.x1 > x + 1]
-        between = sum(top <= (block.y0 + block.y1) / 2 <= bottom for block in crossing)
-        beside = sum(top <= (block.y0 + block.y1) / 2 <= bottom for block in left)
-        share = between / max(beside, 1)
+        is_left, is_right = x1 <= x + 1, x0 >= x - 1
+        top = max(y0[is_left].min(), y0[is_right].min())
+        bottom = min(y1[is_left].max(), y1[is_right].max())
+        level = (middle >= top) & (middle <= bottom)
+        beside = int((is_left & level).sum())
+        share = int((level & ~is_left & ~is_right).sum()) / max(beside, 1)
         if share > _GUTTER_CROSSED or (best is not None and (share, -beside) >= best):
             continue
-        if _are_columns(left, right, top=top, bottom=bottom):
+        left = [block for block, chosen in zip(blocks, is_left.tolist(), strict=True) if chosen]
+        right = [block for block, chosen in zip(blocks, is_right.tolist(), strict=True) if chosen]
+        if _are_columns(left, right, top=float(top), bottom=float(bottom)):
             best, found = (share, -beside), x
     return found
 
