@@ -55,7 +55,7 @@ def write_bill(
         interpreter(),
         freezer(),
         *(python_part(distribution, digests(lock)) for distribution in distributions),
-        *models(),
+        *models(program),
         *system_libraries(program),
     ]
     forbidden = [f"{part.name} ({part.licence})" for part in parts if binds(part.licence)]
@@ -129,15 +129,18 @@ def licence_of(described: Any) -> str:
     return " OR ".join(line for line in classifiers if line != "OSI Approved") or "see its licence text"
 
 
-def models() -> Iterator[Part]:
-    """The bundled models."""
+def models(program: Path) -> Iterator[Part]:
+    """The bundled models that are in the package; some are optional."""
     for model in json.loads((payload.REPOSITORY / "resources" / "models.json").read_bytes())["models"]:
+        if not (program / "_internal" / "resources" / "models" / model["name"]).is_dir():
+            continue
+        package = model["package"].replace("@", "%40")  # npm's scopes, as package URLs write them
         yield Part(
             model["name"],
             model["version"],
             model["licence"],
             "machine-learning-model",
-            f"pkg:pypi/{model['package']}@{model['version']}",
+            f"pkg:{model.get('registry', 'pypi')}/{package}@{model['version']}",
             model["files"]["model.safetensors"],
         )
 

@@ -18,6 +18,7 @@ from engine.selftest import (
     check_models,
     check_network,
     check_recognition,
+    check_training,
     engine_checks,
     run_checks,
     training_kinds,
@@ -70,3 +71,14 @@ def test_a_filter_that_does_not_hold_is_a_failure(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(engine.offline, "network_is_open", lambda: True)
     with pytest.raises(SelfTestError, match="could be made"):
         check_network(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", training_kinds())
+def test_a_training_of_each_kind_runs_through_in_the_worker(
+    kind: str, tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VADEMECUM_MODELS", str(tiny_models))  # read by the worker process
+    folder = tmp_path / "self-test ä 中"
+    folder.mkdir()
+    assert "validated and published" in check_training(folder, kind)

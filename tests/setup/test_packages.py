@@ -43,6 +43,7 @@ def program(tmp_path: Path) -> Path:
     program = tmp_path / "vademecum"
     icons = program / "_internal" / "resources" / "icons"
     icons.mkdir(parents=True)
+    (program / "_internal" / "resources" / "models" / "gte-small").mkdir(parents=True)
     (icons / "vademecum.svg").write_text("<svg/>", encoding="utf-8")
     (program / "LICENCES.txt").write_text("Apache-2.0", encoding="utf-8")
     for name in ("vademecum", "vademecum-engine"):
@@ -132,7 +133,9 @@ def test_the_bill_names_every_part_with_licence_and_digest(program: Path, tmp_pa
     bill.write_bill(program, version="1.2", made=MADE, distributions=distributions, lock=LOCK)
     content = (program / bill.SBOM).read_text("utf-8")
     named = {component["name"]: component for component in json.loads(content)["components"]}
-    assert {"CPython", "numpy", "pyside6-essentials", "all-MiniLM-L6-v2"} <= named.keys()
+    assert {"CPython", "numpy", "pyside6-essentials", "gte-small"} <= named.keys()
+    assert named["gte-small"]["purl"] == "pkg:npm/%40alvix/xenova-models@1.0.2"
+    assert "flan-t5-small" not in named  # is not in this folder
     assert named["numpy"]["hashes"][0]["content"] == bill.digests(LOCK)["numpy"]
     assert "LGPL-3.0" in named["pyside6-essentials"]["licenses"][0]["license"]["name"]
     texts = {path.name for path in (program / "licences").iterdir()}
