@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from engine.errors import DocumentError
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from engine.records import Document, ScannedPage
     from engine.session import Session
 
+_ATTACHED = re.compile(r"#((?:\d+-)+)[^#]*$")  # what DocumentImport puts behind a mail's path: "#2-1-scan.pdf"
 _READER = "page reader"
 _TENTHS = 10
 
@@ -56,8 +59,10 @@ class ReadPage:
         begin, stop = _page_span(document, self.page)
         header, footer = _furniture(document, begin, stop)
         recognised = scanned is not None
+        attached = _ATTACHED.search(document.path)
+        way = tuple(int(step) - 1 for step in attached.group(1).split("-")[:-1]) if attached else ()
         request = Draw(
-            name=original,
+            name=f"{original}{way or ''}",  # of a mail and each of its files
             kind="image" if document.kind == "image" else "pdf",
             page=self.page,
             width_pixels=self.width_pixels,
@@ -66,6 +71,8 @@ class ReadPage:
             footer=footer,
             start=0 if recognised else max(self.start - begin, 0),
             end=0 if recognised else min(max(self.end - begin, 0), stop - begin),
+            mail=PurePath(document.path[: attached.start()]).name if attached else "",
+            attachment=way,
         )
         with session.guard(_READER):
             reader = session.loaded(_READER, session.workspace.id, Reader)

@@ -32,6 +32,8 @@ class Draw(msgspec.Struct, frozen=True, tag=True):
     start: int = 0  # the quoted span in `text`
     end: int = 0
     sends_file: bool = False
+    mail: str = ""  # name of the mail that the page's file may be attached to
+    attachment: tuple[int, ...] = ()  # and the way to it there
 
 
 class Drawn(msgspec.Struct, frozen=True):
@@ -52,16 +54,27 @@ class Artist:
     _name: str = ""
     _data: bytes = b""
     _document: PdfDocument | None = field(default=None)
+    _attachment: tuple[int, ...] = ()
 
     def take(self, name: str, data: bytes) -> None:
         """Have `data` for what is asked next."""
         if self._document is not None:
             self._document.close()
-        self._name, self._data, self._document = name, data, None
+        self._name, self._data, self._document, self._attachment = name, data, None, ()
+
+    def _take_attachment(self, mail: str, way: tuple[int, ...]) -> None:
+        from engine.documents.detection import detect
+        from engine.documents.parser_child import attached
+
+        self._attachment = way
+        if detect(mail, self._data) in ("eml", "msg"):  # else a file of its own with such a name
+            _, self._data = attached(mail, self._data, way)
 
     def draw(self, request: Draw) -> Drawn:
         """Draw a page. Every failure is a reply."""
         try:
+            if request.attachment and self._attachment != request.attachment:
+                self._take_attachment(request.mail, request.attachment)
             if request.name != self._name:
                 raise DocumentError("The file of this page was not handed over.", hint="Open the page again.")
             if request.kind == "image":

@@ -117,8 +117,7 @@ def parse(path: Path, attachment: Sequence[int] = (), reading: Reading | None = 
                 hint="Split it into smaller files and import those.",
             )
         data = path.read_bytes()
-        for number in attachment:
-            name, data = _attachment(detect(name, data), data, number)
+        name, data = attached(name, data, attachment)
         content = _reader(detect(name, data), reading)(data, reading.report)
         if not content.text.strip():
             raise DocumentError(
@@ -196,6 +195,13 @@ def _small_reader(kind: Kind) -> Callable[[bytes], Content]:
                 "text files, pictures, tables as CSV, and corpora as JSONL.",
             )
     return read
+
+
+def attached(name: str, data: bytes, way: Sequence[int]) -> tuple[str, bytes]:
+    """Name and bytes of the file that `way` leads to, through attachments of attachments; for no way, as they are."""
+    for number in way:
+        name, data = _attachment(detect(name, data), data, number)
+    return name, data
 
 
 def _attachment(kind: Kind, data: bytes, number: int) -> tuple[str, bytes]:

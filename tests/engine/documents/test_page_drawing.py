@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,29 @@ def test_without_the_password_the_file_is_left_out_and_says_what_it_wants(sessio
     assert skipped.reason.startswith("The password for secret.pdf is wrong.")
     assert session.workspace.documents.skipped() == (skipped,)
     assert "no" not in repr(ImportFiles((str(path),), passwords=("no",))).split("secret.pdf")[1]
+
+
+def test_a_page_of_a_pdf_attached_to_a_mail_is_shown(session: Session, tmp_path: Path) -> None:
+    mail = EmailMessage()
+    mail["Subject"], mail["From"], mail["To"] = "The plan", "a@example.org", "b@example.org"
+    mail.set_content("See the two files.")
+    for text in ("give one tablet", "give five milligrams"):
+        data = example_files.placed_pdf([(50, 300, 12, text)])
+        mail.add_attachment(data, maintype="application", subtype="pdf", filename=f"{text[5:8]}.pdf")
+    path = tmp_path / "plan.eml"
+    path.write_bytes(bytes(mail))
+    ImportFiles((str(path),)).run(session, Monitor())
+    found = {}
+    for row in session.workspace.documents.list():
+        if row.kind == "pdf":
+            text = session.workspace.documents.get(row.id).text
+            found[text] = ReadPage(row.id, 1, 5, 8).run(session, Monitor())
+    assert set(found) == {"give one tablet", "give five milligrams"}
+    assert all(_ink(page.picture, page.boxes[0], page.width) > 0.1 for page in found.values())
+    assert found["give one tablet"].picture != found["give five milligrams"].picture
+
+
+def test_a_file_named_like_an_attachment_is_shown_as_itself(session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "plan.eml#1-five.pdf"
+    path.write_bytes(example_files.placed_pdf([(50, 300, 12, "give five milligrams")]))
+    assert len(ReadPage(_imported(session, path), 1, 5, 9).run(session, Monitor()).boxes) == 1
