@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QCoreApplication
 
-from engine.records import Run
+from engine.records import Fusion, Run
 
 
 def _tr(text: str) -> str:
@@ -117,3 +117,8 @@ def metric_explained(name: str) -> str:
         "answered": _tr("How many questions got an answer and not the sentence that the documents do not say"),
     }
     return known.get(name, "")
+
+
+def untuned_run() -> Run:
+    """The bundled models, in a list of runs."""
+    return Run("base", "base", "", "", Fusion(), kept=True, reason="The bundled models as they come, untuned.")

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMessageBox,
-    QPushButton,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -26,11 +25,13 @@ from desktop.widgets.curves import Curves
 from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.notice import Notice
+from desktop.widgets.run_packages import RunPackages
 from desktop.widgets.table import make_table, selected_records
+from desktop.widgets.tool_button import tool_button
 from desktop.widgets.training_form import TrainingForm
-from desktop.wording import duration, plainly_joined, run_scores
+from desktop.wording import duration, plainly_joined, run_scores, untuned_run
 from engine.jobs import Measured, Progress
-from engine.records import Fusion, ModelInfo, Run
+from engine.records import Run
 from engine.training.job import Train
 
 # The jobs of the workspace bring its database and numpy with them: imported when they are used, after the first paint.
@@ -161,13 +162,12 @@ class TrainingPage(QWidget):
 
     def reload(self) -> None:
         """Read the runs and models again."""
-        from engine.models.job import ListModels
         from engine.workspace.job import ListRuns
 
         runs = self._jobs.run(ListRuns())
         runs.finished_with.connect(self.show_runs)
         runs.failed.connect(self._notice.warn)
-        self._jobs.run(ListModels()).finished_with.connect(self.form.show_models)
+        self._list_models()
 
     def import_model(self, path: str) -> None:
         """Import a model folder into the library and choose it."""
@@ -175,20 +175,22 @@ class TrainingPage(QWidget):
 
         self._notice.hide()
         thread = self._jobs.run(ImportModel(path))
-        thread.finished_with.connect(self._show_imported_model)
+        thread.finished_with.connect(
+            lambda model: self._list_models().finished_with.connect(lambda models: self.form.choose_model(model))
+        )
         thread.failed.connect(self._notice.warn)
+
+    def _list_models(self) -> JobThread:
+        from engine.models.job import ListModels
+
+        thread = self._jobs.run(ListModels())
+        thread.finished_with.connect(self.form.show_models)
+        return thread
 
     def _ask_for_model(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, self.tr("Import a model"))
         if chosen:
             self.import_model(chosen)
-
-    def _show_imported_model(self, model: ModelInfo) -> None:
-        from engine.models.job import ListModels
-
-        listed = self._jobs.run(ListModels())
-        listed.finished_with.connect(self.form.show_models)
-        listed.finished_with.connect(lambda models: self.form.choose_model(model))
 
     def start_over(self) -> None:
         """Forget what belongs to another workspace."""
@@ -202,7 +204,7 @@ class TrainingPage(QWidget):
         self._active = found.active
         chosen = {run.id for run in selected_records(self.table) if isinstance(run, Run)}
         runs = [run for run in reversed(found.runs) if run.id != BASE]
-        self.table_model.show([*runs, _untuned()])
+        self.table_model.show([*runs, untuned_run()])
         row = self.table_model.row_of(lambda run: run.id in chosen)
         if row >= 0:
             self.table.selectRow(row)
@@ -232,22 +234,23 @@ class TrainingPage(QWidget):
     def _run_tools(self) -> QHBoxLayout:
         title = QLabel(self.tr("Runs"))
         title.setObjectName("section")
-        self._resume = QPushButton(icon("play"), self.tr("Resume"))
-        self._resume.setAccessibleName(self.tr("Resume the selected run"))
-        self._resume.clicked.connect(self._resume_selected)
-        self._show_curves = QPushButton(self.tr("Show its curves"))
-        self._show_curves.setAccessibleName(self.tr("Show the curves of the selected run"))
-        self._show_curves.clicked.connect(self._show_selected_points)
-        self._promote = QPushButton(self.tr("Answer with this run"))
-        self._promote.setAccessibleName(self.tr("Answer with the selected run"))
-        self._promote.clicked.connect(self._promote_selected)
-        self._rollback = QPushButton(self.tr("Back to the run before"))
-        self._rollback.setAccessibleName(self.tr("Answer with the run before"))
-        self._rollback.clicked.connect(self._roll_back)
+        self._resume = tool_button(self.tr("Resume"), self.tr("Resume the selected run"), self._resume_selected)
+        self._resume.setIcon(icon("play"))
+        named = self.tr("Show the curves of the selected run")
+        self._show_curves = tool_button(self.tr("Show its curves"), named, self._show_selected_points)
+        named = self.tr("Answer with the selected run")
+        self._promote = tool_button(self.tr("Answer with this run"), named, self._promote_selected)
+        self._rollback = tool_button(
+            self.tr("Back to the run before"), self.tr("Answer with the run before"), self._roll_back
+        )
         tools = QHBoxLayout()
         tools.addWidget(title)
         tools.addStretch(1)
-        for button in (self._resume, self._show_curves, self._promote, self._rollback):
+        self._packages = RunPackages(self._jobs, self._selected)
+        self._packages.run_imported.connect(self.reload)
+        self._packages.failed.connect(self._notice.warn)
+        self._packages.told.connect(self._stage.setText)
+        for button in (self._resume, self._show_curves, self._promote, self._rollback, self._packages):
             tools.addWidget(button)
         return tools
 
@@ -314,14 +317,14 @@ class TrainingPage(QWidget):
         self._promote.setEnabled(run is not None and run.state == "finished" and run.id != self._active)
         self._show_curves.setEnabled(run is not None and run.id != BASE and self._thread is None)
         self._rollback.setEnabled(self._active != BASE)
+        self._packages.show_run(run)
 
     def _resume_selected(self) -> None:
         run = self._selected()
         if run is not None:
             self.start_training(Train(run.what if run.what in ("retriever", "generator") else "all", resume=run.id))
-            self._read_points(run.id).finished_with.connect(
-                self._add_points
-            )  # those of before the stop: the curve goes on
+            # Those of before the stop: the curve goes on.
+            self._read_points(run.id).finished_with.connect(self._add_points)
 
     def _show_selected_points(self) -> None:
         run = self._selected()
@@ -394,7 +397,3 @@ class TrainingPage(QWidget):
             return self.tr("failed")
         mine = self._thread is not None and run.state == "running"
         return self.tr("running") if mine else self.tr("interrupted")
-
-
-def _untuned() -> Run:
-    return Run(BASE, BASE, "", "", Fusion(), kept=True, reason="The bundled models as they come, untuned.")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QComboBox,
+    QFileDialog,
     QLineEdit,
     QMessageBox,
     QPlainTextEdit,
@@ -27,13 +29,14 @@ from engine.errors import TrainingError
 from engine.evaluation.job import Evaluate
 from engine.evaluation.report import Comparison, QuestionResult, Report
 from engine.evaluation.significance import Difference
+from engine.exporting.job import ExportRun, ImportRun, Packaged
 from engine.importing import ImportReport
 from engine.jobs import Measured, Progress, Skipped, Token
 from engine.records import Answer, Citation, Document, Fusion, ModelInfo, Question, Run
 from engine.serving.job import AnswerQuestion
 from engine.training.job import Train
 from engine.workspace.documents import DocumentRow, RemovalReport
-from engine.workspace.job import DocumentList, Promote, Promotion, RemoveDocuments, RunList
+from engine.workspace.job import DocumentList, ListRuns, Promote, Promotion, RemoveDocuments, RunList
 from tests.benchmarks.driving import drop
 from tests.desktop.conftest import FakeClient
 
@@ -181,6 +184,25 @@ def test_an_imported_rag_checkpoint_is_trained_jointly(qtbot: QtBot, jobs: JobQu
     objective.setCurrentIndex(objective.findData("token"))
     button(page, "Start training").click()
     assert client.handed_of(Train) == [Train("joint", "rag-nq", "balanced", objective="token")]
+
+
+def test_a_run_is_exported_and_an_imported_one_is_listed(
+    qtbot: QtBot, jobs: JobQueue, client: FakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    page.show_runs(RunList((Run("all-1", "all", "e", "g", Fusion(), kept=True),), "all-1"))
+    assert not button(page, "Export the selected run").isEnabled()
+    page.table.selectRow(0)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *given: ("/out/all-1.vademecum", ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *given: ("/in/other.vademecum", ""))
+    client.ends |= {name: Packaged("/out/all-1.vademecum", "d", 1, "all-1") for name in ("ExportRun", "ImportRun")}
+    button(page, "Export the selected run").click()
+    qtbot.waitUntil(lambda: "not encrypted" in page.stage)
+    assert client.handed_of(ExportRun) == [ExportRun("all-1", "/out/all-1.vademecum")]
+    button(page, "Import a run").click()
+    qtbot.waitUntil(lambda: bool(client.handed_of(ListRuns)))
+    assert client.handed_of(ImportRun) == [ImportRun("/in/other.vademecum")]
 
 
 def test_curves_grow_while_a_training_runs(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
