@@ -269,7 +269,7 @@ def main(argv: list[str] | None = None) -> int:
     if chosen.selftest:
         from desktop.selftest import report
 
-        return report(out=sys.stdout)
+        return report(sys.stdout)
     application = QApplication(argv[:1])
     application.setApplicationName("vademecum")
     application.setApplicationDisplayName("Vademecum")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+import platformdirs
 from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
@@ -15,8 +16,15 @@ from engine.selftest import Check, SelfTestError, Verdict, engine_checks, headli
 _WINDOW_TIME_MS = 60_000
 
 
-def report(*, out: TextIO) -> int:
-    """Run every check and write a line for each. Returns the exit code: 0 when all passed."""
+def report(out: TextIO | None) -> int:
+    """Run every check and write a line for each. Returns the exit code: 0 when all passed.
+
+    A window's program has no standard output on Windows: there `out` is None, and the lines go into a log file.
+    """
+    if out is None:
+        path = platformdirs.user_log_path("vademecum", appauthor=False, ensure_exists=True) / "selftest.log"
+        with path.open("w", encoding="utf-8") as file:
+            return report(file)
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # on a server there is no screen to test on
     QApplication(sys.argv[:1])

@@ -7,10 +7,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.installation.page import InstallPage
 from desktop.installation.placing import Choices, InstallError, desktop_entry, install, rollback, uninstall
+from desktop.selftest import report
 
 NAMES = ("plain", "with space", "Größe ä", "中文 文件夹", "l" * 150, 'quote " $HOME `x` 100%')
 
@@ -154,3 +156,15 @@ def test_the_page_says_why_not_and_lets_choose_again(qtbot: QtBot, tmp_path: Pat
     qtbot.waitUntil(lambda: page.message.isVisible())
     assert "holds other files" in page.message.text()
     assert page.go.isEnabled()
+
+
+def test_a_self_test_without_standard_output_writes_a_log(
+    qapp: QApplication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr("desktop.selftest.QApplication", lambda arguments: qapp)  # there can be only one
+    monkeypatch.setattr("engine.offline.go_offline", lambda: True)  # it could not be taken back
+    monkeypatch.setattr("desktop.selftest.engine_checks", lambda: ())
+    monkeypatch.setattr("desktop.selftest.check_window", lambda folder: "It is painted.")
+    assert report(None) == 0
+    assert "pass  window      It is painted." in next(tmp_path.rglob("selftest.log")).read_text("utf-8")
