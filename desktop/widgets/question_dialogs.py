@@ -54,7 +54,7 @@ class QuestionDialog(QDialog):
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
         self._buttons.accepted.connect(self.accept)
         self._buttons.rejected.connect(self.reject)
-        note = QLabel(self.tr("Who changed what is recorded; importing the file again leaves your changes alone."))
+        note = QLabel(self.tr("The change is recorded; importing the file again leaves it alone."))
         note.setObjectName("faint")
         note.setWordWrap(True)
         column = QVBoxLayout(self)

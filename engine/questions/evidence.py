@@ -60,6 +60,7 @@ class EvidenceLinker:
     names: Mapping[str, str] = field(default_factory=dict)
     search: PhraseSearch | None = None
     check: Callable[[], None] = lambda: None
+    may_be_like: Callable[[str], bool] = lambda document_id: True  # whether a document may be linked fuzzily
     _index: TextIndex | None = None
     _contexts: dict[int, Located | None] = field(default_factory=dict)  # by the context's hash
     _repeats: dict[str, tuple[str, ...]] = field(default_factory=dict)  # passage id → those that say the same
@@ -129,6 +130,7 @@ class EvidenceLinker:
         whole = tuple(index.containing(wanted, among))
         if whole:
             return Located(whole, self._how(context, whole[0]))
+        among = [candidate for candidate in among if self.may_be_like(candidate.document_id)]
         alike = index.alike(wanted, among, least=NEARLY)
         return Located((alike[0],), "fuzzy") if alike else None
 

@@ -63,7 +63,9 @@ class SplitQuestions:
             raise QuestionError("There are no questions to split.", hint="Import some first.")
         monitor.progress("Splitting", 0, len(questions))
         given = {} if self.also_given else {one.id: one.split for one in questions if one.split_given}
-        assigned = assign(questions, given=given, shares=kept_shares(workspace, self.shares), seed=self.seed)
+        assigned = assign(
+            questions, given=given, shares=kept_shares(workspace, self.shares), seed=self.seed, check=monitor.check
+        )
         moved = sum(one.split != other.split for one, other in zip(questions, assigned, strict=True))
         monitor.check()
         detail = f"{self.shares.train:g}/{self.shares.validation:g}/{self.shares.test:g}, {moved} moved"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rapidfuzz.distance import Levenshtein
 
@@ -32,8 +32,10 @@ che chi come da dal dei del della delle di dove e gli i il la le lo nel per qual
 _EXCHANGEABLE = frozenset(_SMALL_WORDS.split())
 
 
-def near_duplicates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+def near_duplicates(texts: Sequence[str], check: Callable[[], None] = lambda: None) -> Iterator[tuple[int, int]]:
     """Yield pairs of positions whose questions are near-duplicates. Equal ones are chained, first to next.
+
+    `check` is called at every question, and may raise to give up.
 
     Two questions are alike when they share three fifths of their words' weight (inverse document frequency, typing
     errors forgiven), have the same numbers, and not each has a telling word that the other lacks: "the dose of
@@ -59,6 +61,7 @@ def near_duplicates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
     postings: dict[str, list[int]] = {}
     few = len(distinct) <= _FEW  # then all are compared: a typing error in a rare word hides nothing
     for place, words in distinct.items():
+        check()
         seen: set[int] = set()
         for word in words if few else _prefix(words, weights):
             others = postings.setdefault(word, [])

@@ -40,15 +40,16 @@ def assign(
     settled: Sequence[Question] = (),
     shares: Shares = DEFAULT_SHARES,
     seed: int = 0,
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[Question, ...]:
-    """Return `questions` with their split.
+    """Return `questions` with their split. `check` may raise to give up at any time.
 
     `given` holds, by question id, what a record or its file's name says: it is obeyed. `settled` are the questions that
     have their split already. Questions of one group stay together, and so do groups that hold near-duplicates of each
     other. What has a side keeps it; the others are drawn with `seed`, whole, so that `shares` are met as well as the
     groups allow. The same questions give the same split, in whatever order they come.
     """
-    ties = _tied([*settled, *questions])
+    ties = _tied([*settled, *questions], check)
     sides: dict[str, Split] = {}
     for question in sorted(settled, key=lambda question: question.id):
         sides.setdefault(ties[group_of(question)], question.split)
@@ -71,7 +72,7 @@ def assign(
     )
 
 
-def _tied(questions: Sequence[Question]) -> dict[str, str]:
+def _tied(questions: Sequence[Question], check: Callable[[], None]) -> dict[str, str]:
     """Return, by group, the name of what it is tied to by near-duplicate questions: the first of its groups.
 
     Where that ties more than half of all questions together (the same questions asked of every contract), only those
@@ -79,7 +80,8 @@ def _tied(questions: Sequence[Question]) -> dict[str, str]:
     """
     ordered = sorted(questions, key=lambda question: (question.question, question.id))
     pairs = [
-        (ordered[one], ordered[other]) for one, other in near_duplicates([question.question for question in ordered])
+        (ordered[one], ordered[other])
+        for one, other in near_duplicates([question.question for question in ordered], check)
     ]
     groups = sorted({group_of(question) for question in ordered})
     sizes = Counter(group_of(question) for question in ordered)

@@ -80,6 +80,9 @@ class WorkspaceLinker:
         links.passages_of = linker.passages_of
         links.search = linker.search
         links.check = monitor.check
+        # A context that is nearly another question's is another text: only what was imported is read differently.
+        imported = {row.id for row in rows if row.kind != "context"}
+        links.may_be_like = imported.__contains__
         return linker
 
     def locate(self, raw: RawQuestion) -> Located | None:

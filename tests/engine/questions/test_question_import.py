@@ -1,0 +1,124 @@
+"""Question files into a workspace: columns remembered, problems collected, what a person decided left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.errors import QuestionError
+from engine.importing import ImportFiles, ImportReport
+from engine.jobs import Monitor
+from engine.questions.columns import ColumnMap
+from engine.questions.job import AddQuestion, EditQuestion, JudgeQuestions, SplitQuestions
+from engine.questions.shares import Shares
+from engine.session import Session
+
+TEXT = "The notice period is three months. It begins on the first day of a quarter, says the lease of flat {}. "
+
+
+def _run(session: Session, *paths: Path, **options: object) -> ImportReport:
+    return ImportFiles(tuple(str(path) for path in paths), "questions", **options).run(session, Monitor())  # type: ignore[arg-type]
+
+
+def _file(path: Path, *records: dict[str, object]) -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+def test_a_map_is_remembered_for_the_next_file_with_the_same_columns(session: Session, tmp_path: Path) -> None:
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    first.write_text("Frage;Antwort\nWie hoch?;5 mg\n", encoding="utf-8")
+    second.write_text("Antwort;Frage\n7 Tage;Wie lange?\n", encoding="utf-8")
+    (unmapped,) = _run(session, first).unmapped
+    assert unmapped.columns == ("Frage", "Antwort")
+    _run(session, first, columns=ColumnMap({"question": "Frage", "answer": "Antwort"}))
+    assert _run(session, second).unmapped == ()
+    assert [question.question for question in session.workspace.questions.list()] == ["Wie hoch?", "Wie lange?"]
+
+
+def test_every_problem_of_a_file_is_told_with_its_line(session: Session, tmp_path: Path) -> None:
+    context = TEXT.format(1)
+    path = _file(
+        tmp_path / "q.jsonl",
+        {"question": "How long is it?", "answer": "three months", "context": context, "split": "test"},
+        {"question": "How long is it?", "answer": "three months", "context": context, "split": "test"},
+        {"question": "How long is it?", "answer": "two years", "context": context, "split": "train"},
+        {"answer": "nothing asked"},
+        {"question": "Who?" * 600, "answer": "three months", "context": context},
+        {"question": "Who lets it?", "answer": "somebody", "document": "gone.pdf"},
+    )
+    report = _run(session, path)
+    assert [(problem.line, problem.kind, problem.left_out) for problem in report.problems] == [
+        (1, "in training too", False),
+        (2, "duplicate", True),
+        (3, "other answers", False),
+        (3, "answer not in context", False),
+        (4, "empty", True),
+        (5, "too long", False),
+        (6, "unknown document", False),
+        (6, "no evidence", False),
+    ]
+    assert [(skipped.item, skipped.reason[:7]) for skipped in report.skipped] == [(str(path), "Line 4:")]
+    assert (report.questions_added, report.questions_without_evidence) == (4, 1)
+
+
+def test_what_a_person_decided_survives_another_import(session: Session, tmp_path: Path) -> None:
+    path = _file(
+        tmp_path / "q.jsonl",
+        *({"id": f"q{n}", "question": f"What of flat {n}?", "answer": "three months", "context": TEXT.format(n)}
+          for n in range(4)),
+    )  # fmt: skip
+    _run(session, path)
+    for job in (
+        EditQuestion("q0", question="What of the first flat?", answers=("three months", "3 months"), split="test"),
+        JudgeQuestions(("q1",), "exclude"),
+        JudgeQuestions(("q2",), "drop"),
+    ):
+        job.run(session, Monitor())
+    report = _run(session, path)
+    assert (report.questions_added, report.questions_unchanged) == (0, 4)
+    edited, excluded, dropped, other = session.workspace.questions.every()
+    assert (edited.question, edited.answers, edited.split) == (
+        "What of the first flat?", ("three months", "3 months"), "test",
+    )  # fmt: skip
+    assert edited.evidence and edited.edited
+    assert excluded.excluded and not other.excluded
+    assert (dropped.evidence, dropped.state) == ((), "dropped")
+    assert [question.id for question in session.workspace.questions.list()] == ["q0", "q2", "q3"]
+    recorded = {row[0] for row in session.workspace.connection().execute("SELECT action FROM audit").fetchall()}
+    assert {"question edited", "questions: excluded", "questions: evidence dropped"} <= recorded
+
+
+def test_a_question_added_by_hand_is_linked(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "lease.txt").write_text(TEXT.format(1), encoding="utf-8")
+    ImportFiles((str(tmp_path / "lease.txt"),)).run(session, Monitor())
+    added = AddQuestion("When does it begin?", ("first day of a quarter",), document="lease.txt", split="test")
+    made = added.run(session, Monitor())
+    assert (len(made.evidence), made.split, made.edited) == (1, "test", True)
+    with pytest.raises(QuestionError, match="there already"):
+        added.run(session, Monitor())
+    with pytest.raises(QuestionError, match="no document"):
+        AddQuestion("Why?", ("so",), document="gone.pdf").run(session, Monitor())
+
+
+def test_a_new_division_obeys_what_files_say_unless_told_otherwise(session: Session, tmp_path: Path) -> None:
+    records = [
+        {"question": f"What is clause {word} for?", "answer": "three months", "context": TEXT.format(word)}
+        for word in ("apple", "birch", "cedar", "daisy", "elder", "fern", "grass", "hazel", "iris", "juniper")
+    ]
+    _run(session, _file(tmp_path / "test.jsonl", *records[:4]), _file(tmp_path / "q.jsonl", *records[4:]))
+    report = SplitQuestions(Shares(100, 0, 0)).run(session, Monitor())
+    assert report.sizes == {"train": 6, "validation": 0, "test": 4}
+    report = SplitQuestions(Shares(50, 20, 30), also_given=True).run(session, Monitor())
+    assert report.sizes == {"train": 5, "validation": 2, "test": 3}
+    assert SplitQuestions(Shares(50, 20, 30), also_given=True).run(session, Monitor()).moved == 0
+
+
+def test_no_library_leaves_a_file_outside_the_workspace(session: Session, tmp_path: Path) -> None:
+    caches = [Path(os.environ[name]) for name in ("XDG_CACHE_HOME", "HF_HOME")]
+    before = {file for cache in caches for file in cache.rglob("*")}
+    _run(session, _file(tmp_path / "q.jsonl", {"question": "How?", "answer": "So.", "context": TEXT.format(1)}))
+    assert {file for cache in caches for file in cache.rglob("*")} == before
