@@ -49,6 +49,7 @@ class Document:
     notes: tuple[str, ...] = ()  # sentences on what was not read of it, for the list
     furniture: tuple[tuple[int, int], ...] = ()  # spans of running headers and footers: shown, but in no passage
     confidence: float | None = None  # of the words recognised in scans, 0 to 1; None where there were none
+    date: str = ""  # ISO date of the source file's last change; "" unknown
     scanned: tuple[ScannedPage, ...] = ()  # written at import; DocumentStore.get leaves it out
 
 

@@ -17,6 +17,7 @@ Loaded = TypeVar("Loaded")
 
 BASE = "base"
 _BASE_FUSION = "base_fusion"
+_BASE_FUSION_STATE = "base_fusion_state"
 TUNED = "object:"  # a run's model that was tuned in this workspace: followed by the digest of its folder
 
 
@@ -49,9 +50,19 @@ class Session:
             BASE, BASE, DEFAULT_ENCODER, DEFAULT_GENERATOR, fusion, kept=True, reason="The bundled models, untuned."
         )
 
-    def set_base_fusion(self, fusion: Fusion) -> None:
-        """Keep the fusion weight of the untuned retriever, tuned on validation questions like every run's."""
-        self.workspace.set_setting(_BASE_FUSION, msgspec.json.encode(fusion).decode("utf-8"))
+    def set_base_fusion(self, fusion: Fusion, *, state: str | None = None) -> None:
+        """Keep the fusion weight of the untuned retriever, tuned on validation questions like every run's.
+
+        `state` names the questions it was tuned on; None for those of now.
+        """
+        state = self.workspace.questions.evidence_state() if state is None else state
+        with self.workspace.transaction():
+            self.workspace.set_setting(_BASE_FUSION, msgspec.json.encode(fusion).decode("utf-8"))
+            self.workspace.set_setting(_BASE_FUSION_STATE, state)
+
+    def base_fusion_state(self) -> str:
+        """Return the state of the questions that the base's fusion was tuned on; that of no questions at first."""
+        return self.workspace.setting(_BASE_FUSION_STATE) or "0"
 
     def model_files(self, model: str) -> dict[str, bytes]:
         """Return the files of a model by its name in the library, or of a tuned one by "object:" and its digest."""

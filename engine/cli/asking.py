@@ -16,10 +16,20 @@ from engine.cli.call import Call, UsageError, WorkspacePath, command
 from engine.cli.console import to_json
 from engine.errors import EngineError, QuestionError
 from engine.records import Answer, Hit
+from engine.workspace.scope import Scope
 
 _BATCH = 64  # questions a job: results of a long file come out as they are ready
 
 RunName = Annotated[str, typer.Option("--run", metavar="RUN", help='A run\'s id, "base" or "active".')]
+Documents = Annotated[
+    list[str] | None, typer.Option("--document", metavar="ID", help="Only this document (id or path); repeatable.")
+]
+Folders = Annotated[
+    list[Path] | None, typer.Option("--folder", metavar="PATH", help="Only what came from this folder; repeatable.")
+]
+Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="Only with this tag, or another given.")]
+Since = Annotated[str, typer.Option("--since", metavar="DATE", help="Only files changed on this day or later.")]
+Until = Annotated[str, typer.Option("--until", metavar="DATE", help="Only files changed on this day or before.")]
 Batch = Annotated[Path | None, typer.Option("--batch", metavar="FILE.jsonl", help='One {"id", "question"} a line.')]
 
 
@@ -36,6 +46,11 @@ def search(
     top_k: Annotated[int, typer.Option("--top-k", min=1, max=1000, help="How many passages.")] = 5,
     run: RunName = "active",
     mode: Annotated[Literal["hybrid", "dense", "lexical"], typer.Option("--mode")] = "hybrid",
+    document: Documents = None,
+    folder: Folders = None,
+    tag: Tags = None,
+    since: Since = "",
+    until: Until = "",
     batch: Batch = None,
 ) -> None:
     """Find passages, without an answer."""
@@ -50,15 +65,16 @@ def search(
         }
 
     _one_of(query, batch, what="QUERY")
+    scope = _scope(document, folder, tag, since, until)
     with call.session(workspace, compute=True) as session:
         if batch is not None:
             _answer_file(
                 call,
                 batch,
-                lambda questions: map(described, call.run(SearchMany(questions, top_k, run, mode), session)),
+                lambda questions: map(described, call.run(SearchMany(questions, top_k, run, mode, scope), session)),
             )
             return
-        result = call.run(Search(query or "", top_k, run, mode), session)
+        result = call.run(Search(query or "", top_k, run, mode, scope), session)
     lines = [
         f"{place}. {_where(hit)}  ({hit.score:.3f})\n   {' '.join(hit.passage.text.split())[:300]}"
         for place, hit in enumerate(result.hits, start=1)
@@ -76,25 +92,45 @@ def ask(
         float | None,
         typer.Option("--risk", min=0, max=1, help="Abstain below a likelihood of 1 − R."),
     ] = None,
+    document: Documents = None,
+    folder: Folders = None,
+    tag: Tags = None,
+    since: Since = "",
+    until: Until = "",
     batch: Batch = None,
 ) -> None:
     """Answer from the documents, with citations."""
     from engine.serving.job import AnswerBatch, AnswerQuestion
 
     _one_of(question, batch, what="QUESTION")
+    scope = _scope(document, folder, tag, since, until)
     with call.session(workspace, compute=True) as session:
         if batch is not None:
             _answer_file(
-                call, batch, lambda questions: map(_answer, call.run(AnswerBatch(questions, top_k, run, risk), session))
+                call,
+                batch,
+                lambda questions: map(_answer, call.run(AnswerBatch(questions, top_k, run, risk, scope), session)),
             )
             return
         call.console.streaming = call.console.out.isatty()
-        answer = call.run(AnswerQuestion(question or "", top_k, run, risk), session)
+        answer = call.run(AnswerQuestion(question or "", top_k, run, risk, scope), session)
     shown = "" if call.console.streamed.strip() == answer.answer.strip() else answer.answer
     if call.console.streamed:
         shown = "\n" + shown
     sources = [f"[{place}] {_cited(citation)}" for place, citation in enumerate(answer.citations, start=1)]
     call.console.result(_answer(answer), "\n".join([shown, *sources]).rstrip())
+
+
+def _scope(
+    documents: list[str] | None, folders: list[Path] | None, tags: list[str] | None, since: str, until: str
+) -> Scope:
+    return Scope(
+        tuple(documents or ()),
+        tuple(str(folder.absolute()) for folder in folders or ()),
+        tuple(tags or ()),
+        since,
+        until,
+    )
 
 
 def _one_of(given: str | None, batch: Path | None, *, what: str) -> None:

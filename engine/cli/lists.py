@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     command(app, "status")(status)
     command(app, "documents")(documents)
     command(app, "remove")(remove)
+    command(app, "tag")(tag)
     command(app, "verify")(verify)
 
 
@@ -257,6 +258,23 @@ def remove(
     if learned:
         lines.append(f"These runs learned from it and still may know it: {', '.join(learned)}.")
     call.console.result({"removed": removed, "runs_that_learned_from_it": learned}, "\n".join(lines))
+
+
+def tag(
+    call: Call,
+    workspace: WorkspacePath,
+    chosen: Annotated[list[str], typer.Argument(metavar="DOCUMENT...", help="Ids, as `documents` lists them.")],
+    add: Annotated[list[str] | None, typer.Option("--add", metavar="TAG", help="A tag to give; repeatable.")] = None,
+    take: Annotated[list[str] | None, typer.Option("--remove", metavar="TAG", help="A tag to take away.")] = None,
+) -> None:
+    """Give documents tags to search and ask within, or take them away."""
+    from engine.workspace.job import TagDocuments
+
+    with call.session(workspace) as session:
+        found = call.run(TagDocuments(tuple(chosen), tuple(add or ()), tuple(take or ())), session)
+    tagged = [{"id": row.id, "tags": row.tags} for row in found.documents if row.id in chosen]
+    lines = [f"{row['id']}  {', '.join(row['tags']) or 'no tags'}" for row in tagged]
+    call.console.result({"documents": tagged}, "\n".join(lines))
 
 
 def verify(

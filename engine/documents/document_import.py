@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -74,7 +75,7 @@ class DocumentImport:
         original = self._original(path, digest) if read.original is None else read.original
         if read.content.attachments and isinstance(original, bytes):
             original = self.workspace.objects.publish(original)  # which all of them refer to
-        self.add(self._file_document(read, str(path), title=path.stem), original=original)
+        self.add(self._file_document(read, str(path), title=path.stem, date=last_changed(path)), original=original)
         kept = self._add_attachments(path, read.content, (), problem, original=original)
         self._remove_parts(path, kept)
 
@@ -100,7 +101,10 @@ class DocumentImport:
                 continue
             kept.add(source)
             if not self._is_known(source, read.digest):
-                self.add(self._file_document(read, source, title=PurePath(name).stem), original=original)
+                self.add(
+                    self._file_document(read, source, title=PurePath(name).stem, date=last_changed(path)),
+                    original=original,
+                )
             kept |= self._add_attachments(path, read.content, here, problem, original=original)
         return kept
 
@@ -110,7 +114,7 @@ class DocumentImport:
 
         return self.reader.read(path, attachment=attachment, check=self.monitor.check, progress=progress)
 
-    def _file_document(self, read: ReadFile, source: str, *, title: str) -> Document:
+    def _file_document(self, read: ReadFile, source: str, *, title: str, date: str) -> Document:
         content = read.content
         return Document(
             id=self._free_id(read.digest[:16], source, read.digest),
@@ -125,6 +129,7 @@ class DocumentImport:
             notes=content.notes,
             confidence=content.confidence,
             scanned=content.scanned,
+            date=date,
         )
 
     def add_corpus(self, path: Path, problem: Callable[[str], None]) -> None:
@@ -170,6 +175,7 @@ class DocumentImport:
             kind="context",
             text=text,
             group=group,
+            date=last_changed(source),
         )
         self.add(document, original="")
         return document
@@ -301,11 +307,20 @@ class DocumentImport:
             kind="record",
             text=record.text,
             group=group,
+            date=last_changed(path),
         )
 
 
 def _nowhere(done: int, total: int) -> None:
     pass
+
+
+def last_changed(path: Path) -> str:
+    """Return the ISO date a file was last changed on, in local time; "" when it is gone or its clock was wrong."""
+    try:
+        return datetime.date.fromtimestamp(path.stat().st_mtime).isoformat()
+    except (OSError, ValueError, OverflowError):
+        return ""
 
 
 def _first_words(text: str) -> str:

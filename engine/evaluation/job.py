@@ -205,8 +205,10 @@ class Evaluate:
         from engine.evaluation.outcome import Asker
         from engine.evaluation.provenance import provenance
         from engine.evaluation.scores import abstention_scores
+        from engine.retrieval.base_fusion import current_run
 
         started = time.perf_counter()
+        current_run(session, BASE, monitor)
         run = session.run(self.run_name)
         other = session.run(self.against) if self.against else None
         if other is not None and other.id == run.id:

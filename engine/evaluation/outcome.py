@@ -122,7 +122,7 @@ class Asker:
 
         def search(rows: Sequence[int]) -> list[str]:
             retriever = open_retriever(self.session, run, self.monitor)
-            if not retriever.index.passage_ids:
+            if not len(retriever.index):
                 raise QuestionError(
                     "There is nothing to answer from: the workspace has no documents.", hint="Add documents first."
                 )

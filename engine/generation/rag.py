@@ -19,6 +19,7 @@ from engine.records import REFUSAL, Answer, Hit, Passage, Run
 from engine.retrieval.prior import log_priors
 from engine.retrieval.retriever import Retriever, open_retriever
 from engine.session import TUNED, Session
+from engine.workspace.scope import EVERYTHING, Scope
 
 if TYPE_CHECKING:
     from engine.generation.marginal import MarginalReader
@@ -46,10 +47,18 @@ class Rag:
         self.generator = generator
         self._session = session
 
-    def answer(self, question: str, *, monitor: Monitor, top_k: int | None = None, risk: float | None = None) -> Answer:
+    def answer(
+        self,
+        question: str,
+        *,
+        monitor: Monitor,
+        top_k: int | None = None,
+        risk: float | None = None,
+        scope: Scope = EVERYTHING,
+    ) -> Answer:
         """Answer one question, streaming it as Token events. A repeated question comes from the cache."""
         started = time.perf_counter()
-        key = self._key(question, top_k, risk)
+        key = self._key(question, top_k, risk, scope)
         held = self._session.workspace.answers.get(key)
         if held is not None:
             answer = msgspec.json.decode(held, type=Answer)
@@ -58,7 +67,7 @@ class Rag:
             return replace(
                 answer, cached=True, timings_ms={"retrieve": 0.0, "first_token": spent_ms, "total": spent_ms}
             )
-        hits = self._hits([question], top_k)[0]
+        hits = self._hits([question], top_k, scope)[0]
         retrieved = time.perf_counter()
         first: list[float] = []
 
@@ -91,6 +100,7 @@ class Rag:
         monitor: Monitor,
         top_k: int | None = None,
         risk: float | None = None,
+        scope: Scope = EVERYTHING,
         passages: Sequence[Sequence[Passage]] | None = None,
         hits: Sequence[Sequence[Hit]] | None = None,
         stage: str = "Answering",
@@ -112,7 +122,7 @@ class Rag:
                 found = (
                     [list(given) for given in hits[start : start + BATCH]]
                     if hits is not None
-                    else self._hits(batch, top_k)
+                    else self._hits(batch, top_k, scope)
                 )
                 read = [[hit.passage for hit in one[: self._reads(top_k)]] for one in found]
             retrieved = time.perf_counter()
@@ -145,9 +155,9 @@ class Rag:
         ]
         return self._reader.read(questions, read, priors, max_tokens=MAX_ANSWER_TOKENS)
 
-    def _hits(self, questions: Sequence[str], top_k: int | None) -> list[list[Hit]]:
-        hits = self.retriever.search(questions, top_k=max(top_k or 0, SHOWN))
-        if not self.retriever.index.passage_ids:
+    def _hits(self, questions: Sequence[str], top_k: int | None, scope: Scope) -> list[list[Hit]]:
+        hits = self.retriever.search(questions, top_k=max(top_k or 0, SHOWN), scope=scope)
+        if not len(self.retriever.index):
             raise QuestionError(
                 "There is nothing to answer from: the workspace has no documents.", hint="Add documents first."
             )
@@ -179,7 +189,7 @@ class Rag:
             timings_ms=timings_ms,
         )
 
-    def _key(self, question: str, top_k: int | None, risk: float | None) -> str:
+    def _key(self, question: str, top_k: int | None, risk: float | None, scope: Scope) -> str:
         parts = (
             question,
             self.run.id,
@@ -189,6 +199,7 @@ class Rag:
             top_k,
             risk,
             self.run.reading,
+            scope,
         )
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 

@@ -5,16 +5,20 @@ A tuned run also weighs whether the question's words stand next to or near each 
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from itertools import combinations, pairwise
 
 import numpy as np
 
 from engine.records import Matching
+from engine.workspace.database import listed
+from engine.workspace.matching import query_terms
 from engine.workspace.workspace import Workspace
 
 PLAIN = Matching()
 MAX_TERMS = 64  # a pasted page is a query too; more terms add time, not precision
+MAX_ROWS = 60_000  # matches that BM25 scores for one question over many passages: rare terms first
+EXACT_PASSAGES = 50_000  # up to this many passages every term is scored, however frequent
 
 # Words that stand in every question and say nothing about the passage.
 _STOP_WORDS = """
@@ -28,26 +32,27 @@ MAX_PAIRED = 8  # words of a question of which every pair is looked for
 NEAR = 12  # words at most between the two of a pair
 MOST_PAIRED = 1000  # passages that hold phrases or pairs and are scored for them
 
-_WORD = re.compile(r"\w+", re.UNICODE)
+
+def telling_terms(words: Sequence[str]) -> list[str]:
+    """Return the terms of a question, each once, without stop words unless there is nothing else."""
+    once = list(dict.fromkeys(words))
+    return ([word for word in once if word not in STOP_WORDS] or once)[:MAX_TERMS]
 
 
-def match_expression(question: str) -> str:
-    """Turn a question into an FTS5 expression: its words quoted and joined by OR, so that no syntax is read into it."""
-    return " OR ".join(f'"{word}"' for word in _telling(question)[:MAX_TERMS])
+def match_expression(terms: Sequence[str]) -> str:
+    """Return an FTS5 expression for any of the terms: quoted, so that no syntax is read into them."""
+    return " OR ".join(f'"{term}"' for term in terms)
 
 
-def phrase_expression(question: str) -> str:
-    """Turn a question into an FTS5 expression for its neighbouring words as phrases."""
-    words = [word.lower() for word in _WORD.findall(question)][:MAX_TERMS]
-    neighbours = dict.fromkeys(pairwise(words))
-    return " OR ".join(f'"{one} {other}"' for one, other in neighbours if not STOP_WORDS.issuperset((one, other)))
+def phrase_expression(words: Sequence[str], terms: Sequence[str]) -> str:
+    """Return an FTS5 expression for neighbouring words as phrases, where one of the two is among `terms`."""
+    neighbours = dict.fromkeys(pairwise(words[:MAX_TERMS]))
+    return " OR ".join(f'"{one} {other}"' for one, other in neighbours if not set(terms).isdisjoint((one, other)))
 
 
-def near_expression(question: str) -> str:
-    """Turn a question into an FTS5 expression for pairs of its words near each other, in either order."""
-    return " OR ".join(
-        f'NEAR("{one}" "{other}", {NEAR})' for one, other in combinations(_telling(question)[:MAX_PAIRED], 2)
-    )
+def near_expression(terms: Sequence[str]) -> str:
+    """Return an FTS5 expression for pairs of terms near each other, in either order."""
+    return " OR ".join(f'NEAR("{one}" "{other}", {NEAR})' for one, other in combinations(terms[:MAX_PAIRED], 2))
 
 
 class LexicalIndex:
@@ -55,17 +60,23 @@ class LexicalIndex:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._exact = workspace.documents.passage_count() <= EXACT_PASSAGES
+        self._frequencies: dict[str, int] = {}  # passages a term matches, at most MAX_ROWS + 1
 
-    def search(self, question: str, *, top_k: int, matching: Matching = PLAIN) -> list[tuple[str, float]]:
-        """Return passage ids and lexical scores, higher is better, best first.
+    def search(
+        self, question: str, *, top_k: int, matching: Matching = PLAIN, allowed: np.ndarray | None = None
+    ) -> list[tuple[int, float]]:
+        """Return row numbers of passages and their lexical scores, higher is better, best first.
 
-        The passages are BM25's best; `matching` scores and orders them anew.
+        The passages are BM25's best; `matching` scores and orders them anew. `allowed` are the row numbers that may be
+        found; None for all.
         """
         if matching == PLAIN:
-            return [(passage_id, score) for passage_id, _, score, _ in self._found(question, top_k)]
-        ids, features = self.features(question, top_k=top_k)
+            _, terms = self._terms(question)
+            return [(row, score) for row, score, _ in self._found(terms, top_k, allowed)]
+        rows, features = self._features(question, top_k, allowed)
         scores = features @ np.array([1.0, matching.phrase, matching.near, matching.length])
-        return [(ids[row], float(scores[row])) for row in np.argsort(-scores, kind="stable")]
+        return [(rows[place], float(scores[place])) for place in np.argsort(-scores, kind="stable")]
 
     def features(self, question: str, *, top_k: int) -> tuple[list[str], np.ndarray]:
         """Return the ids of BM25's best passages and what may count, of shape (passages, 4).
@@ -73,32 +84,46 @@ class LexicalIndex:
         The columns: BM25; BM25 of phrases; BM25 of near pairs; BM25 times the logarithm of the passage's length in
         relation to the mean of the passages found (all after the sequential dependence model, Metzler & Croft 2005).
         """
-        found = self._found(question, top_k)
+        rows, features = self._features(question, top_k, None)
+        ids = self._workspace.documents.passage_ids(rows)
+        return [ids[row] for row in rows], features
+
+    def _features(self, question: str, top_k: int, allowed: np.ndarray | None) -> tuple[list[int], np.ndarray]:
+        words, terms = self._terms(question)
+        found = self._found(terms, top_k, allowed)
         if not found:
             return [], np.empty((0, 4))
-        phrases, near = (self._scores(build(question)) for build in (phrase_expression, near_expression))
-        scores = np.array([score for _, _, score, _ in found])
-        lengths = np.array([length for _, _, _, length in found], dtype=np.float64)
+        phrases, near = self._scores(phrase_expression(words, terms)), self._scores(near_expression(terms))
+        scores = np.array([score for _, score, _ in found])
+        lengths = np.array([length for _, _, length in found], dtype=np.float64)
         columns = (
             scores,
-            [phrases.get(row, 0.0) for _, row, _, _ in found],
-            [near.get(row, 0.0) for _, row, _, _ in found],
+            [phrases.get(row, 0.0) for row, _, _ in found],
+            [near.get(row, 0.0) for row, _, _ in found],
             scores * np.log(lengths / lengths.mean()),
         )
-        return [passage_id for passage_id, _, _, _ in found], np.stack(columns, axis=1)
+        return [row for row, _, _ in found], np.stack(columns, axis=1)
 
-    def _found(self, question: str, top_k: int) -> list[tuple[str, int, float, int]]:
-        expression = match_expression(question)
-        if not expression:
+    def _terms(self, question: str) -> tuple[list[str], list[str]]:
+        """Return the question's words, and its terms to look for."""
+        words = list(query_terms(question))
+        terms = telling_terms(words)
+        return words, terms if self._exact else self._rarest(terms)
+
+    def _found(self, terms: Sequence[str], top_k: int, allowed: np.ndarray | None) -> list[tuple[int, float, int]]:
+        if not terms:
             return []
+        # The plus keeps SQLite from running the match once for each allowed row.
+        among = "" if allowed is None else " AND +rowid IN (SELECT value FROM json_each(?))"
+        parameters = [match_expression(terms), *([] if allowed is None else [listed(allowed.tolist())]), top_k]
         return (
             self._workspace.connection()
             .execute(
-                "SELECT passages.id, passages.rowid, -scores.score, length(passages.text) FROM"
-                " (SELECT rowid, bm25(passages_fts) AS score FROM passages_fts"
-                " WHERE passages_fts MATCH ? ORDER BY score LIMIT ?) AS scores"
+                "SELECT passages.rowid, -scores.score, length(passages.text) FROM"
+                f" (SELECT rowid, bm25(passages_fts) AS score FROM passages_fts WHERE passages_fts MATCH ?{among}"
+                " ORDER BY score LIMIT ?) AS scores"
                 " JOIN passages ON passages.rowid = scores.rowid ORDER BY scores.score",
-                (expression, top_k),
+                parameters,
             )
             .fetchall()
         )
@@ -114,7 +139,27 @@ class LexicalIndex:
             )
         )
 
+    def _rarest(self, terms: Sequence[str]) -> list[str]:
+        """Return the rarest terms that together match no more than MAX_ROWS passages, in their order.
 
-def _telling(question: str) -> list[str]:
-    words = list(dict.fromkeys(word.lower() for word in _WORD.findall(question)))
-    return [word for word in words if word not in STOP_WORDS] or words
+        A term in every tenth passage weighs a fifth of one in every hundred-thousandth, and costs ten thousand times
+        as much. The rarest is looked for whatever it costs: there is nothing else to go by.
+        """
+        kept: set[str] = set()
+        matches = 0
+        for term in sorted(terms, key=self._frequency):
+            matches += self._frequency(term)
+            if matches > MAX_ROWS and kept:
+                break
+            if self._frequency(term):
+                kept.add(term)
+        return [term for term in terms if term in kept]
+
+    def _frequency(self, term: str) -> int:
+        if term not in self._frequencies:
+            row = self._workspace.connection().execute(
+                "SELECT count(*) FROM (SELECT 1 FROM passages_fts WHERE passages_fts MATCH ? LIMIT ?)",
+                (match_expression([term]), MAX_ROWS + 1),
+            )
+            self._frequencies[term] = int(row.fetchone()[0])
+        return self._frequencies[term]

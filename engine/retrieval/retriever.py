@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -14,6 +14,8 @@ from engine.retrieval.fusion import Candidates, fuse
 from engine.retrieval.index import DenseIndex
 from engine.retrieval.lexical import LexicalIndex
 from engine.session import TUNED, Session
+from engine.workspace.scope import EVERYTHING, Scope
+from engine.workspace.vectors import VectorStore
 from engine.workspace.workspace import Workspace
 
 Mode = Literal["hybrid", "dense", "lexical"]
@@ -33,10 +35,15 @@ class Retriever:
         self._workspace = workspace
         self.lexical = LexicalIndex(workspace)
 
-    def search(self, questions: Sequence[str], *, top_k: int, mode: Mode = "hybrid") -> list[list[Hit]]:
-        """Return for each question its best passages, at most `top_k`, best first."""
+    def search(
+        self, questions: Sequence[str], *, top_k: int, mode: Mode = "hybrid", scope: Scope = EVERYTHING
+    ) -> list[list[Hit]]:
+        """Return for each question its best passages within `scope`, at most `top_k`, best first.
+
+        Raises QuestionError when no document is within the scope.
+        """
         results: list[list[Hit]] = []
-        for found in self.candidates(questions, mode=mode, top_k=max(top_k, CANDIDATES)):
+        for found in self.candidates(questions, mode=mode, top_k=max(top_k, CANDIDATES), scope=scope):
             if mode == "hybrid":
                 scores = fuse(found, self.fusion)
             else:
@@ -57,33 +64,43 @@ class Retriever:
         return results
 
     def candidates(
-        self, questions: Sequence[str], *, mode: Mode = "hybrid", top_k: int = CANDIDATES
+        self, questions: Sequence[str], *, mode: Mode = "hybrid", top_k: int = CANDIDATES, scope: Scope = EVERYTHING
     ) -> list[Candidates]:
         """Return what the indexes found for each question, with both scores of every candidate."""
+        allowed = self._workspace.selection.passages_within(scope) if scope.limits else None
         if mode == "lexical":
-            dense = [np.empty(0, dtype=np.int64)] * len(questions)
+            near = np.empty((len(questions), 0), dtype=np.int64)
             vectors = np.zeros((len(questions), self.encoder.dimension), dtype=np.float32)
         else:
             vectors = self.encoder.encode(questions, questions=True)
-            dense = list(self.index.search(vectors, top_k=top_k)[0])
-        found: list[Candidates] = []
-        for question, vector, rows in zip(questions, vectors, dense, strict=True):
-            lexical = (
-                {}
-                if mode == "dense"
-                else dict(self.lexical.search(question, top_k=top_k, matching=self.fusion.matching))
-            )
-            ids = list(dict.fromkeys([*(self.index.passage_ids[row] for row in rows), *lexical]))
-            ids = [passage_id for passage_id in ids if passage_id in self.index.row_of]
-            where = [self.index.row_of[passage_id] for passage_id in ids]
-            found.append(
-                Candidates(
-                    tuple(ids),
-                    self.index.vectors[where] @ vector if where else np.empty(0, dtype=np.float32),
-                    np.array([lexical.get(passage_id, 0.0) for passage_id in ids]),
-                )
-            )
-        return found
+            near, _ = self.index.search(vectors, top_k=top_k, allowed=allowed)
+        return [
+            self._scored(question, vector, numbers[numbers >= 0], mode=mode, top_k=top_k, allowed=allowed)
+            for question, vector, numbers in zip(questions, vectors, near, strict=True)
+        ]
+
+    def _scored(
+        self,
+        question: str,
+        vector: np.ndarray,
+        near: np.ndarray,
+        *,
+        mode: Mode,
+        top_k: int,
+        allowed: np.ndarray | None,
+    ) -> Candidates:
+        lexical: dict[int, float] = {}
+        if mode != "dense":
+            found = self.lexical.search(question, top_k=top_k, matching=self.fusion.matching, allowed=allowed)
+            lexical = dict(found)
+        numbers = self.index.known(np.array(list(dict.fromkeys([*near.tolist(), *lexical])), dtype=np.int64))
+        ids = self._workspace.documents.passage_ids(numbers.tolist())
+        there = np.array([number for number in numbers.tolist() if number in ids], dtype=np.int64)
+        return Candidates(
+            tuple(ids[number] for number in there.tolist()),
+            self.index.vectors(there) @ vector,
+            np.array([lexical.get(number, 0.0) for number in there.tolist()]),
+        )
 
 
 def vectors_key(session: Session, model: str) -> str:
@@ -127,16 +144,35 @@ def load_passage_encoder(session: Session, run: Run) -> Encoder:
 
 
 def load_retriever(session: Session, run: Run, monitor: Monitor) -> Retriever:
-    """Load a run's retriever, its index brought up to date."""
-    encoder = load_encoder(session, run.encoder)
-    embed_missing(session, load_passage_encoder(session, run), run.indexed_by, monitor)
-    ids, vectors = session.workspace.vectors.all(vectors_key(session, run.indexed_by))
-    if not ids:
-        vectors = np.empty((0, encoder.dimension), dtype=np.float32)
-    return Retriever(workspace=session.workspace, encoder=encoder, index=DenseIndex(ids, vectors), fusion=run.fusion)
+    """Load a run's retriever with an index of its own: what is imported later doesn't change it."""
+    index = _up_to_date(session, run, monitor, DenseIndex)
+    return Retriever(
+        workspace=session.workspace, encoder=load_encoder(session, run.encoder), index=index, fusion=run.fusion
+    )
 
 
 def open_retriever(session: Session, run: Run, monitor: Monitor) -> Retriever:
-    """Return the run's retriever; the one asked last stays loaded until documents or the run change."""
+    """Return the run's retriever; the one asked last stays loaded, and its index follows the documents."""
+
+    def held(store: VectorStore, key: str, dimension: int) -> DenseIndex:
+        return session.loaded("dense index", key, lambda: DenseIndex(store, key, dimension))
+
+    def load() -> Retriever:
+        index = _up_to_date(session, run, monitor, held)
+        return Retriever(
+            workspace=session.workspace, encoder=load_encoder(session, run.encoder), index=index, fusion=run.fusion
+        )
+
     key = (run.id, run.encoder, run.passage_encoder, run.fusion, session.workspace.index_version)
-    return session.loaded("retriever", key, lambda: load_retriever(session, run, monitor))
+    return session.loaded("retriever", key, load)
+
+
+def _up_to_date(
+    session: Session, run: Run, monitor: Monitor, make: Callable[[VectorStore, str, int], DenseIndex]
+) -> DenseIndex:
+    """Embed what has no vector yet, and return an index over all that have."""
+    encoder = load_passage_encoder(session, run)
+    embed_missing(session, encoder, run.indexed_by, monitor)
+    index = make(session.workspace.vectors, vectors_key(session, run.indexed_by), encoder.dimension)
+    index.refresh()
+    return index

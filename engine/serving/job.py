@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from engine.jobs import Monitor
 from engine.records import Answer
 from engine.retrieval.job import checked_question
+from engine.workspace.scope import EVERYTHING, Scope
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -25,12 +26,15 @@ class AnswerQuestion:
     top_k: int | None = None  # passages to read; None is the number the run was tuned to
     run_name: str = "active"
     risk: float | None = None
+    scope: Scope = EVERYTHING
 
     def run(self, session: Session, monitor: Monitor) -> Answer:
         from engine.generation.rag import open_rag
+        from engine.retrieval.base_fusion import current_run
 
-        rag = open_rag(session, session.run(self.run_name), monitor)
-        return rag.answer(checked_question(self.question), monitor=monitor, top_k=self.top_k, risk=self.risk)
+        question, scope = checked_question(self.question), self.scope.checked()
+        rag = open_rag(session, current_run(session, self.run_name, monitor), monitor)
+        return rag.answer(question, monitor=monitor, top_k=self.top_k, risk=self.risk, scope=scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,12 @@ class AnswerBatch:
     top_k: int | None = None
     run_name: str = "active"
     risk: float | None = None
+    scope: Scope = EVERYTHING
 
     def run(self, session: Session, monitor: Monitor) -> tuple[Answer, ...]:
         from engine.generation.rag import open_rag
+        from engine.retrieval.base_fusion import current_run
 
-        asked = [checked_question(question) for question in self.questions]
-        rag = open_rag(session, session.run(self.run_name), monitor)
-        return tuple(rag.answer_many(asked, monitor=monitor, top_k=self.top_k, risk=self.risk))
+        asked, scope = [checked_question(question) for question in self.questions], self.scope.checked()
+        rag = open_rag(session, current_run(session, self.run_name, monitor), monitor)
+        return tuple(rag.answer_many(asked, monitor=monitor, top_k=self.top_k, risk=self.risk, scope=scope))

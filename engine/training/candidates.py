@@ -12,7 +12,7 @@ from engine.jobs import Monitor
 from engine.records import Fusion, Passage, Question
 from engine.retrieval.encoder import Encoder
 from engine.retrieval.fusion import fuse
-from engine.retrieval.index import DenseIndex
+from engine.retrieval.index import index_of
 from engine.retrieval.prior import Line, line
 from engine.retrieval.retriever import Retriever
 from engine.workspace.workspace import Workspace
@@ -94,7 +94,7 @@ class Shortlist:
         return Retriever(
             workspace=self._workspace,
             encoder=self._question_encoder,
-            index=DenseIndex(ids, vectors),
+            index=index_of(self._workspace, ids, vectors),
             fusion=self._start.fusion,
         )
 

@@ -12,6 +12,7 @@ from engine.generation.rag import load_runtime
 from engine.generation.weights import load_generator, load_writer, model_files, own_weights
 from engine.records import Fusion, Passage, Question, Reading, Run
 from engine.retrieval.encoder import Encoder
+from engine.retrieval.index import stored_vectors
 from engine.retrieval.retriever import Retriever, load_retriever, vectors_key
 from engine.session import TUNED
 from engine.training.candidates import Shortlist
@@ -58,7 +59,7 @@ def tune_joint(lesson: Lesson) -> Run:
             generator=generator,
             writer=writer,
             passages=passages,
-            vectors=session.workspace.vectors.all(vectors_key(session, lesson.run.indexed_by)),
+            vectors=stored_vectors(session.workspace, vectors_key(session, lesson.run.indexed_by)),
             training=training,
             validation=validation,
             settings=settings,

@@ -44,6 +44,8 @@ class DocumentRow:
     confidence: float | None = None  # of the words recognised in scans, 0 to 1
     near_duplicate_of: str = ""  # title of an earlier document that is nearly the same
     similarity: float = 0.0  # share of three-word runs in common with it, 0 to 1
+    date: str = ""  # ISO date the file was last changed on; "" unknown
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,16 @@ class DocumentStore:
                 return
             old = [held[path][0] for path in new if path in held]
             links = self._links_of(old)
+            tags = self._database.rows(
+                "SELECT path, tag FROM document_tags JOIN documents ON documents.id = document_tags.document_id "
+                f"WHERE document_id {AMONG}",
+                (listed(old),),
+            )
             self._delete(old)
             self._insert(connection, list(new.values()), progress)
+            connection.executemany(
+                "INSERT INTO document_tags VALUES (?, ?)", [(new[path][0].id, tag) for path, tag in tags]
+            )
             self._relink(connection, links, {held[path][0]: item for path, item in new.items() if path in held})
             self._audit.record("documents added", f"{len(new)}, {len(old)} of them in place of older ones")
             self._changed(connection)
@@ -127,7 +137,8 @@ class DocumentStore:
             "SELECT documents.id, documents.title, documents.path, documents.kind, documents.pages, "
             "(SELECT count(*) FROM passages WHERE document_id = documents.id), documents.digest, documents.group_name, "
             "documents.characters, documents.language, documents.notes, documents.confidence, "
-            "other.title AS like_title, likenesses.similarity FROM documents "
+            "documents.date, (SELECT json_group_array(tag) FROM document_tags WHERE document_id = documents.id) "
+            "AS tags, other.title AS like_title, likenesses.similarity FROM documents "
             "LEFT JOIN likenesses ON likenesses.document_id = documents.id "
             "LEFT JOIN documents AS other ON other.id = likenesses.other_id ORDER BY documents.rowid"
         )
@@ -138,6 +149,8 @@ class DocumentStore:
                 confidence=row["confidence"],
                 near_duplicate_of=row["like_title"] or "",
                 similarity=row["similarity"] or 0.0,
+                date=row["date"],
+                tags=decoded(row["tags"], tuple[str, ...]),
             )
             for row in rows
         )
@@ -185,6 +198,16 @@ class DocumentStore:
             (f'"{" ".join(words)}"', limit),
         )
         return tuple(to_passage(row) for row in rows)
+
+    def passage_ids(self, numbers: Sequence[int]) -> dict[int, str]:
+        """Return the ids of those of the passages, given by row number, that are there."""
+        rows = self._database.rows(f"SELECT rowid, id FROM passages WHERE rowid {AMONG}", (listed(numbers),))
+        return {row[0]: row[1] for row in rows}
+
+    def passage_numbers(self, ids: Sequence[str]) -> dict[str, int]:
+        """Return the row numbers of those of the passages that are there."""
+        rows = self._database.rows(f"SELECT id, rowid FROM passages WHERE id {AMONG}", (listed(ids),))
+        return {row[0]: row[1] for row in rows}
 
     def passage_count(self) -> int:
         """Return how many passages there are."""
@@ -245,8 +268,8 @@ class DocumentStore:
     ) -> None:
         connection.executemany(
             "INSERT INTO documents (id, title, path, digest, kind, text, page_starts, headings, group_name, pages, "
-            "characters, language, notes, furniture, confidence) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "characters, language, notes, furniture, confidence, date) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [_to_row(document) for document, _, _ in items],
         )
         connection.executemany(
@@ -259,7 +282,7 @@ class DocumentStore:
         for start in range(0, len(rows), _PASSAGES_AT_ONCE):
             progress(start, len(rows))
             part = rows[start : start + _PASSAGES_AT_ONCE]
-            connection.executemany("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", part)
+            connection.executemany("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", part)
             connection.execute(
                 "INSERT INTO passages_fts (rowid, text) SELECT rowid, text FROM indexed_passages WHERE rowid >= ?",
                 (part[0][0],),
@@ -341,6 +364,7 @@ def _to_row(document: Document) -> tuple[Any, ...]:
         encoded(document.notes),
         encoded(document.furniture),
         document.confidence,
+        document.date,
     )
 
 
@@ -359,4 +383,5 @@ def _to_document(row: dbapi.Row) -> Document:
         notes=decoded(row["notes"], tuple[str, ...]),
         furniture=decoded(row["furniture"], tuple[tuple[int, int], ...]),
         confidence=row["confidence"],
+        date=row["date"],
     )

@@ -130,6 +130,20 @@ class KeepWatchedFolders:
 
 
 @dataclass(frozen=True, slots=True)
+class TagDocuments:
+    """Give documents tags, and take others from them."""
+
+    document_ids: tuple[str, ...]
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+    def run(self, session: Session, monitor: Monitor) -> DocumentList:
+        """Return the documents with their tags. Raises DocumentError when one is not there."""
+        session.workspace.selection.tag(self.document_ids, add=self.add, remove=self.remove)
+        return ListDocuments().run(session, monitor)
+
+
+@dataclass(frozen=True, slots=True)
 class ListQuestions:
     """List the questions."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
+import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -55,6 +57,26 @@ class ObjectStore:
         if hashlib.sha256(stored).hexdigest() != digest:
             raise _damaged(digest)
         return stored if self._key is None else decrypt(stored, self._key)
+
+    def mapped(self, digest: str) -> bytes | mmap.mmap:
+        """Return an object's content without holding it in memory where it is stored as it is; its digest checked.
+
+        Raises DamagedError as `read` does. An encrypted object is decrypted into memory, never into a file.
+        """
+        if self._key is not None or not _is_digest(digest):
+            return self.read(digest)
+        path = self._path(digest)
+        try:
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                    raise _damaged(digest)
+                if not file.seek(0, os.SEEK_END):
+                    return b""
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except FileNotFoundError as error:
+            raise _damaged(digest) from error
+        except OSError as error:
+            raise storage_error(error, path) from error
 
     def publish_folder(self, files: Mapping[str, bytes]) -> str:
         """Store `files` by name and return the digest of their manifest, an object too."""

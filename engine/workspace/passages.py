@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from engine.records import Passage
+from engine.workspace.matching import matched_text
 
 # of passages joined with documents, whose title a passage carries
 PASSAGE_COLUMNS = (
@@ -19,9 +20,9 @@ def to_passage(row: Iterable[Any]) -> Passage:
     return Passage(*row)
 
 
-def to_row(passage: Passage, rowid: int) -> tuple[int, str, str, str, int | None, str, int, int, str]:
-    """Make the row of a passage; its last column is what `indexed_text` puts before the text."""
-    heads = passage.indexed_text.removesuffix(passage.text)
+def to_row(passage: Passage, rowid: int) -> tuple[int, str, str, str, int | None, str, int, int, str, str | None]:
+    """Make the row of a passage, with what `indexed_text` puts before the text and what the lexical index sees."""
+    indexed = passage.indexed_text
     return (
         rowid,
         passage.id,
@@ -31,5 +32,6 @@ def to_row(passage: Passage, rowid: int) -> tuple[int, str, str, str, int | None
         passage.section,
         passage.start,
         passage.end,
-        heads,
+        indexed.removesuffix(passage.text),
+        matched_text(indexed),
     )

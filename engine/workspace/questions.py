@@ -68,6 +68,14 @@ class QuestionStore:
         sizes = {row[0]: row[1] for row in rows}
         return {split: sizes.get(split, 0) for split in SPLITS}
 
+    def evidence_state(self) -> str:
+        """Name the present state of the labelled questions; "0" while there are none."""
+        row = self._database.row(
+            "SELECT count(*), coalesce(max(evidence.question), 0), coalesce(sum(passage), 0) "
+            "FROM evidence JOIN questions ON questions.rowid = evidence.question WHERE split != 'test'"
+        )
+        return "0" if row is None or not row[0] else f"{row[0]} {row[1]} {row[2]}"
+
     def with_evidence_count(self) -> int:
         """Return how many questions have evidence, those a person excluded left out."""
         return self._database.count(

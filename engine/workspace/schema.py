@@ -20,8 +20,13 @@ CREATE TABLE documents (
     rowid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, path TEXT NOT NULL UNIQUE,
     digest TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, page_starts TEXT NOT NULL, headings TEXT NOT NULL,
     group_name TEXT NOT NULL, pages INTEGER NOT NULL, characters INTEGER NOT NULL, language TEXT NOT NULL,
-    notes TEXT NOT NULL, furniture TEXT NOT NULL, confidence REAL  -- of recognised words; NULL where there are none
+    notes TEXT NOT NULL, furniture TEXT NOT NULL, confidence REAL,  -- of recognised words; NULL where there are none
+    date TEXT NOT NULL  -- ISO date of the file's last change, "" unknown
 );
+CREATE TABLE document_tags (
+    document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE, tag TEXT NOT NULL,
+    PRIMARY KEY (document_id, tag)
+) WITHOUT ROWID;
 CREATE TABLE scanned_pages (
     document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE, page INTEGER NOT NULL,
     words TEXT NOT NULL, PRIMARY KEY (document_id, page)
@@ -46,10 +51,11 @@ CREATE TABLE passages (
     rowid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
     document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
     text TEXT NOT NULL, page INTEGER, section TEXT NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
-    heads TEXT NOT NULL  -- what Passage.indexed_text puts before the text
+    heads TEXT NOT NULL,  -- what Passage.indexed_text puts before the text
+    matched TEXT  -- heads and text with the characters of unspaced scripts set apart; NULL where there are none
 );
 CREATE INDEX passages_document ON passages (document_id);
-CREATE VIEW indexed_passages AS SELECT rowid, heads || text AS text FROM passages;
+CREATE VIEW indexed_passages AS SELECT rowid, coalesce(matched, heads || text) AS text FROM passages;
 -- external content, so that a removed document's words leave the index with it (secure-delete), not at some later merge
 CREATE VIRTUAL TABLE passages_fts USING fts5 (
     text, content = 'indexed_passages', content_rowid = 'rowid', tokenize = 'porter unicode61 remove_diacritics 2'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +16,15 @@ from engine.workspace.objects import ObjectStore
 from engine.workspace.passages import PASSAGE_COLUMNS, to_passage
 
 _STORED = np.dtype("<f4")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Vectors as they are stored, mapped into memory where the workspace is not encrypted."""
+
+    numbers: np.ndarray  # int64: the passage's row number, of each live row
+    places: np.ndarray  # int64: where in the matrix each live row stands
+    matrix: np.ndarray  # float32 of shape (stored rows, dimension)
 
 
 class VectorStore:
@@ -55,30 +65,29 @@ class VectorStore:
             )
             self._add_segment(encoder, passages, vectors[live])
 
-    def all(self, encoder: str) -> tuple[list[str], np.ndarray]:
-        """Return the ids of all live passages with a vector, and the vectors: float32 of shape (len(ids), dimension).
+    def segments(self, encoder: str) -> tuple[int, ...]:
+        """Return the numbers of the segments of this encoder key. A segment's vectors never change."""
+        rows = self._database.rows("SELECT rowid FROM segments WHERE encoder = ? ORDER BY rowid", (encoder,))
+        return tuple(row[0] for row in rows)
 
-        Raises DamagedError when stored vectors are not what was written; those are forgotten, to be made again.
+    def read(self, segment: int) -> Segment | None:
+        """Return a segment's live rows; None when it is there no more.
+
+        Raises DamagedError when the stored vectors are not what was written; those are forgotten, to be made again.
         """
-        ids: list[str] = []
-        parts: list[np.ndarray] = []
-        for segment in self._database.rows("SELECT * FROM segments WHERE encoder = ? ORDER BY rowid", (encoder,)):
-            rows = self._database.rows(
-                "SELECT passages.id, vectors.place FROM vectors JOIN passages ON passages.rowid = vectors.passage "
-                "WHERE vectors.segment = ? ORDER BY vectors.place",
-                (segment["rowid"],),
-            )
-            try:
-                matrix = self._matrix(segment)
-            except DamagedError:
-                if self._drop_segment(segment["rowid"]):  # its passages are missing now: the next build repairs it
-                    raise
-                return self.all(encoder)  # another thread has rewritten it meanwhile
-            ids.extend(row[0] for row in rows)
-            parts.append(matrix[[row[1] for row in rows]])
-        if not ids:
-            return [], np.zeros((0, 0), dtype=np.float32)
-        return ids, np.concatenate([part for part in parts if len(part)]).astype(np.float32, copy=False)
+        row = self._database.row("SELECT * FROM segments WHERE rowid = ?", (segment,))
+        if row is None:
+            return None
+        live = self._database.rows("SELECT passage, place FROM vectors WHERE segment = ? ORDER BY place", (segment,))
+        try:
+            matrix = self._matrix(row)
+        except DamagedError:
+            if self._drop_segment(segment):  # its passages are missing now: the next build repairs it
+                raise
+            return None  # another thread has rewritten it meanwhile
+        numbers = np.fromiter((found[0] for found in live), dtype=np.int64, count=len(live))
+        places = np.fromiter((found[1] for found in live), dtype=np.int64, count=len(live))
+        return Segment(numbers, places, matrix)
 
     def drop(self, encoder: str) -> None:
         """Forget all vectors of this encoder key."""
@@ -129,7 +138,7 @@ class VectorStore:
         return there
 
     def _matrix(self, segment: dbapi.Row) -> np.ndarray:
-        stored = np.frombuffer(self._objects.read(segment["digest"]), dtype=_STORED)
+        stored = np.frombuffer(self._objects.mapped(segment["digest"]), dtype=_STORED)
         if stored.size != segment["rows"] * segment["dimension"]:
             raise DamagedError("Vectors of the workspace are damaged.", hint="Build the index again.")
         return stored.reshape(segment["rows"], segment["dimension"])

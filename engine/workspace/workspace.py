@@ -30,6 +30,7 @@ from engine.workspace.publishing import storage_errors
 from engine.workspace.questions import QuestionStore
 from engine.workspace.runs import RunStore
 from engine.workspace.schema import SCHEMA
+from engine.workspace.selection import Selection
 from engine.workspace.vectors import VectorStore
 from engine.workspace.verification import VerifyReport, verify
 
@@ -73,6 +74,7 @@ class Workspace:
         self.answers = AnswerCache(self._database)
         self.documents = DocumentStore(self._database, self.objects, self.vectors, self.answers, self.audit)
         self.likeness = LikenessStore(self._database)
+        self.selection = Selection(self._database, self.answers)
         self.questions = QuestionStore(self._database, self.audit)
         self.amendments = AmendmentStore(self._database, self.audit, clock)
         self.runs = RunStore(self._database, self.objects, self.audit)

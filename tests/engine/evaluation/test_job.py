@@ -28,7 +28,10 @@ COUNT = 24
 
 @dataclass(slots=True)
 class FakeIndex:
-    passage_ids: list[str]
+    passages: int
+
+    def __len__(self) -> int:
+        return self.passages
 
 
 @dataclass(slots=True)
@@ -109,7 +112,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
 
     def retriever(session: Session, run: Run, monitor: Monitor) -> FakeRetriever:
         passages = {passage.id: passage for passage in session.workspace.documents.passages()}
-        return FakeRetriever(passages, FakeIndex(list(passages)))
+        return FakeRetriever(passages, FakeIndex(len(passages)))
 
     monkeypatch.setattr(
         outcome, "open_rag", lambda session, run, monitor: FakeRag(run, retriever(session, run, monitor), found.asked)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from engine.errors import QuestionError
+from engine.errors import DocumentError, QuestionError
 from engine.importing import ImportFiles
 from engine.jobs import Monitor
+from engine.retrieval import lexical
 from engine.retrieval.job import BuildIndex, Search, SearchMany
-from engine.retrieval.lexical import match_expression
+from engine.retrieval.lexical import telling_terms
 from engine.session import Session
+from engine.workspace.scope import Scope
 
 TEXTS = {
     "dosage.txt": "Amoxicillin is given as 500 mg three times a day for seven days.",
@@ -65,7 +69,29 @@ def test_many_questions_give_what_one_at_a_time_gives(filled: Session) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ['"', "NEAR(a b", "a AND OR", "*", "日本語", "col:word", "-", "word " * 10_000, "the of and"]
+    "question",
+    [
+        '"',
+        "NEAR(a b",
+        "a AND OR",
+        "*",
+        "日本語",
+        "col:word",
+        "-",
+        "word " * 10_000,
+        "the of and",
+        "x" * 50_000,
+        "^a",
+        "'; DROP TABLE passages; --",
+        "a\0b",
+        "\ud800 lone",
+        "{a b}: c",
+        "🦆",
+        "สวัสดี",
+        "کمل",
+        "क्षेत्र",
+        "\u200b.",
+    ],
 )
 def test_no_question_is_read_as_syntax(filled: Session, question: str) -> None:
     assert len(Search(question).run(filled, Monitor()).hits) <= 5
@@ -81,5 +107,103 @@ def test_an_empty_workspace_finds_nothing(session: Session) -> None:
 
 
 def test_question_words_are_left_out_of_the_match_unless_there_is_nothing_else() -> None:
-    assert match_expression("What is the dose?") == '"dose"'
-    assert match_expression("Who was he?").startswith('"')
+    assert telling_terms(["what", "is", "the", "dose", "dose"]) == ["dose"]
+    assert telling_terms(["who", "was", "that"]) == ["who", "was", "that"]
+
+
+def test_a_passage_of_one_enormous_word_is_found(filled: Session, tmp_path: Path) -> None:
+    (tmp_path / "word.txt").write_text("heparin " + "ab" * 50_000, encoding="utf-8")
+    ImportFiles((str(tmp_path / "word.txt"),)).run(filled, Monitor())
+    assert Search("heparin").run(filled, Monitor()).hits[0].passage.title == "word"
+    assert Search("ab" * 25_000).run(filled, Monitor()).hits != ()
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("患者は毎日五ミリグラムの薬を服用します。", "薬を服用"),
+        ("合同可以在三十天内终止。", "终止合同"),
+        ("ผู้ป่วยได้รับยาวันละห้ามิลลิกรัม", "ได้รับยา"),
+        ("환자는 매일 약을 복용합니다.", "약을"),
+        ("रोगी को प्रतिदिन दवा दी जाती है।", "दवा"),
+        ("Пациент принимает лекарство ежедневно.", "лекарство"),
+        ("يتناول المريض الدواء يوميا", "الدواء"),
+    ],
+)
+def test_a_part_of_a_sentence_is_found_in_every_script(filled: Session, tmp_path: Path, text: str, asked: str) -> None:
+    (tmp_path / "words.txt").write_text(text, encoding="utf-8")
+    ImportFiles((str(tmp_path / "words.txt"),)).run(filled, Monitor())
+    hits = Search(asked, mode="lexical").run(filled, Monitor()).hits
+    assert [hit.passage.text for hit in hits] == [text]
+
+
+def documents(session: Session) -> dict[str, str]:
+    return {row.title: row.id for row in session.workspace.documents.list()}
+
+
+def found(session: Session, scope: Scope, mode: Literal["hybrid", "dense", "lexical"] = "hybrid") -> set[str]:
+    hits = Search("amoxicillin agreement masks", mode=mode, scope=scope).run(session, Monitor()).hits
+    return {hit.passage.title for hit in hits}
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
+def test_nothing_outside_the_scope_is_found_and_everything_within(
+    filled: Session, tmp_path: Path, mode: Literal["hybrid", "dense", "lexical"]
+) -> None:
+    ids = documents(filled)
+    filled.workspace.selection.tag([ids["notice"], ids["masks"]], add=["ward"])
+    filled.workspace.selection.tag([ids["masks"]], add=["ICU"], remove=["ward"])
+    today = date.today().isoformat()
+
+    assert found(filled, Scope(documents=(ids["dosage"],)), mode) == {"dosage"}
+    assert found(filled, Scope(documents=(str(tmp_path / "files" / "dosage.txt"), ids["masks"])), mode) == {
+        "dosage",
+        "masks",
+    }
+    assert found(filled, Scope(tags=("ward",)), mode) == {"notice"}
+    assert found(filled, Scope(tags=("ward", "ICU")), mode) == {"notice", "masks"}
+    assert found(filled, Scope(folders=(str(tmp_path / "files"),), until=today), mode) == set(ids)
+    assert found(filled, Scope(since=today, tags=("ICU",)), mode) == {"masks"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "said"),
+    [
+        (Scope(tags=("none",)), "No document is within these filters"),
+        (Scope(folders=("/file",)), "No document is within these filters"),
+        (Scope(until="1999-01-01"), "No document is within these filters"),
+        (Scope(since="yesterday"), "'yesterday' is no date"),
+        (Scope(since="2026-02-01", until="2026-01-01"), "2026-02-01 is after 2026-01-01"),
+    ],
+)
+def test_a_scope_without_documents_is_a_sentence(filled: Session, scope: Scope, said: str) -> None:
+    with pytest.raises(QuestionError, match=said):
+        found(filled, scope)
+
+
+def test_a_replaced_document_keeps_its_tags_and_a_removed_one_takes_them_along(filled: Session, tmp_path: Path) -> None:
+    filled.workspace.selection.tag([documents(filled)["masks"]], add=["ICU"])
+    (tmp_path / "files" / "masks.txt").write_text("Masks are no longer worn.", encoding="utf-8")
+    ImportFiles((str(tmp_path / "files"),)).run(filled, Monitor())
+
+    assert [row.tags for row in filled.workspace.documents.list() if row.title == "masks"] == [("ICU",)]
+    assert found(filled, Scope(tags=("ICU",))) == {"masks"}
+    filled.workspace.documents.remove([documents(filled)["masks"]])
+    assert filled.workspace.selection.tags() == ()
+
+
+@pytest.mark.parametrize("tag", ["", "  ", "a\nb", "x" * 61])
+def test_what_is_no_tag_is_refused(filled: Session, tag: str) -> None:
+    with pytest.raises(DocumentError, match="can't be a tag"):
+        filled.workspace.selection.tag([documents(filled)["masks"]], add=[tag])
+
+
+def test_frequent_terms_are_left_out_of_a_match_over_very_many_passages(
+    filled: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lexical, "EXACT_PASSAGES", 0)
+    monkeypatch.setattr(lexical, "MAX_ROWS", 2)
+    index = lexical.LexicalIndex(filled.workspace)
+
+    assert index._rarest(["days", "seven", "absent", "thirty"]) == ["seven", "thirty"]
+    assert [score > 0 for _, score in index.search("days seven thirty", top_k=5)] == [True, True]

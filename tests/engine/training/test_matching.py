@@ -56,6 +56,7 @@ def test_few_questions_leave_plain_bm25(session: Session, questions: list[Questi
 
 
 def test_expressions_quote_every_word_and_skip_what_says_nothing() -> None:
-    assert phrase_expression("What is the renal dose?") == '"the renal" OR "renal dose"'
-    assert near_expression("renal AND dose") == 'NEAR("renal" "dose", 12)'
-    assert phrase_expression("") == near_expression("dose") == ""
+    words = ["what", "is", "the", "renal", "dose"]
+    assert phrase_expression(words, ["renal", "dose"]) == '"the renal" OR "renal dose"'
+    assert near_expression(["renal", "dose"]) == 'NEAR("renal" "dose", 12)'
+    assert phrase_expression([], []) == near_expression(["dose"]) == ""

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 from engine.jobs import Monitor
+from engine.retrieval.index import stored_vectors
 from engine.workspace.workspace import Workspace
 
 
@@ -34,6 +35,6 @@ def kill_once(path: Path, passphrase: str | None, chance: random.Random) -> int:
         assert newest.step == int(workspace.setting("number") or 0)
         assert sorted(workspace.objects.read_folder(newest.digest)) == ["model", "optimizer"]
         assert workspace.runs.get("r").state == "interrupted"
-        ids, vectors = workspace.vectors.all("encoder")
+        ids, vectors = stored_vectors(workspace, "encoder")
         assert vectors.shape == (len(ids), 64)
     return said

@@ -11,6 +11,7 @@ import pytest
 from engine.errors import DamagedError, DocumentError
 from engine.jobs import Monitor, Skipped
 from engine.records import Document, Passage
+from engine.retrieval.index import stored_vectors
 from engine.workspace.documents import DocumentRow, RemovalReport
 from engine.workspace.workspace import Workspace
 from tests.engine.workspace.examples import document, passages, question, run
@@ -127,7 +128,7 @@ def test_a_removed_document_takes_everything_derived_with_it(workspace: Workspac
     assert matches(workspace, "aspirin") == []
     assert workspace.questions.ids() == {"q2"}
     assert workspace.questions.get("q2").evidence == ("b:0",)
-    ids, vectors = workspace.vectors.all("encoder")
+    ids, vectors = stored_vectors(workspace, "encoder")
     assert ids == ["b:0", "b:22"]
     assert vectors.tolist() == [[0, 1, 0, 0], [0, 0, 0, 1]]
     assert workspace.index_version == 2

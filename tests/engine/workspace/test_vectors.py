@@ -7,6 +7,7 @@ import pytest
 
 from engine.errors import DamagedError
 from engine.jobs import Monitor
+from engine.retrieval.index import stored_vectors
 from engine.workspace.workspace import Workspace
 from tests.engine.workspace.examples import document, passages
 from tests.engine.workspace.test_objects import flip_a_bit, stored_files
@@ -24,33 +25,31 @@ def test_vectors_come_back_as_they_were(workspace: Workspace) -> None:
     workspace.vectors.add("one", ["a:25"], np.array([[1, 2]], dtype=np.float32))
     assert workspace.vectors.missing("one") == passages(document("a"))[:1]
     workspace.vectors.add("one", ["a:0"], np.array([[3, 4]], dtype=np.float64))
-    ids, vectors = workspace.vectors.all("one")
+    ids, vectors = stored_vectors(workspace, "one")
     assert ids == ["a:25", "a:0"]
     assert vectors.dtype == np.float32
-    assert vectors.flags.writeable
     assert vectors.tolist() == [[1, 2], [3, 4]]
     assert workspace.vectors.missing("one") == ()
     assert len(workspace.vectors.missing("other")) == 2
 
 
 def test_no_vectors_are_an_empty_matrix(plain: Workspace) -> None:
-    ids, vectors = plain.vectors.all("one")
-    assert ids == []
-    assert vectors.shape == (0, 0)
+    assert plain.vectors.segments("one") == ()
+    assert plain.vectors.read(1) is None
 
 
 def test_a_new_vector_takes_the_place_of_the_old(plain: Workspace) -> None:
     with_passages(plain)
     plain.vectors.add("one", ["a:0", "a:25"], np.array([[1], [2]], dtype=np.float32))
     plain.vectors.add("one", ["a:0"], np.array([[3]], dtype=np.float32))
-    ids, vectors = plain.vectors.all("one")
+    ids, vectors = stored_vectors(plain, "one")
     assert dict(zip(ids, vectors[:, 0].tolist(), strict=True)) == {"a:0": 3, "a:25": 2}
 
 
 def test_vectors_of_passages_removed_meanwhile_are_left_out(plain: Workspace) -> None:
     with_passages(plain)
     plain.vectors.add("one", ["gone:0", "a:0"], np.array([[1], [2]], dtype=np.float32))
-    ids, vectors = plain.vectors.all("one")
+    ids, vectors = stored_vectors(plain, "one")
     assert ids == ["a:0"]
     assert vectors.tolist() == [[2]]
     assert stored_files(plain)[0].stat().st_size == 4
@@ -75,7 +74,7 @@ def test_altered_vectors_are_told_once_and_then_made_again(workspace: Workspace)
     workspace.vectors.add("one", ["a:0", "a:25"], np.ones((2, 3), dtype=np.float32))
     flip_a_bit(stored_files(workspace)[0])
     with pytest.raises(DamagedError):
-        workspace.vectors.all("one")
+        stored_vectors(workspace, "one")
     assert len(workspace.vectors.missing("one")) == 2
     assert workspace.verify(Monitor(), deep=True).ok
 

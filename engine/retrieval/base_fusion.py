@@ -1,0 +1,50 @@
+"""The fusion weight of the untuned retriever: tuned when questions come, not only by a training."""
+
+from __future__ import annotations
+
+from engine.evaluation.metrics import ndcg_at
+from engine.jobs import Monitor
+from engine.records import Fusion, Question, Run
+from engine.retrieval.fusion import MIN_QUESTIONS_FOR_WEIGHT, tune
+from engine.retrieval.retriever import load_retriever
+from engine.session import BASE, Session
+
+MOST_QUESTIONS = 400  # more change the weight no more
+
+
+def current_run(session: Session, name: str, monitor: Monitor) -> Run:
+    """Return a run by its name; the base's fusion is brought up to the workspace's questions first."""
+    run = session.run(name)
+    if run.id != BASE:
+        return run
+    state = session.workspace.questions.evidence_state()
+    if session.base_fusion_state() == state:
+        return run
+    with session.guard("base fusion"):
+        session.set_base_fusion(_tuned(session, run, monitor), state=state)
+    return session.run(name)
+
+
+def _tuned(session: Session, base: Run, monitor: Monitor) -> Fusion:
+    questions = labelled(session)
+    if len(questions) < MIN_QUESTIONS_FOR_WEIGHT:
+        return Fusion()
+    retriever = load_retriever(session, base, monitor)
+    found = [
+        retriever.candidates([question.question])[0]
+        for question in monitor.track(questions, "Weighing words and sense")
+    ]
+    return tune(found, [question.evidence for question in questions], metric=ndcg_at)
+
+
+def labelled(session: Session) -> list[Question]:
+    """Return the questions the base's weight is tuned on: validation ones, with training ones where those are few.
+
+    The base learns from no question, so a training question tells as much of its one weight. Test questions never do.
+    """
+    stored = session.workspace.questions
+    found = [question for question in stored.list("validation") if question.evidence]
+    if len(found) < MIN_QUESTIONS_FOR_WEIGHT:
+        found += [question for question in stored.list("train") if question.evidence]
+    step = max(len(found) / MOST_QUESTIONS, 1.0)  # spread over all of them
+    return [found[int(place * step)] for place in range(min(len(found), MOST_QUESTIONS))]

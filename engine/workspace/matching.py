@@ -1,0 +1,58 @@
+"""What the lexical index sees: characters of scripts that write no spaces stand apart, so that parts of a run match."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+# Han and Kana: two characters say as much as a word. The scripts of South-East Asia are alphabets: three.
+_IDEOGRAPHS = (
+    "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003134f"
+)
+_ALPHABETS = "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\ua9e0-\ua9ff\uaa60-\uaadf"
+_UNSPACED = re.compile(f"[{_IDEOGRAPHS}{_ALPHABETS}]")
+_RUN = re.compile(f"[{_IDEOGRAPHS}]+|[{_ALPHABETS}]+")
+_IDEOGRAPH = re.compile(f"[{_IDEOGRAPHS}]")
+_ASCII_WORD = re.compile(r"\w+")
+
+
+def matched_text(text: str) -> str | None:
+    """Return `text` with the characters of unspaced scripts set apart; None where it has none and stays as it is."""
+    if text.isascii() or not _UNSPACED.search(text):
+        return None
+    return _RUN.sub(lambda run: f" {' '.join(_clusters(run.group()))} ", text)
+
+
+def query_terms(question: str) -> Iterator[str]:
+    """Yield what to look for: words in lower case, and of unspaced runs every two or three neighbours as a phrase."""
+    if question.isascii():
+        yield from (word.lower() for word in _ASCII_WORD.findall(question))
+        return
+    kept = "".join(character if unicodedata.category(character)[0] in "LMN" else " " for character in question)
+    for word in kept.split():
+        position = 0
+        for run in _RUN.finditer(word):
+            if run.start() > position:
+                yield word[position : run.start()].lower()
+            yield from _phrases(run.group())
+            position = run.end()
+        if position < len(word):
+            yield word[position:].lower()
+
+
+def _phrases(run: str) -> Iterator[str]:
+    clusters = _clusters(run)
+    size = min(2 if _IDEOGRAPH.match(run) else 3, len(clusters))
+    yield from (" ".join(clusters[start : start + size]) for start in range(len(clusters) - size + 1))
+
+
+def _clusters(run: str) -> list[str]:
+    """Characters with the marks that belong to them: a vowel sign alone is no word of the index."""
+    clusters: list[str] = []
+    for character in run:
+        if clusters and unicodedata.category(character)[0] == "M":
+            clusters[-1] += character
+        else:
+            clusters.append(character)
+    return clusters
