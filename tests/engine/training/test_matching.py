@@ -45,7 +45,9 @@ def test_phrases_gain_weight_and_the_evidence_comes_first(session: Session, ques
     assert matching.phrase + matching.near > 0.05
 
     def first(how: Matching) -> int:
-        return sum(lexical.search(one.question, top_k=10, matching=how)[0][0] in one.evidence for one in questions)
+        found = [lexical.search(one.question, top_k=10, matching=how)[0][0] for one in questions]
+        ids = session.workspace.documents.passage_ids(found)
+        return sum(ids[row] in one.evidence for row, one in zip(found, questions, strict=True))
 
     assert first(PLAIN) < len(questions) / 2
     assert first(matching) == len(questions)
