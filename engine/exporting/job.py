@@ -44,6 +44,7 @@ class ExportRun:
         import msgspec
 
         from engine.exporting.package import FORMAT, VECTORS, Manifest, digest_of, write_package
+        from engine.retrieval.index import stored_vectors
         from engine.retrieval.retriever import vectors_key
         from engine.workspace.publishing import storage_errors
 
@@ -62,7 +63,7 @@ class ExportRun:
             monitor.progress(f"Reading the {part.replace('_', ' ')}", 0, None)
             models[part] = name
             files |= {f"models/{part}/{file}": data for file, data in session.model_files(name).items()}
-        ids, vectors = session.workspace.vectors.all(vectors_key(session, run.indexed_by))
+        ids, vectors = stored_vectors(session.workspace, vectors_key(session, run.indexed_by))
         embedded = session.workspace.documents.passages_by_id(ids)
         if ids:
             files[VECTORS] = vectors.astype("<f4").tobytes()

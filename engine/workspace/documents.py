@@ -14,6 +14,7 @@ from engine.workspace import dbapi
 from engine.workspace.answers import AnswerCache
 from engine.workspace.audit import AuditLog
 from engine.workspace.database import AMONG, Database, decoded, encoded, listed
+from engine.workspace.matching import matched_text
 from engine.workspace.objects import ObjectStore
 from engine.workspace.passages import PASSAGE_COLUMNS, to_passage, to_row
 from engine.workspace.relinking import find_again
@@ -188,7 +189,7 @@ class DocumentStore:
 
     def passages_with_phrase(self, phrase: str, *, limit: int) -> tuple[Passage, ...]:
         """Return passages whose words, stemmed, hold those of `phrase` in a row, in the order of import."""
-        words = re.findall(r"\w+", phrase)
+        words = re.findall(r"\w+", matched_text(phrase) or phrase)
         if not words:
             return ()
         rows = self._database.rows(

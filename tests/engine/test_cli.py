@@ -361,3 +361,25 @@ def test_a_run_is_exported_and_imported(
     assert entry.main(["import-run", str(workspace), str(package), "--json"]) == 0
     imported = json.loads(capsys.readouterr().out)
     assert (imported["digest"], imported["run"]) == (exported["digest"], "base-2")
+
+
+def test_tags_are_given_listed_and_searched_within(
+    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("dose", "mask"):
+        (tmp_path / f"{name}.txt").write_text(f"The {name} of the ward is written down here.", encoding="utf-8")
+        assert entry.main(["import", str(workspace), str(tmp_path / f"{name}.txt")]) == 0
+    capsys.readouterr()
+    assert entry.main(["documents", str(workspace), "--json"]) == 0
+    ids = {row["title"]: row["id"] for row in _json(capsys)["documents"]}
+
+    assert entry.main(["tag", str(workspace), ids["mask"], "--add", "ICU", "--json"]) == 0
+    assert _json(capsys) == {"documents": [{"id": ids["mask"], "tags": ["ICU"]}]}
+    within = ["search", str(workspace), "ward", "--mode", "lexical", "--json"]
+    found: list[list[str]] = []
+    for scope in (["--tag", "ICU"], ["--document", ids["dose"]], ["--folder", str(tmp_path), "--since", "2000-01-01"]):
+        assert entry.main([*within, *scope]) == 0
+        found.append(sorted(passage["title"] for passage in _json(capsys)["passages"]))
+    assert found == [["mask"], ["dose"], ["dose", "mask"]]
+    assert entry.main([*within, "--tag", "none"]) == 1
+    assert "No document is within these filters" in _json(capsys)["error"]["message"]
