@@ -97,20 +97,20 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """What holds of one question beside its import. It outlives another import of the same file."""
+    """What people said about one question while looking at results."""
 
     question_id: str
-    question: str | None = None  # corrected wording; None is as imported
-    answers: tuple[str, ...] | None = None  # corrected answers
-    excluded: bool = False  # not asked in evaluations
     pinned: bool = False  # in the regression set
+    excluded: bool = False  # as the question itself says
+    imported_question: str | None = None  # the wording before it was corrected; None where it never was
+    imported_answers: tuple[str, ...] | None = None
     reason: str = ""
     time: str = ""  # ISO 8601, UTC
 
     @property
     def corrected(self) -> bool:
-        """Whether the wording or answers differ from the import."""
-        return self.question is not None or self.answers is not None
+        """Whether the wording or the answers differ from the import."""
+        return self.imported_question is not None or self.imported_answers is not None
 
 
 @dataclass(frozen=True, slots=True)

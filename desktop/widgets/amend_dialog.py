@@ -23,15 +23,17 @@ class AmendDialog(QDialog):
         self.setWindowTitle(self.tr("Correct a question"))
         self.setMinimumWidth(560)
         self._result = result
-        self.question = QPlainTextEdit(amendment.question or result.question)
+        self.question = QPlainTextEdit(result.question)
         self.question.setAccessibleName(self.tr("Question"))
         self.question.setFixedHeight(70)
-        self.answers = QPlainTextEdit("\n".join(amendment.answers or result.gold))
+        self.answers = QPlainTextEdit("\n".join(result.gold))
         self.answers.setAccessibleName(self.tr("Known answers, one a line"))
         self.answers.setFixedHeight(110)
         self.reason = QLineEdit(amendment.reason)
         self.reason.setAccessibleName(self.tr("Reason"))
-        note = QLabel(self.tr("It holds from the next evaluation on and is recorded; what was imported stays."))
+        note = QLabel(
+            self.tr("It counts from the next evaluation on, is recorded, and outlives another import of the same file.")
+        )
         note.setObjectName("page_subtitle")
         note.setWordWrap(True)
         self.buttons = QDialogButtonBox(

@@ -135,7 +135,7 @@ def amend(
     as_imported: Annotated[bool, typer.Option("--as-imported", help="Drop what was corrected before.")] = False,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT")] = "",
 ) -> None:
-    """Correct, exclude or pin a question for evaluations. It is recorded; the import stays as it was."""
+    """Correct, exclude or pin a question. It is recorded, and --as-imported brings back what was imported."""
     from engine.evaluation.job import Amend
 
     if wording is None and not answer and exclude is None and pin is None and not as_imported:

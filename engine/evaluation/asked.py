@@ -1,14 +1,14 @@
-"""Which questions are asked, as people amended them, and what is known of each: its document, kind and lengths."""
+"""Which questions are asked, and what is known of each: its document, kind and lengths."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.errors import QuestionError
-from engine.records import Amendment, Passage, Question, Split
+from engine.records import Passage, Question, Split
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -37,7 +37,7 @@ class Subject:
 
 
 def held_out(session: Session, split: Split) -> tuple[Question, ...]:
-    """The questions of a split as people amended them; for validation, where there are none, what training held out.
+    """The questions of a split; for validation, where there are none, what training held out.
 
     Raises QuestionError where there are none.
     """
@@ -47,45 +47,23 @@ def held_out(session: Session, split: Split) -> tuple[Question, ...]:
 
         trained = [question for question in session.workspace.questions.list("train") if question.evidence]
         questions = hold_out(trained)[1]
+    if not questions and any(one.split == split for one in session.workspace.questions.every()):
+        raise QuestionError(
+            f"All {split} questions are excluded.", hint="Include some of them again, or import more questions."
+        )
     if not questions:
         raise QuestionError(
             f"There are no {split} questions to evaluate with.",
             hint=f'Import questions that the model was not trained on, or mark some of them with the split "{split}".',
         )
-    asked = amended(questions, session.workspace.amendments.all())
-    if not asked:
-        raise QuestionError(
-            f"All {split} questions are excluded.", hint="Include some of them again, or import more questions."
-        )
-    return asked
+    return questions
 
 
 def pinned(session: Session) -> tuple[Question, ...]:
-    """The regression set: the pinned questions of every split, as amended."""
-    amendments = session.workspace.amendments.all()
-    wanted = [
-        session.workspace.questions.get(one.question_id)
-        for one in amendments.values()
-        if one.pinned and not one.excluded
-    ]
-    return amended(wanted, amendments)
-
-
-def amended(questions: Sequence[Question], amendments: Mapping[str, Amendment]) -> tuple[Question, ...]:
-    """The questions without the excluded ones, with corrected wording and answers."""
-    asked: list[Question] = []
-    for question in questions:
-        amendment = amendments.get(question.id)
-        if amendment is not None:
-            if amendment.excluded:
-                continue
-            question = replace(
-                question,
-                question=amendment.question or question.question,
-                answers=question.answers if amendment.answers is None else amendment.answers,
-            )
-        asked.append(question)
-    return tuple(asked)
+    """The regression set: the pinned questions of every split, without the excluded ones."""
+    ids = [one.question_id for one in session.workspace.amendments.all().values() if one.pinned]
+    questions = [session.workspace.questions.get(question_id) for question_id in ids]
+    return tuple(question for question in questions if not question.excluded)
 
 
 def subjects(session: Session, questions: Sequence[Question], runs: Sequence[str]) -> tuple[Subject, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from engine.evaluation.outcome import Asker, Outcome
     from engine.session import Session
+
+Value = TypeVar("Value")
 
 _LONGEST_ANSWER_WORDS = 96  # about the 128 tokens that a generator writes at most
 
@@ -93,7 +95,10 @@ class ReadQuestion:
             gold=gold,
             retrieved=retrieved,
             against_retrieved=other,
-            amendment=session.workspace.amendments.get(self.question_id),
+            amendment=replace(
+                session.workspace.amendments.get(self.question_id),
+                excluded=session.workspace.questions.get(self.question_id).excluded,
+            ),
         )
 
 
@@ -111,35 +116,35 @@ class Amend:
 
     def run(self, session: Session, monitor: Monitor) -> Amendment:
         from engine.errors import QuestionError
+        from engine.questions.job import EditQuestion, JudgeQuestions
 
-        if (self.question is not None and not self.question.strip()) or (
-            self.answers is not None and not any(answer.strip() for answer in self.answers)
-        ):
-            raise QuestionError("A correction can't be empty.", hint="Give the wording or an answer, or exclude it.")
-        amendments = session.workspace.amendments
-        amendment = amendments.get(self.question_id)
+        if self.answers is not None and not any(answer.strip() for answer in self.answers):
+            raise QuestionError("A correction can't be empty.", hint="Give an answer, or exclude the question.")
+        before = session.workspace.questions.get(self.question_id)
+        amendment = session.workspace.amendments.get(self.question_id)
+        wording = self.question if not self.as_imported else amendment.imported_question
+        answers = self.answers if not self.as_imported else amendment.imported_answers
         done: list[str] = []
+        if wording is not None or answers is not None:
+            EditQuestion(self.question_id, wording, answers).run(session, monitor)
+            done.append("taken as imported" if self.as_imported else "corrected")
         if self.as_imported:
-            amendment = replace(amendment, question=None, answers=None)
-            done.append("taken as imported")
-        if self.question is not None or self.answers is not None:
+            amendment = replace(amendment, imported_question=None, imported_answers=None)
+        else:
             amendment = replace(
                 amendment,
-                question=self.question.strip() if self.question is not None else amendment.question,
-                answers=amendment.answers
-                if self.answers is None
-                else tuple(answer.strip() for answer in self.answers if answer.strip()),
+                imported_question=_first(amendment.imported_question, before.question if wording is not None else None),
+                imported_answers=_first(amendment.imported_answers, before.answers if answers is not None else None),
             )
-            done.append("corrected")
         if self.excluded is not None:
-            amendment = replace(amendment, excluded=self.excluded)
+            JudgeQuestions((self.question_id,), "exclude" if self.excluded else "include").run(session, monitor)
             done.append("excluded" if self.excluded else "included")
         if self.pinned is not None:
-            amendment = replace(amendment, pinned=self.pinned)
             done.append("pinned" if self.pinned else "unpinned")
-        if not done:
-            return amendment
-        return amendments.put(replace(amendment, reason=self.reason or amendment.reason), action=" and ".join(done))
+            amendment = replace(amendment, pinned=self.pinned)
+        excluded = session.workspace.questions.get(self.question_id).excluded
+        amendment = replace(amendment, excluded=excluded, reason=self.reason or amendment.reason)
+        return session.workspace.amendments.put(amendment, action=" and ".join(done)) if done else amendment
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +258,7 @@ class Evaluate:
             ours,
             against,
             about,
-            amended={one.question_id for one in amendments.values() if one.corrected},
+            amended={question.id for question in questions if question.edited},
             pinned={one.question_id for one in amendments.values() if one.pinned},
         )
         monitor.check()
@@ -288,6 +293,10 @@ class Evaluate:
         return report
 
 
+def _first(known: Value | None, now: Value | None) -> Value | None:
+    return known if known is not None else now
+
+
 def _regression(
     asker: Asker, run: Run, other: Run, questions: Sequence[Question], notes: list[str]
 ) -> PinnedReport | None:
@@ -305,7 +314,7 @@ def _regression(
 def _notes(session: Session, questions: Sequence[Question]) -> list[str]:
     """What a reader of the numbers has to know about the questions."""
     notes: list[str] = []
-    excluded = sum(1 for one in session.workspace.amendments.all().values() if one.excluded)
+    excluded = sum(question.excluded for question in session.workspace.questions.every())
     if excluded:
         notes.append(f"{excluded} of the workspace's questions are excluded by hand and were not asked.")
     silent = sum(not question.unanswerable and not any(map(str.strip, question.answers)) for question in questions)

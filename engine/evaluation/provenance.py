@@ -29,7 +29,6 @@ def provenance(session: Session, run: Run, questions: Sequence[Question], *, see
     """Describe the run, the documents and the questions as they are now."""
     workspace = session.workspace
     documents = sorted(row.digest for row in workspace.documents.list())
-    amendments = workspace.amendments.all().values()
     return Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         workspace=workspace.name,
@@ -37,8 +36,8 @@ def provenance(session: Session, run: Run, questions: Sequence[Question], *, see
         documents_digest=_digest(documents),
         questions_digest=_digest(sorted(msgspec.json.encode(question).decode("utf-8") for question in questions)),
         index_version=workspace.index_version,
-        amended=sum(one.corrected for one in amendments),
-        excluded=sum(one.excluded for one in amendments),
+        amended=sum(question.edited for question in questions),
+        excluded=sum(question.excluded for question in workspace.questions.every()),
         device=session.device.kind,
         seed=seed,
         resamples=RESAMPLES,

@@ -1,4 +1,4 @@
-"""What people said about questions while looking at results: corrected, left out, pinned. The import stays."""
+"""What people said about questions while looking at results: pinned, why, and how they were imported."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ CREATE TABLE evidence (
 ) WITHOUT ROWID;
 CREATE INDEX evidence_passage ON evidence (passage);
 
--- what people said about questions while looking at results; an import changes nothing of it
+-- what people said about questions while looking at results: pinned, why, and how they were imported
 CREATE TABLE amendments (
     question TEXT PRIMARY KEY REFERENCES questions (id) ON DELETE CASCADE, json TEXT NOT NULL
 ) WITHOUT ROWID;

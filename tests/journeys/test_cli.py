@@ -206,7 +206,8 @@ def _look_into(shell: Shell, workspace: Path, run: str) -> None:
     assert [passage["id"] for passage in detail["gold"]] == rows[0]["evidence"]
 
     amended = shell.done("amend", workspace, chosen, "--answer", "quite another", "--pin", "--reason", "checked")
-    assert (amended["answers"], amended["pinned"], amended["reason"]) == (["quite another"], True, "checked")
+    assert (amended["pinned"], amended["reason"], amended["excluded"]) == (True, "checked", False)
+    assert amended["imported_answers"] == rows[0]["gold"]
     again = shell.done("evaluate", workspace, "--run", run)
     assert [result["id"] for result in again["pinned"]["results"]] == [chosen]
     assert again["provenance"]["amended"] == 1
