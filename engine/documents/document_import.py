@@ -26,6 +26,7 @@ _BATCH_DOCUMENTS = 500
 _BATCH_CHARACTERS = 500_000
 _BATCH_S = 1.0  # what a kill may cost of files already read
 _CHUNK_BYTES = 1 << 20
+_TELL_EVERY_S = 0.15
 _SMALL_BYTES = 1 << 20  # originals up to this size wait in memory and are published together
 _PUBLISHED_AT_ONCE = 16  # the disk makes many files durable in little more time than one
 _ATTACHMENTS_MAX = 200  # of one mail
@@ -109,10 +110,20 @@ class DocumentImport:
         return kept
 
     def _read(self, path: Path, attachment: tuple[int, ...] = ()) -> ReadFile:
-        def progress(done: int, total: int) -> None:
+        told_s = self.monitor.clock()
+        reached: tuple[int, int | None] = (0, None)
+
+        def progress(done: int, total: int | None) -> None:
+            nonlocal told_s, reached
+            told_s, reached = self.monitor.clock(), (done, total)
             self.monitor.progress(f"Reading {path.name}", done, total)
 
-        return self.reader.read(path, attachment=attachment, check=self.monitor.check, progress=progress)
+        def check() -> None:
+            self.monitor.check()
+            if self.monitor.clock() - told_s >= _TELL_EVERY_S:
+                progress(*reached)  # a reader that says nothing for a while is still at it
+
+        return self.reader.read(path, attachment=attachment, check=check, progress=progress)
 
     def _file_document(self, read: ReadFile, source: str, *, title: str, date: str) -> Document:
         content = read.content

@@ -18,6 +18,7 @@ from lxml import etree
 from engine.documents.parser_child import parse
 from tests.benchmarks.citation_boxes import FILES
 
+_NOT_SHOWN = '[style*="display:none"], [style*="display: none"], [hidden], [role="navigation"], [role="search"]'
 _WORD = re.compile(r"\w+")
 
 
@@ -98,6 +99,8 @@ def _html(data: bytes) -> str:
     soup = BeautifulSoup(data, "html.parser")
     for hidden in soup(["script", "style", "noscript", "template", "title", "nav", "svg", "math", "button", "select"]):
         hidden.decompose()
+    for hidden in soup.select(_NOT_SHOWN):
+        hidden.decompose()
     return soup.get_text("\n")
 
 
@@ -109,7 +112,7 @@ OTHERS: dict[str, Callable[[bytes], str]] = {
     ".epub": _epub,
     ".html": _html,
     ".csv": lambda data: data.decode("utf-8"),
-    ".txt": lambda data: data.decode("utf-8", errors="replace"),
+    ".md": lambda data: data.decode("latin-1"),
 }
 
 
