@@ -41,7 +41,7 @@ class BreakdownView(QWidget):
                     number=True,
                     width=90,
                 ),
-                self._number(self.tr("Right passage first"), lambda part: part.retrieval["hit@1"], width=140),
+                self._number(self.tr("Right passage first"), lambda part: part.retrieval["hit@1"], width=165),
                 self._number(self.tr("Exact match"), lambda part: part.answers["exact_match"], width=100),
                 self._number(self.tr("F1"), lambda part: part.answers["f1"], width=70),
                 self._number(self.tr("Declined"), lambda part: 1 - part.answers["answered"], width=80),
@@ -52,11 +52,12 @@ class BreakdownView(QWidget):
                     number=True,
                     width=90,
                 ),
-                Column(self.tr("Verdict"), lambda part: part.against.verdict if part.against else "", width=190),
+                Column(self.tr("Verdict"), lambda part: part.against.verdict if part.against else "", width=215),
             ]
         )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, SPACING, 0, 0)
+        self._by.setFixedWidth(260)
         column.addWidget(self._by)
         column.addWidget(make_table(self.model, name=self.tr("Where it fails")), 1)
 
