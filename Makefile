@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: setup run test bench bench-retrieval battery lint lock package package-windows clean
+.PHONY: setup run test bench bench-answers bench-retrieval battery lint lock package package-windows clean
 
 setup:
 	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "set-up: $(PYTHON) is not here. Install Python 3.11 (Debian 12: apt-get install python3.11 python3.11-venv) or name it: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -16,6 +16,9 @@ test: setup
 
 bench: setup
 	@$(BIN)/python -m pytest -q -s tests/benchmarks
+
+bench-answers: setup
+	@$(BIN)/python -m tests.benchmarks.answers $(WORKSPACE)
 
 # Untuned retrieval on the shared question sets, the encoder's speed, and a million passages: an hour on two free cores.
 bench-retrieval: setup

@@ -42,6 +42,7 @@ class Desk(QObject):
         from desktop.pages.chat import ChatPage
         from desktop.pages.documents import DocumentsPage
         from desktop.pages.evaluation import EvaluationPage
+        from desktop.pages.models import ModelsPage
         from desktop.pages.questions import QuestionsPage
         from desktop.pages.settings import SettingsPage
         from desktop.pages.training import TrainingPage
@@ -57,6 +58,7 @@ class Desk(QObject):
         self.training = TrainingPage(self.jobs)
         self.evaluation = EvaluationPage(self.jobs)
         self.chat = ChatPage(self.jobs)
+        self.models = ModelsPage(self.jobs)
         self.settings = SettingsPage(self.jobs)
         for name, drawing, page in (
             (self.tr("Documents"), "documents", self.documents),
@@ -64,6 +66,7 @@ class Desk(QObject):
             (self.tr("Training"), "training", self.training),
             (self.tr("Evaluation"), "evaluation", self.evaluation),
             (self.tr("Chat"), "chat", self.chat),
+            (self.tr("Models"), "models", self.models),
             (self.tr("Settings"), "settings", self.settings),
         ):
             self.window.add_page(name, drawing, page)
@@ -113,6 +116,7 @@ class Desk(QObject):
         window.closing.connect(self.watcher.stop)
         self.importer.stopped.connect(self.questions.reload)
         self.training.runs_changed.connect(self.evaluation.show_runs)
+        self.models.models_changed.connect(self.training.reload)
         self.training.active_changed.connect(self._warm_up)
 
     def _begin(self) -> None:
@@ -134,6 +138,7 @@ class Desk(QObject):
         self.evaluation.start_over()
         self.training.start_over()
         self.chat.start_over()
+        self.models.start_over()
         self.settings.start_over()
         self._warm_up()
 

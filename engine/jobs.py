@@ -106,6 +106,10 @@ class Monitor:
         if self._cancelled.is_set():
             raise Cancelled
 
+    def stopping(self) -> bool:
+        """Whether cancel was asked: for what must not be interrupted by an exception, as a callback of C++."""
+        return self._cancelled.is_set()
+
     def cancel(self) -> None:
         """Ask the job to end at its next report. Called from any thread."""
         self._cancelled.set()

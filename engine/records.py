@@ -137,6 +137,34 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """What a person sets when asking."""
+
+    top_k: int | None = None  # passages to read; None is the number the run was tuned to
+    risk: float | None = None  # 0 to 1: how likely it may be that the documents don't answer; None is the run's own
+    extractive: bool = False  # answer in the documents' own words
+    earlier: tuple[str, ...] = ()  # questions of the conversation before this one, oldest first
+
+
+AS_TUNED = Asking()  # everything as the run was tuned
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of an answer, and the citation that bears it out."""
+
+    start: int  # character offsets into the answer
+    end: int
+    citation: int | None  # place in the answer's citations; None where no quoted span bears the sentence out
+    missing: tuple[str, ...] = ()  # numbers, names and negations in which the nearest span differs
+
+    @property
+    def supported(self) -> bool:
+        """Whether a span was found that says it."""
+        return self.citation is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer with its citations and what it cost."""
 
@@ -149,11 +177,27 @@ class Answer:
     run: str
     cached: bool
     timings_ms: dict[str, float]  # retrieve, first_token, total
+    sentences: tuple[Sentence, ...] = ()  # the answer's sentences in order; () where it abstained
+    searched: str = ""  # what was searched for, where a follow-up question was made to stand alone; "" as asked
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A logistic regression from what is known of an answer to the probability that the documents answer at all."""
+
+    names: tuple[str, ...]  # of the features, in order
+    centre: tuple[float, ...]
+    scale: tuple[float, ...]
+    weights: tuple[float, ...]
+    bias: float
+    risk: float  # the risk at which one validation question in twenty that has an answer is left without
+    questions: int  # how many questions, answerable or not, it was fitted on
 
 
 RunState = Literal["running", "interrupted", "finished", "failed"]
-# How an answer is written from several passages: all in one input, or each in its own, as RAG-Sequence or RAG-Token.
-Reading = Literal["together", "sequence", "token"]
+# How an answer is written from several passages: all in one input; each in its own, and the best answer chosen; or each
+# in its own, as RAG-Sequence or RAG-Token.
+Reading = Literal["together", "apart", "sequence", "token"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +217,10 @@ class Run:
     passage_encoder: str = ""  # where passages have an encoder of their own, as in DPR; "" is `encoder` for both
     reading: Reading = "together"
     temperature: float = 0.05  # divides the retriever's scores where they weigh passages against each other
+    passages_weighed: int = 8  # read apart: how many the generator looks through before it reads the best
+    doubt: float = 0.3  # read apart: how much the refusal's log-probability counts against a passage
+    trust: float = 1.0  # read apart: how much an answer's own log-probability counts
+    calibration: Calibration | None = None  # None where there were too few validation questions to fit one
     parent: str = ""
     state: RunState = "finished"
     created: str = ""  # ISO 8601, UTC

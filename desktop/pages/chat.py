@@ -19,6 +19,7 @@ from desktop.job_queue import JobQueue
 from desktop.job_thread import JobThread
 from desktop.page_loader import PageLoader
 from desktop.theme import icon
+from desktop.widgets.answer_manner import AnswerManner
 from desktop.widgets.conversation import Conversation
 from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.heading import Heading, page_layout
@@ -29,6 +30,7 @@ from engine.records import Answer, Citation, Document
 from engine.serving.job import AnswerQuestion
 
 _INPUT_HEIGHT = 64
+_EARLIER = 3  # questions that a follow-up may point back to
 
 
 class QuestionEdit(QPlainTextEdit):
@@ -54,6 +56,7 @@ class ChatPage(QWidget):
         super().__init__()
         self._jobs = jobs
         self._thread: JobThread | None = None
+        self._earlier: list[str] = []  # questions of this conversation, oldest first
         self._document: Document | None = None
         self._citation: Citation | None = None
         self._notice = Notice()
@@ -88,6 +91,8 @@ class ChatPage(QWidget):
         typing.addWidget(self.input, 1)
         typing.addWidget(self._ask)
         typing.addWidget(self._stop)
+        self.manner = AnswerManner()
+        self.manner.started_over.connect(self.start_over)
         self._stack = QStackedWidget()
         self._stack.addWidget(
             EmptyState(
@@ -104,6 +109,7 @@ class ChatPage(QWidget):
         left_column = QVBoxLayout(left)
         left_column.setContentsMargins(0, 0, 0, 0)
         left_column.addWidget(self._stack, 1)
+        left_column.addWidget(self.manner)
         left_column.addLayout(typing)
         halves = QSplitter(Qt.Orientation.Horizontal)
         halves.addWidget(left)
@@ -129,6 +135,7 @@ class ChatPage(QWidget):
     def start_over(self) -> None:
         """Forget what belongs to another workspace."""
         self.conversation.start_over()
+        self._earlier.clear()
         self._document = None
         self._hide_passage()
         self._stack.setCurrentIndex(0)
@@ -141,7 +148,9 @@ class ChatPage(QWidget):
         self.input.clear()
         self._stack.setCurrentWidget(self.conversation)
         self.conversation.ask(question)
-        self._thread = thread = self._jobs.run(AnswerQuestion(question))
+        asking = self.manner.asking(tuple(self._earlier))
+        self._earlier = [*self._earlier, question][-_EARLIER:]
+        self._thread = thread = self._jobs.run(AnswerQuestion(question, asking=asking))
         thread.token_arrived.connect(self.conversation.add_token)
         thread.finished_with.connect(self._show_answer)
         thread.failed.connect(self.conversation.fail)

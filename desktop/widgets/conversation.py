@@ -72,9 +72,13 @@ class Conversation(QTextBrowser):
         """Show the whole answer, its citations and what it cost."""
         if self._answer_start is None:
             return
-        if answer.answer.strip() != self._streamed.strip():  # withheld, or mended after the last word
-            self._replace_answer(answer.answer, italic=answer.abstained)
+        doubtful = [part for part in answer.sentences if not part.supported]
+        # Withheld, mended after the last word, or with sentences to mark.
+        if doubtful or answer.answer.strip() != self._streamed.strip():
+            self._replace_answer(answer)
         self._answer_start = None
+        if answer.searched:
+            self._add_block(self.tr("Searched for: {0}").format(answer.searched), self._faint(small=True))
         if answer.abstained:
             self._add_block(
                 self.tr("No answer is better than a guess: ask in other words, or add a document that says it."),
@@ -84,6 +88,16 @@ class Conversation(QTextBrowser):
             self._add_block(
                 self.tr("No passage says this in these words: check it in the documents before you rely on it."),
                 self._coloured(VERMILLION),
+            )
+        elif doubtful:
+            self._add_block(
+                self.tr("What is underlined was found in no passage: check it before you rely on it."),
+                self._coloured(VERMILLION),
+            )
+        differing = list(dict.fromkeys(fact for part in doubtful for fact in part.missing))
+        if differing:
+            self._add_block(
+                self.tr("The nearest passage differs in: {0}").format(", ".join(differing)), self._coloured(VERMILLION)
             )
         for citation in answer.citations:
             self._add_citation(citation)
@@ -153,13 +167,23 @@ class Conversation(QTextBrowser):
         sure = "" if answer.abstained else self.tr("confidence {0} %").format(round(answer.confidence * 100))
         return plainly_joined([*times, cached, sure, self.tr("by {0}").format(answer.run)])
 
-    def _replace_answer(self, text: str, *, italic: bool) -> None:
+    def _replace_answer(self, answer: Answer) -> None:
+        """Write the answer anew, its sentences that no passage bears out underlined."""
         assert self._answer_start is not None
         cursor = self._end()
         cursor.setPosition(self._answer_start, QTextCursor.MoveMode.KeepAnchor)
+        cursor.removeSelectedText()
         written = self._plain()
-        written.setFontItalic(italic)
-        cursor.insertText(text, written)
+        written.setFontItalic(answer.abstained)
+        doubted = self._plain()
+        doubted.setUnderlineStyle(QTextCharFormat.UnderlineStyle.DashUnderline)
+        doubted.setUnderlineColor(QColor(VERMILLION))
+        done = 0
+        for part in answer.sentences:
+            cursor.insertText(answer.answer[done : part.start], written)
+            cursor.insertText(answer.answer[part.start : part.end], written if part.supported else doubted)
+            done = part.end
+        cursor.insertText(answer.answer[done:], written)
 
     def _add_block(self, text: str, written: QTextCharFormat, *, space_above: int = 0, indent: int = 0) -> None:
         shape = QTextBlockFormat()

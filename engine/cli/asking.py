@@ -15,7 +15,7 @@ import typer
 from engine.cli.call import Call, UsageError, WorkspacePath, command
 from engine.cli.console import to_json
 from engine.errors import EngineError, QuestionError
-from engine.records import Answer, Hit
+from engine.records import Answer, Asking, Hit
 from engine.workspace.scope import Scope
 
 _BATCH = 64  # questions a job: results of a long file come out as they are ready
@@ -90,7 +90,20 @@ def ask(
     run: RunName = "active",
     risk: Annotated[
         float | None,
-        typer.Option("--risk", min=0, max=1, help="Abstain below a likelihood of 1 − R."),
+        typer.Option(
+            "--risk",
+            min=0,
+            max=1,
+            help="Abstain where the chance that the documents don't answer is above R; 1 always answers. "
+            "Without it, the run's own, tuned on validation questions.",
+        ),
+    ] = None,
+    extractive: Annotated[bool, typer.Option("--extractive", help="Answer in the documents' own words.")] = False,
+    earlier: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--earlier", metavar="QUESTION", help="A question asked before this one; repeat it, oldest first."
+        ),
     ] = None,
     document: Documents = None,
     folder: Folders = None,
@@ -103,22 +116,23 @@ def ask(
     from engine.serving.job import AnswerBatch, AnswerQuestion
 
     _one_of(question, batch, what="QUESTION")
+    asking = Asking(top_k, risk, extractive, tuple(earlier or ()))
     scope = _scope(document, folder, tag, since, until)
     with call.session(workspace, compute=True) as session:
         if batch is not None:
             _answer_file(
                 call,
                 batch,
-                lambda questions: map(_answer, call.run(AnswerBatch(questions, top_k, run, risk, scope), session)),
+                lambda questions: map(_answer, call.run(AnswerBatch(questions, run, asking, scope), session)),
             )
             return
         call.console.streaming = call.console.out.isatty()
-        answer = call.run(AnswerQuestion(question or "", top_k, run, risk, scope), session)
+        answer = call.run(AnswerQuestion(question or "", run, asking, scope), session)
     shown = "" if call.console.streamed.strip() == answer.answer.strip() else answer.answer
     if call.console.streamed:
         shown = "\n" + shown
     sources = [f"[{place}] {_cited(citation)}" for place, citation in enumerate(answer.citations, start=1)]
-    call.console.result(_answer(answer), "\n".join([shown, *sources]).rstrip())
+    call.console.result(_answer(answer), "\n".join([shown, *sources, *_doubts(answer)]).rstrip())
 
 
 def _scope(
@@ -165,7 +179,31 @@ def _answer(answer: Answer) -> dict[str, Any]:
         "run": answer.run,
         "cached": answer.cached,
         "timings_ms": answer.timings_ms,
+        "sentences": [
+            {
+                "text": answer.answer[sentence.start : sentence.end],
+                "supported": sentence.supported,
+                "citation": sentence.citation,
+                "missing": list(sentence.missing),
+            }
+            for sentence in answer.sentences
+        ],
+        "searched": answer.searched or answer.question,
     }
+
+
+def _doubts(answer: Answer) -> list[str]:
+    """Name the sentences that no quoted span bears out, or show what was found where there is no answer."""
+    if answer.abstained:
+        return (
+            ["The passages that came closest:", *(f"  {_where(hit)}" for hit in answer.hits[:3])] if answer.hits else []
+        )
+    return [
+        f"Not found in the documents: “{answer.answer[one.start : one.end]}”"
+        + (f" (differs in: {', '.join(one.missing)})" if one.missing else "")
+        for one in answer.sentences
+        if not one.supported
+    ]
 
 
 def _where(hit: Hit) -> str:

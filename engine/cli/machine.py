@@ -18,17 +18,19 @@ from engine.errors import EngineError, ModelError
 
 if TYPE_CHECKING:
     from engine.device import Device, Probe
+    from engine.models.library import ModelLibrary
+    from engine.serving.trial import Trial
 
 _LIBRARIES = (
     "torch", "transformers", "faiss-cpu", "ctranslate2", "tokenizers", "datasets", "evaluate",
     "sacrebleu", "rouge-score", "sqlcipher3", "cryptography", "numpy",
 )  # fmt: skip
-_TAKES = {"import": "a folder", "remove": "the name of a model"}
+_TAKES = dict.fromkeys(("remove", "try", "licence"), "the name of a model") | {"import": "a folder"}
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    command(app, "models", key=False)(models)
+    command(app, "models", key=False, compute=True)(models)
     command(app, "doctor", key=False, compute=True)(doctor)
     command(app, "selftest", key=False)(selftest)
     command(app, "addon", key=False)(addon)
@@ -36,20 +38,29 @@ def register(app: typer.Typer) -> None:
 
 def models(
     call: Call,
-    action: Annotated[Literal["list", "import", "remove", "verify"], typer.Argument(help="What to do.")] = "list",
+    action: Annotated[
+        Literal["list", "import", "remove", "verify", "try", "licence"], typer.Argument(help="What to do.")
+    ] = "list",
     target: Annotated[
-        str | None, typer.Argument(metavar="PATH|NAME", help="Folder to import, or model to remove.")
+        str | None,
+        typer.Argument(metavar="PATH|NAME", help="Folder to import, or the model meant."),
     ] = None,
 ) -> None:
-    """The model library: list it, import a folder, remove a model, verify all."""
+    """The model library: list it, import a folder, remove a model, verify all, try one, read its licence."""
     from engine.models.library import ModelLibrary
 
-    if (action in ("import", "remove")) != (target is not None):
+    if (action in _TAKES) != (target is not None):
         raise UsageError(f"`models {action}` takes {_TAKES.get(action, 'nothing more')}.")
     library = ModelLibrary.default()
     problems: tuple[str, ...] = ()
-    if action == "import":
-        library.import_folder(Path(target or ""))
+    trial: Trial | None = None
+    if action == "licence":
+        text = library.licence(target or "")
+        call.console.result({"name": target, "licence": text}, text)
+        return
+    if action in ("import", "try"):
+        name = library.import_folder(Path(target or "")).name if action == "import" else target or ""
+        trial = _tried(call, library, name)
     elif action == "remove":
         library.remove(target or "")
     elif action == "verify":
@@ -60,9 +71,31 @@ def models(
     if action == "verify":
         value |= {"ok": not problems, "problems": list(problems)}
         lines += list(problems) or ["All files are as their manifests say."]
+    if trial is not None:
+        value |= {"trial": msgspec.to_builtins(trial)}
+        lines.append(_trial_text(trial))
     call.console.result(value, "\n".join(lines) or "No models: run `make setup`.")
-    if problems:
+    if problems or (trial is not None and not trial.works):
         raise typer.Exit(1)
+
+
+def _tried(call: Call, library: ModelLibrary, name: str) -> Trial:
+    from engine.jobs import Monitor
+    from engine.serving.trial import try_model
+
+    device = call.detected()
+    device.set_threads()
+    return try_model(library, device, name, Monitor())
+
+
+def _trial_text(trial: Trial) -> str:
+    gib = 2**30
+    needs = (
+        f"To answer it needs {trial.answering_bytes / gib:.1f} GiB of memory, to be trained"
+        f" {trial.training_bytes / gib:.1f}; {trial.free_bytes / gib:.1f} are free."
+    )
+    said = f"{trial.name} works ({trial.seconds:.1f} s): {trial.said}" if trial.works else trial.problem
+    return f"{said}\n{needs}"
 
 
 def doctor(call: Call) -> None:

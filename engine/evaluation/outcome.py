@@ -19,9 +19,10 @@ import numpy as np
 from engine import __version__
 from engine.errors import QuestionError
 from engine.evaluation.report import Latency, decoded
+from engine.generation.prompt import MAX_EVIDENCE
 from engine.generation.rag import Rag, open_rag
 from engine.jobs import Monitor
-from engine.records import Answer, Hit, Passage, Question, Run
+from engine.records import Answer, Asking, Hit, Passage, Question, Run
 from engine.retrieval.retriever import Mode, open_retriever
 from engine.session import BASE, Session
 
@@ -198,13 +199,14 @@ class Asker:
 
     def _oracle(self, run: Run, questions: Sequence[Question]) -> tuple[Said | None, ...]:
         given = [row for row, question in enumerate(questions) if question.evidence]
-        passages = _evidence(self.session, [questions[row] for row in given], most=run.passages_per_answer)
+        passages = _evidence(self.session, [questions[row] for row in given], most=MAX_EVIDENCE)
         stage = f"Reading the right passage with run {run.id}"
 
         def read(rows: Sequence[int]) -> list[str]:
             answers = self._rag(run).answer_many(
                 [questions[given[row]].question for row in rows],
                 monitor=Monitor(listen=_checking(self.monitor)),
+                asking=Asking(risk=1.0),
                 passages=[passages[row] for row in rows],
                 stage=stage,
             )

@@ -3,82 +3,168 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.records import Citation, Passage
+import numpy as np
+
+from engine.generation.facts import missing_facts
+from engine.records import Citation, Passage, Sentence
 
 MIN_OVERLAP = 0.6  # token F1 below which a span doesn't count as the place an answer comes from
-MIN_TOKENS_FOR_PARTIAL = 3  # shorter answers must stand in the passage as they are
+MIN_WORDS_FOR_PARTIAL = 3  # shorter answers must stand in the passage as they are
 
-_WORD = re.compile(r"\w+", re.UNICODE)
+# Of the local alignment (Smith & Waterman 1981): a word that matches, one that differs, one that is left out.
+_MATCH, _DIFFERS, _GAP = 3, -1, -1
+
+_WORD = re.compile(r"\d+(?:[.,]\d+)*|\w+", re.UNICODE)
 _SENTENCE = re.compile(r"[^.!?]+(?:[.!?](?!\s|$)[^.!?]*)*[.!?]*")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_LEAST_SENTENCE_WORDS = 2  # "Dr." and "e.g." don't end a sentence: what is shorter belongs to what follows
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    overlap: float
+class Cited:
+    """An answer's citations and, for each of its sentences, whether one of them bears it out."""
+
+    citations: tuple[Citation, ...]
+    sentences: tuple[Sentence, ...]
+
+    @property
+    def support(self) -> float:
+        """The share of the sentences that a quoted span bears out."""
+        return sum(one.supported for one in self.sentences) / len(self.sentences) if self.sentences else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A place in a passage that says what a sentence says."""
+
+    passage: Passage
+    overlap: float  # token F1 with the sentence
     start: int  # character offsets into the passage's text
     end: int
+    missing: tuple[str, ...]  # facts of the sentence that the span doesn't have
 
 
-def cite(answer: str, passages: Sequence[Passage]) -> tuple[Citation, ...]:
-    """Return the span that supports each sentence of `answer`, in order; sentences without one have none.
+def cite(answer: str, passages: Sequence[Passage]) -> Cited:
+    """Align each sentence of `answer` to the span of a passage that says it.
 
-    An exact match of the words wins, in the order of the passages; else the window of like length with the best token
-    F1, if at least 0.6, and if it holds every number of the sentence.
+    The words are compared without case and punctuation. The same words in the same order win, in the order of the
+    passages; else the best local alignment, if its token F1 is at least 0.6. A span that lacks a number, date, dose,
+    name or negation of the sentence supports nothing.
     """
     citations: list[Citation] = []
-    for sentence in _SENTENCE.findall(answer):
-        best: tuple[_Found, Passage] | None = None
-        for passage in passages:
-            found = _best_span(sentence, passage.text)
-            if found is not None and (best is None or found.overlap > best[0].overlap):
-                best = (found, passage)
-        if best is not None:
-            citation = _citation(*best)
-            if citation not in citations:
-                citations.append(citation)
-    return tuple(citations)
+    sentences: list[Sentence] = []
+    for start, end in sentence_bounds(answer):
+        span = _best_span(answer[start:end], passages)
+        if span is None or span.missing:
+            sentences.append(Sentence(start, end, None, span.missing if span else ()))
+            continue
+        citation = _citation(span)
+        if citation not in citations:
+            citations.append(citation)
+        sentences.append(Sentence(start, end, citations.index(citation)))
+    return Cited(tuple(citations), tuple(sentences))
 
 
-def _citation(found: _Found, passage: Passage) -> Citation:
+def snap(answer: str, passages: Sequence[Passage]) -> str | None:
+    """Return the span of a passage that says what `answer` says, word for word as it stands there.
+
+    Where no one span says all of it, the spans of its sentences, one after the other; None where there is none at all.
+    """
+    whole = _best_span(answer, passages)
+    if whole is not None and not whole.missing:
+        return whole.passage.text[whole.start : whole.end]
+    return " … ".join(citation.quote for citation in cite(answer, passages).citations) or None
+
+
+def sentence_bounds(text: str) -> list[tuple[int, int]]:
+    """Return start and end of each sentence of `text`, without the space around it."""
+    bounds: list[tuple[int, int]] = []
+    held: int | None = None  # where an abbreviation that looked like a sentence began
+    for found in _SENTENCE.finditer(text):
+        stripped = found.group().strip()
+        if not stripped:
+            continue
+        start = found.start() + found.group().index(stripped[0])
+        begun, held = (start if held is None else held), None
+        end = start + len(stripped)
+        if len(_WORD.findall(text[begun:end])) < _LEAST_SENTENCE_WORDS and end < len(text.rstrip()):
+            held = begun
+        else:
+            bounds.append((begun, end))
+    return bounds
+
+
+def plain_words(text: str) -> list[str]:
+    """Return the words of `text` as they are compared: no case, no compatibility forms, 1,000 as 1000."""
+    return [_plain(found.group()) for found in _WORD.finditer(text)]
+
+
+def _plain(word: str) -> str:
+    word = unicodedata.normalize("NFKC", word).casefold()
+    return re.sub(r",(?=\d{3}(?!\d))", "", word) if word[:1].isdigit() else word
+
+
+def _best_span(sentence: str, passages: Sequence[Passage]) -> _Span | None:
+    wanted = plain_words(sentence)
+    if not wanted:
+        return None
+    best: _Span | None = None
+    for passage in passages:
+        found = list(_WORD.finditer(passage.text))
+        aligned = _aligned(wanted, [_plain(word.group()) for word in found]) if found else None
+        if aligned is None:
+            continue
+        matches, first, last = aligned
+        overlap = 2 * matches / (len(wanted) + last - first + 1)
+        if overlap < (MIN_OVERLAP if len(wanted) >= MIN_WORDS_FOR_PARTIAL else 1.0):
+            continue
+        start, end = found[first].start(), found[last].end()
+        before = found[first - 1].group() if first else ""
+        missing = missing_facts(sentence, passage.text[start:end], before=before)
+        if best is None or (not missing, overlap) > (not best.missing, best.overlap):
+            best = _Span(passage, overlap, start, end, missing)
+    return best
+
+
+def _aligned(wanted: Sequence[str], words: Sequence[str]) -> tuple[int, int, int] | None:
+    """Return the best local alignment: how many words match, and the first and last word of the span."""
+    numbers: dict[str, int] = {}
+    text = np.array([numbers.setdefault(word, len(numbers)) for word in words])
+    columns = np.arange(len(words) + 1)
+    scores = np.zeros((len(wanted) + 1, len(words) + 1), dtype=np.int32)
+    for row, word in enumerate(wanted, start=1):
+        above = scores[row - 1]
+        step = np.where(text == numbers.get(word, -1), _MATCH, _DIFFERS)
+        here = np.maximum(above + _GAP, 0)
+        here[1:] = np.maximum(here[1:], above[:-1] + step)
+        # A word left out of the passage: the best score to the left, less a gap for each word between.
+        scores[row] = np.maximum.accumulate(here - _GAP * columns) + _GAP * columns
+    row, column = (int(one) for one in np.unravel_index(scores.argmax(), scores.shape))
+    last, matches, first = column - 1, 0, column - 1
+    while scores[row, column] > 0:
+        matched = wanted[row - 1] == words[column - 1]
+        if scores[row, column] == scores[row - 1, column - 1] + (_MATCH if matched else _DIFFERS):
+            matches += matched
+            first = column - 1
+            row, column = row - 1, column - 1
+        elif scores[row, column] == scores[row - 1, column] + _GAP:
+            row -= 1
+        else:
+            column -= 1
+    return (matches, first, last) if matches else None
+
+
+def _citation(span: _Span) -> Citation:
+    passage = span.passage
     return Citation(
         passage.id,
         passage.document_id,
         passage.title,
         passage.page,
-        passage.start + found.start,
-        passage.start + found.end,
-        passage.text[found.start : found.end],
+        passage.start + span.start,
+        passage.start + span.end,
+        passage.text[span.start : span.end],
     )
-
-
-def _best_span(sentence: str, text: str) -> _Found | None:
-    wanted = [word.group().casefold() for word in _WORD.finditer(sentence)]
-    words = [(word.group().casefold(), word.start(), word.end()) for word in _WORD.finditer(text)]
-    if not wanted or len(words) == 0:
-        return None
-    size = min(len(wanted), len(words))
-    needed = Counter(wanted)
-    window = Counter(word for word, _, _ in words[:size])
-    shared = sum((needed & window).values())
-    best: _Found | None = None
-    for first in range(len(words) - size + 1):
-        if first:
-            gone, come = words[first - 1][0], words[first + size - 1][0]
-            shared -= window[gone] <= needed[gone]
-            window[gone] -= 1
-            window[come] += 1
-            shared += window[come] <= needed[come]
-        overlap = 2 * shared / (size + len(wanted))
-        if overlap == 1.0 and [word for word, _, _ in words[first : first + size]] != wanted:
-            overlap = 0.99  # the same words in another order
-        if best is None or overlap > best.overlap:
-            best = _Found(overlap, words[first][1], words[first + size - 1][2])
-    if best is None or best.overlap < (MIN_OVERLAP if len(wanted) >= MIN_TOKENS_FOR_PARTIAL else 1.0):
-        return None
-    numbers = set(_NUMBER.findall(text[best.start : best.end]))
-    return best if numbers.issuperset(_NUMBER.findall(sentence)) else None

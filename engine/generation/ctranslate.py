@@ -13,7 +13,7 @@ from ctranslate2.converters import TransformersConverter
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from engine.device import Device
-from engine.generation.generator import Generated
+from engine.generation.generator import Generated, never
 from engine.generation.prompt import PromptWriter
 from engine.generation.weights import load_generator
 
@@ -63,7 +63,9 @@ class TranslatorGenerator:
         self.writer = writer
         self._translator = _opened(ctranslate2.Translator, files, device)
 
-    def generate(self, prompts: Sequence[Sequence[int]], *, max_tokens: int) -> list[Generated]:
+    def generate(
+        self, prompts: Sequence[Sequence[int]], *, max_tokens: int, stopped: Callable[[], bool] = never
+    ) -> list[Generated]:
         """Write an answer to each prompt, greedily."""
         opening = self.writer.tokens(self.writer.answer_opening)
         results = self._translator.translate_batch(
@@ -71,9 +73,11 @@ class TranslatorGenerator:
             target_prefix=[opening] * len(prompts) if opening else None,
             beam_size=1,
             max_decoding_length=max_tokens,
+            max_input_length=0,  # else cut at 1,024 tokens without a word; the prompt knows its own limit
             max_batch_size=BATCH_TOKENS,
             batch_type="tokens",
             return_scores=True,
+            callback=lambda step: stopped(),
         )
         # The score is the mean log probability of the tokens (length_penalty 1).
         return [Generated(_text(self.writer, result.hypotheses[0]), math.exp(result.scores[0])) for result in results]
@@ -83,6 +87,7 @@ class TranslatorGenerator:
         results = self._translator.score_batch(
             [self.writer.tokens(prompt) for prompt in prompts],
             [self.writer.tokens(target[:-1]) for target in targets],  # CTranslate2 adds the end token itself
+            max_input_length=0,
             max_batch_size=BATCH_TOKENS,
             batch_type="tokens",
         )
@@ -94,6 +99,7 @@ class TranslatorGenerator:
             self.writer.tokens(prompt),
             target_prefix=self.writer.tokens(self.writer.answer_opening) or None,
             max_decoding_length=max_tokens,
+            max_input_length=0,
             return_log_prob=True,
         )
         return _streamed(steps, self.writer, on_text)
@@ -107,7 +113,9 @@ class CausalGenerator:
         self._end = writer.tokens([writer.end_id])
         self._generator = _opened(ctranslate2.Generator, files, device)
 
-    def generate(self, prompts: Sequence[Sequence[int]], *, max_tokens: int) -> list[Generated]:
+    def generate(
+        self, prompts: Sequence[Sequence[int]], *, max_tokens: int, stopped: Callable[[], bool] = never
+    ) -> list[Generated]:
         """Write an answer to each prompt, greedily."""
         results = self._generator.generate_batch(
             [self.writer.tokens(prompt) for prompt in prompts],
@@ -118,6 +126,7 @@ class CausalGenerator:
             include_prompt_in_result=False,
             return_scores=True,
             end_token=self._end,
+            callback=lambda step: stopped(),
         )
         return [Generated(_text(self.writer, result.sequences[0]), math.exp(result.scores[0])) for result in results]
 

@@ -9,6 +9,11 @@ from typing import Protocol
 from engine.generation.prompt import PromptWriter
 
 
+def never() -> bool:
+    """Nobody asks the generator to stop."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Generated:
     """What the model wrote."""
@@ -22,8 +27,10 @@ class Generator(Protocol):
 
     writer: PromptWriter
 
-    def generate(self, prompts: Sequence[Sequence[int]], *, max_tokens: int) -> list[Generated]:
-        """Write an answer to each prompt, greedily."""
+    def generate(
+        self, prompts: Sequence[Sequence[int]], *, max_tokens: int, stopped: Callable[[], bool] = never
+    ) -> list[Generated]:
+        """Write an answer to each prompt, greedily. `stopped` is asked at every token; once it says so, all end."""
         ...
 
     def score(self, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[float]:

@@ -14,8 +14,9 @@ from engine.records import Passage
 INSTRUCTION = "Answer the question from the passages."
 MAX_PROMPT_TOKENS = {"seq2seq": 1600, "causal": 1900}  # five passages of 220 tokens of the encoder fit
 MAX_TITLE_TOKENS = 16
+MAX_EVIDENCE = 2  # passages of one question's evidence that are shown together
 MAX_QUESTION_TOKENS = 256
-MAX_ANSWER_TOKENS = 128
+MAX_ANSWER_TOKENS = 256  # a contract clause has more than 200
 
 Kind = Literal["seq2seq", "causal"]
 

@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
+from transformers.generation.stopping_criteria import StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
 from engine.device import Device
-from engine.generation.generator import Generated
+from engine.generation.generator import Generated, never
 from engine.generation.likelihood import answer_log_probabilities
 from engine.generation.prompt import PromptWriter
 from engine.generation.weights import load_generator
@@ -27,13 +28,17 @@ class TorchGenerator:
         half = device.kind == "cuda" and torch.cuda.is_bf16_supported()
         self._model = load_generator(files).to(device=device.kind, dtype=torch.bfloat16 if half else torch.float32)
 
-    def generate(self, prompts: Sequence[Sequence[int]], *, max_tokens: int) -> list[Generated]:
+    def generate(
+        self, prompts: Sequence[Sequence[int]], *, max_tokens: int, stopped: Callable[[], bool] = never
+    ) -> list[Generated]:
         """Write an answer to each prompt, greedily."""
         answers: list[Generated] = []
         longest = max((len(prompt) for prompt in prompts), default=1)
         rows = max(1, BATCH_TOKENS // longest)
         for start in range(0, len(prompts), rows):
-            answers += self._generate(prompts[start : start + rows], max_tokens=max_tokens, streamer=None)
+            answers += self._generate(
+                prompts[start : start + rows], max_tokens=max_tokens, streamer=None, stopped=stopped
+            )
         return answers
 
     def score(self, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[float]:
@@ -50,10 +55,17 @@ class TorchGenerator:
     def stream(self, prompt: Sequence[int], *, max_tokens: int, on_text: Callable[[str], None]) -> Generated:
         """Write one answer, passing on each new piece."""
         skipped = len(prompt) if self.writer.kind == "causal" else 1  # the streamer is first shown the prompt
-        return self._generate([prompt], max_tokens=max_tokens, streamer=_Streamer(self.writer, on_text, skipped))[0]
+        return self._generate(
+            [prompt], max_tokens=max_tokens, streamer=_Streamer(self.writer, on_text, skipped), stopped=never
+        )[0]
 
     def _generate(
-        self, prompts: Sequence[Sequence[int]], *, max_tokens: int, streamer: BaseStreamer | None
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        max_tokens: int,
+        streamer: BaseStreamer | None,
+        stopped: Callable[[], bool],
     ) -> list[Generated]:
         ids, mask = padded_prompts(prompts, self.writer)
         with torch.inference_mode():
@@ -68,6 +80,7 @@ class TorchGenerator:
                 output_scores=True,
                 return_dict_in_generate=True,
                 streamer=streamer,
+                stopping_criteria=StoppingCriteriaList([_Stopping(stopped)]),
             )
         written = output.sequences[:, -len(output.scores) :].cpu()  # (B, T)
         steps = torch.stack(output.scores, dim=1).float().log_softmax(-1).cpu()  # (B, T, V)
@@ -90,6 +103,16 @@ def padded_prompts(prompts: Sequence[Sequence[int]], writer: PromptWriter) -> tu
         ids[row, first : first + len(prompt)] = torch.tensor(prompt)
         mask[row, first : first + len(prompt)] = 1
     return ids, mask
+
+
+class _Stopping(StoppingCriteria):
+    """Ends every answer of the batch once the person asks for it."""
+
+    def __init__(self, stopped: Callable[[], bool]) -> None:
+        self._stopped = stopped
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **given: object) -> torch.Tensor:
+        return torch.full((len(input_ids),), self._stopped(), dtype=torch.bool, device=input_ids.device)
 
 
 class _Streamer(BaseStreamer):

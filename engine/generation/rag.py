@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from engine.errors import QuestionError
-from engine.generation.citations import cite
-from engine.generation.generator import Generated, Generator
+from engine.generation.citations import cite, snap
+from engine.generation.confidence import confidence, features
+from engine.generation.follow_up import standalone
+from engine.generation.generator import Generator
 from engine.generation.prompt import MAX_ANSWER_TOKENS
+from engine.generation.reading import (
+    Draft,
+    Weighing,
+    best_passages,
+    doubts,
+    drafted,
+    read_apart,
+    read_together,
+)
 from engine.jobs import Monitor, Token
-from engine.records import REFUSAL, Answer, Hit, Passage, Run
+from engine.records import AS_TUNED, REFUSAL, Answer, Asking, Hit, Passage, Run
 from engine.retrieval.prior import log_priors
 from engine.retrieval.retriever import Retriever, open_retriever
 from engine.session import TUNED, Session
@@ -48,17 +59,11 @@ class Rag:
         self._session = session
 
     def answer(
-        self,
-        question: str,
-        *,
-        monitor: Monitor,
-        top_k: int | None = None,
-        risk: float | None = None,
-        scope: Scope = EVERYTHING,
+        self, question: str, *, monitor: Monitor, asking: Asking = AS_TUNED, scope: Scope = EVERYTHING
     ) -> Answer:
         """Answer one question, streaming it as Token events. A repeated question comes from the cache."""
         started = time.perf_counter()
-        key = self._key(question, top_k, risk, scope)
+        key = self._key(question, asking, scope)
         held = self._session.workspace.answers.get(key)
         if held is not None:
             answer = msgspec.json.decode(held, type=Answer)
@@ -67,7 +72,8 @@ class Rag:
             return replace(
                 answer, cached=True, timings_ms={"retrieve": 0.0, "first_token": spent_ms, "total": spent_ms}
             )
-        hits = self._hits([question], top_k, scope)[0]
+        searched = standalone(question, asking.earlier)
+        hits = self._hits([searched], asking.top_k, scope)[0]
         retrieved = time.perf_counter()
         first: list[float] = []
 
@@ -75,21 +81,16 @@ class Rag:
             first.append(time.perf_counter())
             monitor.report(Token(text))
 
-        read = [hit.passage for hit in hits[: self._reads(top_k)]]
-        if self._reader is None:
-            generated = self.generator.stream(
-                self.generator.writer.prompt(question, read), max_tokens=MAX_ANSWER_TOKENS, on_text=show
-            )
-        else:
-            (generated,) = self._generate([question], [read], [hits])
-            show(generated.text)
+        draft = self._streamed(searched, hits, asking, show, monitor)
         ended = time.perf_counter()
         timings_ms = {
             "retrieve": (retrieved - started) * 1000,
             "first_token": ((first[0] if first else ended) - started) * 1000,
             "total": (ended - started) * 1000,
         }
-        answer = self._judged(question, generated, hits, read, risk, timings_ms)
+        answer = self._judged(searched, draft, hits, asking, timings_ms)
+        if searched != question:
+            answer = replace(answer, question=question, searched=searched)
         self._session.workspace.answers.put(key, msgspec.json.encode(answer).decode("utf-8"))
         return answer
 
@@ -98,8 +99,7 @@ class Rag:
         questions: Sequence[str],
         *,
         monitor: Monitor,
-        top_k: int | None = None,
-        risk: float | None = None,
+        asking: Asking = AS_TUNED,
         scope: Scope = EVERYTHING,
         passages: Sequence[Sequence[Passage]] | None = None,
         hits: Sequence[Sequence[Hit]] | None = None,
@@ -107,8 +107,8 @@ class Rag:
     ) -> list[Answer]:
         """Answer many questions in batches, without cache.
 
-        `passages` gives the passages to read for each question instead of retrieving them (the oracle); `hits` what
-        the retriever returned, where that is known already.
+        `passages` gives the passages to read for each question instead of retrieving them (the oracle): they are read
+        together. `hits` is what the retriever returned, where that is known already.
         """
         answers: list[Answer] = []
         monitor.progress(stage, 0, len(questions))
@@ -117,16 +117,13 @@ class Rag:
             batch = questions[start : start + BATCH]
             if passages is not None:
                 found = [[Hit(passage, 1.0) for passage in given] for given in passages[start : start + BATCH]]
-                read = [list(given) for given in passages[start : start + BATCH]]
+            elif hits is not None:
+                found = [list(given) for given in hits[start : start + BATCH]]
             else:
-                found = (
-                    [list(given) for given in hits[start : start + BATCH]]
-                    if hits is not None
-                    else self._hits(batch, top_k, scope)
-                )
-                read = [[hit.passage for hit in one[: self._reads(top_k)]] for one in found]
+                found = self._hits(batch, asking.top_k, scope)
             retrieved = time.perf_counter()
-            generated = self._generate(batch, read, found)
+            asked = list(zip(batch, found, strict=True))
+            drafts = self.drafts(asked, asking, monitor=monitor, given=passages is not None)
             # A question's share of its batch; nothing streams, so the first token comes with the last.
             whole_ms = (time.perf_counter() - started) * 1000 / len(batch)
             timings_ms = {
@@ -135,72 +132,109 @@ class Rag:
                 "total": whole_ms,
             }
             answers += [
-                self._judged(question, written, list(one), shown, risk, timings_ms)
-                for question, written, one, shown in zip(batch, generated, found, read, strict=True)
+                self._judged(question, draft, one, asking, timings_ms)
+                for question, draft, one in zip(batch, drafts, found, strict=True)
             ]
             monitor.progress(stage, len(answers), len(questions))
         return answers
 
-    def _generate(
-        self, questions: Sequence[str], read: Sequence[Sequence[Passage]], hits: Sequence[Sequence[Hit]]
-    ) -> list[Generated]:
-        if self._reader is None:
-            prompts = [
-                self.generator.writer.prompt(question, shown) for question, shown in zip(questions, read, strict=True)
-            ]
-            return self.generator.generate(prompts, max_tokens=MAX_ANSWER_TOKENS)
-        priors = [
-            log_priors(found[: len(shown)], self.retriever.fusion, temperature=self.run.temperature)
-            for found, shown in zip(hits, read, strict=True)
-        ]
-        return self._reader.read(questions, read, priors, max_tokens=MAX_ANSWER_TOKENS)
+    def _streamed(
+        self, question: str, hits: Sequence[Hit], asking: Asking, show: Callable[[str], None], monitor: Monitor
+    ) -> Draft:
+        """Write the draft of one answer, word by word where it is written from one input."""
+        shown, doubt = hits[: self._looked_at(asking)], 0.0
+        if self._reader is not None or (self.run.reading == "apart" and self.run.passages_per_answer > 1):
+            (draft,) = self.drafts([(question, hits)], asking, monitor=monitor)
+            show(draft.text or REFUSAL)
+            return draft
+        if self.run.reading == "apart":
+            (doubted,) = doubts(self.generator, [(question, shown)])
+            doubt = float(doubted.min()) if len(doubted) else 0.0
+            shown = [shown[place] for place in best_passages(shown, doubted, self._weighing, passages=1)]
+            monitor.check()
+        read = [hit.passage for hit in shown]
+        prompt = self.generator.writer.prompt(question, read)
+        return drafted(self.generator.stream(prompt, max_tokens=MAX_ANSWER_TOKENS, on_text=show), read, doubt=doubt)
+
+    def drafts(
+        self,
+        asked: Sequence[tuple[str, Sequence[Hit]]],
+        asking: Asking = AS_TUNED,
+        *,
+        monitor: Monitor,
+        given: bool = False,
+    ) -> list[Draft]:
+        """Read the hits of each question as the run reads, and draft its answer; `given` passages are read together."""
+        most = self._looked_at(asking)
+        shown = asked if given else [(question, hits[:most]) for question, hits in asked]
+        if self._reader is not None:
+            drafts = self._mixed(self._reader, shown)
+        elif self.run.reading == "apart" and not given:
+            passages = self.run.passages_per_answer
+            drafts = read_apart(self.generator, shown, self._weighing, passages=passages, stopped=monitor.stopping)
+        else:
+            drafts = read_together(self.generator, shown, stopped=monitor.stopping)
+        monitor.check()  # stopped half-way, the drafts are no answers
+        return drafts
+
+    def _mixed(self, reader: MarginalReader, asked: Sequence[tuple[str, Sequence[Hit]]]) -> list[Draft]:
+        """Write each answer from the mixture of its passages, weighed by how likely the retriever finds them."""
+        read = [[hit.passage for hit in hits] for _, hits in asked]
+        priors = [log_priors(hits, self.retriever.fusion, temperature=self.run.temperature) for _, hits in asked]
+        written = reader.read([question for question, _ in asked], read, priors, max_tokens=MAX_ANSWER_TOKENS)
+        return [drafted(one, passages) for one, passages in zip(written, read, strict=True)]
+
+    @property
+    def _weighing(self) -> Weighing:
+        return Weighing(self.run.temperature, self.run.doubt, self.run.trust)
 
     def _hits(self, questions: Sequence[str], top_k: int | None, scope: Scope) -> list[list[Hit]]:
-        hits = self.retriever.search(questions, top_k=max(top_k or 0, SHOWN), scope=scope)
+        hits = self.retriever.search(questions, top_k=max(top_k or self.run.passages_weighed, SHOWN), scope=scope)
         if not len(self.retriever.index):
             raise QuestionError(
                 "There is nothing to answer from: the workspace has no documents.", hint="Add documents first."
             )
         return hits
 
-    def _reads(self, top_k: int | None) -> int:
-        return top_k or self.run.passages_per_answer
+    def _looked_at(self, asking: Asking) -> int:
+        """How many passages the generator is shown."""
+        tuned = self.run.passages_weighed if self.run.reading == "apart" else self.run.passages_per_answer
+        return asking.top_k or tuned
 
     def _judged(
         self,
         question: str,
-        generated: Generated,
+        draft: Draft,
         hits: Sequence[Hit],
-        read: Sequence[Passage],
-        risk: float | None,
+        asking: Asking,
         timings_ms: dict[str, float],
     ) -> Answer:
-        refused = not generated.text or generated.text.casefold().rstrip(".") == REFUSAL.casefold().rstrip(".")
-        abstained = refused or (risk is not None and 1 - generated.likelihood > risk)
+        text = draft.text
+        if asking.extractive and text:
+            text = snap(text, draft.read) or ""
+        cited = cite(text, draft.read)
+        sure = draft.likelihood
+        if self.run.calibration is not None and all(hit.dense is not None for hit in hits):  # retrieved, not given
+            sure = confidence(self.run.calibration, features(question, hits[:SHOWN], draft, cited.support))
+        risk = asking.risk
+        if risk is None:
+            risk = self.run.calibration.risk if self.run.calibration else 1.0
+        abstained = not text or 1 - sure > risk
         return Answer(
             question=question,
-            answer=REFUSAL if abstained else generated.text,
+            answer=REFUSAL if abstained else text,
             abstained=abstained,
-            confidence=generated.likelihood,
-            citations=() if abstained else cite(generated.text, read),
+            confidence=sure,
+            citations=() if abstained else cited.citations,
             hits=tuple(hits),
             run=self.run.id,
             cached=False,
             timings_ms=timings_ms,
+            sentences=() if abstained else cited.sentences,
         )
 
-    def _key(self, question: str, top_k: int | None, risk: float | None, scope: Scope) -> str:
-        parts = (
-            question,
-            self.run.id,
-            self.run.fusion,
-            self._session.workspace.index_version,
-            self._reads(top_k),
-            top_k,
-            risk,
-            self.run.reading,
-            scope,
-        )
+    def _key(self, question: str, asking: Asking, scope: Scope) -> str:
+        parts = (question, self.run, self._session.workspace.index_version, asking, scope)
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 
@@ -214,7 +248,7 @@ def open_rag(session: Session, run: Run, monitor: Monitor) -> Rag:
 
 def load_reader(session: Session, run: Run, generator: Generator) -> MarginalReader | None:
     """Return what reads the run's passages one by one; None where it reads them together."""
-    if run.reading == "together":
+    if run.reading in ("together", "apart"):
         return None
     from engine.generation.marginal import SequenceReader, TokenReader
 

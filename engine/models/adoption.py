@@ -14,6 +14,7 @@ from engine.models.safety import MAX_CONFIG_INTEGER, TOKENIZER_CONFIG, parse_obj
 from engine.models.sentence import read_max_tokens
 
 _LICENCE_FILES = ("LICENSE", "LICENCE", "LICENSE.txt", "LICENCE.txt", "LICENSE.md", "LICENCE.md")
+_MOST_LICENCE_CHARACTERS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,14 @@ def find_licence(folder: Path) -> str:
             lines = (folder / name).read_text("utf-8", errors="replace")[:2_000].split("\n")
             return next((line.strip()[:80] for line in lines if line.strip()), "not stated")
     return "not stated"
+
+
+def licence_text(folder: Path) -> str:
+    """Return the text of the folder's licence file, "" where it has none."""
+    for name in _LICENCE_FILES:
+        if (folder / name).is_file():
+            return (folder / name).read_text("utf-8", errors="replace")[:_MOST_LICENCE_CHARACTERS]
+    return ""
 
 
 def _read(path: Path) -> dict[str, Any]:

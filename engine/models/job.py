@@ -51,6 +51,18 @@ class RemoveModel:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadLicence:
+    """Read the licence a model came with."""
+
+    name: str
+
+    def run(self, session: Session, monitor: Monitor) -> str:
+        """Return its text."""
+        monitor.check()
+        return session.library.licence(self.name)
+
+
+@dataclass(frozen=True, slots=True)
 class VerifyModels:
     """Read every model's files anew and compare them with their digests."""
 

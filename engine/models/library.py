@@ -19,7 +19,7 @@ import psutil
 
 from engine.errors import ModelError, StorageError, translated
 from engine.machine_settings import machine_settings
-from engine.models.adoption import describe_tokenizer, find_licence, plain_config
+from engine.models.adoption import describe_tokenizer, find_licence, licence_text, plain_config
 from engine.models.published import PARTS, check_published, is_published_rag, write_part
 from engine.models.safety import CONFIG, REQUIRED, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, check_folder
 from engine.models.sentence import SENTENCE, read_sentence_settings
@@ -36,6 +36,7 @@ CHAT_GENERATOR = "SmolLM2-135M-Instruct"
 DESCRIPTION = "vademecum.json"  # in each model's folder: name, kind, parameters, licence, origin, sha256 per file
 MANIFEST = "models.json"  # beside the bundled folder: what the bundled models must be
 CHAT_TEMPLATE = "chat_template.jinja"
+LICENCE = "LICENCE"
 _STAGING = ".incoming-"  # followed by the process number
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _CHANGED_HINT = "Set a bundled model up again (make setup, or reinstall); remove an imported one and import it again."
@@ -105,6 +106,10 @@ class ModelLibrary:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
+
+    def licence(self, name: str) -> str:
+        """Return the text of a model's licence; what its licence is called where the text didn't come with it."""
+        return licence_text(self._find(name)) or self.get(name).licence
 
     def verify(self) -> tuple[str, ...]:
         """Read every file of every model anew and return what is wrong, a sentence each."""
@@ -212,6 +217,8 @@ class ModelLibrary:
         checked = check_folder(staged)
         described = describe_tokenizer(source, staged / TOKENIZER, pad_token_id=checked.config.get("pad_token_id"))
         written = {CONFIG: _json(plain_config(checked.config)), TOKENIZER_CONFIG: _json(described.config)}
+        if licence := licence_text(source):
+            written[LICENCE] = licence.encode("utf-8")
         if checked.kind == "causal" and described.chat_template:
             written[CHAT_TEMPLATE] = described.chat_template.encode("utf-8")
         if checked.kind == "encoder":

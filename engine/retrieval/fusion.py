@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,11 @@ class Candidates:
     passage_ids: tuple[str, ...]
     dense: np.ndarray  # cosine of every candidate
     lexical: np.ndarray  # BM25, 0 where no word matches
+
+    def without(self, passage_ids: Collection[str]) -> Candidates:
+        """Return what is left without the passages named."""
+        kept = [row for row, passage_id in enumerate(self.passage_ids) if passage_id not in passage_ids]
+        return Candidates(tuple(self.passage_ids[row] for row in kept), self.dense[kept], self.lexical[kept])
 
 
 def fuse(candidates: Candidates, fusion: Fusion) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
 import numpy as np
@@ -36,14 +36,24 @@ class Retriever:
         self.lexical = LexicalIndex(workspace)
 
     def search(
-        self, questions: Sequence[str], *, top_k: int, mode: Mode = "hybrid", scope: Scope = EVERYTHING
+        self,
+        questions: Sequence[str],
+        *,
+        top_k: int,
+        mode: Mode = "hybrid",
+        scope: Scope = EVERYTHING,
+        hidden: Sequence[Collection[str]] = (),
     ) -> list[list[Hit]]:
         """Return for each question its best passages within `scope`, at most `top_k`, best first.
 
-        Raises QuestionError when no document is within the scope.
+        `hidden` names for each question passages that are passed over as if they were not there. Raises QuestionError
+        when no document is within the scope.
         """
         results: list[list[Hit]] = []
-        for found in self.candidates(questions, mode=mode, top_k=max(top_k, CANDIDATES), scope=scope):
+        candidates = self.candidates(questions, mode=mode, top_k=max(top_k, CANDIDATES), scope=scope)
+        for row, found in enumerate(candidates):
+            if hidden:
+                found = found.without(hidden[row])
             if mode == "hybrid":
                 scores = fuse(found, self.fusion)
             else:

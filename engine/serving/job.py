@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.jobs import Monitor
-from engine.records import Answer
+from engine.records import AS_TUNED, Answer, Asking
 from engine.retrieval.job import checked_question
 from engine.workspace.scope import EVERYTHING, Scope
 
@@ -16,16 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AnswerQuestion:
-    """Answer one question from the documents, its text streaming as Token events.
-
-    `risk` is how unlikely an answer may be to be given at all, 0 to 1: above it, the program says that the documents
-    don't answer.
-    """
+    """Answer one question from the documents, its text streaming as Token events."""
 
     question: str
-    top_k: int | None = None  # passages to read; None is the number the run was tuned to
     run_name: str = "active"
-    risk: float | None = None
+    asking: Asking = AS_TUNED
     scope: Scope = EVERYTHING
 
     def run(self, session: Session, monitor: Monitor) -> Answer:
@@ -34,7 +29,7 @@ class AnswerQuestion:
 
         question, scope = checked_question(self.question), self.scope.checked()
         rag = open_rag(session, current_run(session, self.run_name, monitor), monitor)
-        return rag.answer(question, monitor=monitor, top_k=self.top_k, risk=self.risk, scope=scope)
+        return rag.answer(question, monitor=monitor, asking=self.asking, scope=scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +37,8 @@ class AnswerBatch:
     """Answer many questions in batches: faster than one at a time, without a stream and without the cache."""
 
     questions: tuple[str, ...]
-    top_k: int | None = None
     run_name: str = "active"
-    risk: float | None = None
+    asking: Asking = AS_TUNED
     scope: Scope = EVERYTHING
 
     def run(self, session: Session, monitor: Monitor) -> tuple[Answer, ...]:
@@ -53,4 +47,4 @@ class AnswerBatch:
 
         asked, scope = [checked_question(question) for question in self.questions], self.scope.checked()
         rag = open_rag(session, current_run(session, self.run_name, monitor), monitor)
-        return tuple(rag.answer_many(asked, monitor=monitor, top_k=self.top_k, risk=self.risk, scope=scope))
+        return tuple(rag.answer_many(asked, monitor=monitor, asking=self.asking, scope=scope))

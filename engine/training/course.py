@@ -15,6 +15,7 @@ from engine.questions.split import hold_out
 from engine.records import Question, Run, RunState
 from engine.session import BASE, Session
 from engine.settings import TrainSettings, chosen
+from engine.training.answering import calibrated
 from engine.training.choice import models_to_start_from
 from engine.training.generator_stage import tune_generator
 from engine.training.joint_stage import tune_joint
@@ -117,8 +118,10 @@ class Course:
 
     def _finish(self) -> Run:
         kept = any(self._run.after.get(f"{stage} kept") for stage in TUNERS)
+        validation = lesson_questions(self._session)[1]
         run = replace(
             self._run,
+            calibration=calibrated(self._session, self._run, validation, self._monitor) if kept else None,
             state="finished",
             kept=kept,
             reason=_reason(self._run, kept),

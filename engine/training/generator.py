@@ -10,18 +10,20 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedModel
 
+from engine.device import Device
 from engine.generation.likelihood import Example, answer_log_probabilities
-from engine.generation.prompt import PromptWriter
+from engine.generation.prompt import MAX_EVIDENCE, PromptWriter
 from engine.jobs import Monitor
 from engine.records import REFUSAL, Hit, Passage, Question
 from engine.retrieval.encoder import length_buckets
 from engine.settings import GeneratorSettings
 from engine.training.retriever import without_dropout
+from engine.training.room import find_room
 
-MAX_EVIDENCE = 2  # passages of one question's evidence that are shown together
 # Padded prompt tokens of one forward and backward pass: what bounds the memory.
 PART_TOKENS = {"cpu": 2400, "cuda": 65_536}
 PROBED_EXAMPLES = 3
+ROOM_EXAMPLES = 64  # looked through for the longest prompt
 STEPS_PER_BUCKET = 16  # batches among which examples are sorted by length
 
 
@@ -91,6 +93,7 @@ class GeneratorTask:
         self._settings = settings
         self._seed = seed
         self._monitor = monitor
+        self._part_tokens = PART_TOKENS[model.device.type]
         self._epoch = -1
         self._examples = Dataset.from_dict({})
         self._batches: list[list[int]] = []
@@ -98,6 +101,26 @@ class GeneratorTask:
         self._validation = [example(one, writer, settings, fixed) for one in validation]
         without_dropout(model)
         freeze_position_bias(model)
+
+    def fit_memory(self, device: Device) -> None:
+        """Train in smaller parts, or recompute activations, where memory is short. Raises TrainingError where it is not
+        enough for one question.
+        """
+        chance = random.Random(self._seed)
+        drawn = [example(one, self._writer, self._settings, chance) for one in self._training[:ROOM_EXAMPLES]]
+        few = drawn[:PROBED_EXAMPLES]
+        longest = max(len(prompt) for prompt, _ in drawn)
+        typical = max(sum(len(prompt) for prompt, _ in drawn) // len(drawn), 1)
+
+        def probe() -> tuple[torch.Tensor, int]:
+            return self._loss(few), len(few) * max(len(prompt) for prompt, _ in few)
+
+        room = find_room(self.model, probe, device, wanted=self._part_tokens, longest=longest)
+        if room.part_tokens < self._part_tokens or room.recomputed:
+            whole, less = (max(1, tokens // typical) for tokens in (self._part_tokens, room.part_tokens))
+            how = ", activations recomputed" if room.recomputed else ""
+            self._monitor.progress(f"{room.sentence}: {whole} → {less} questions at a time{how}", 0, None)
+        self._part_tokens = room.part_tokens
 
     def losses(self, step: int) -> Iterator[torch.Tensor]:
         """Cross-entropy over the answers' tokens of the step's batch, in parts that fit the memory."""
@@ -125,7 +148,7 @@ class GeneratorTask:
         return {"validation_log_likelihood": -total / max(sum(len(target) for _, target in self._validation), 1)}
 
     def _parts(self, batch: Sequence[Example]) -> Iterator[list[Example]]:
-        for rows in length_buckets([len(prompt) for prompt, _ in batch], PART_TOKENS[self.model.device.type]):
+        for rows in length_buckets([len(prompt) for prompt, _ in batch], self._part_tokens):
             yield [batch[row] for row in rows]
 
     def _prepare(self, epoch: int) -> None:

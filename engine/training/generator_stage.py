@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
-import numpy as np
-
-from engine.evaluation.metrics import exact_match, f1
-from engine.generation.rag import Rag, load_reader, load_runtime
 from engine.generation.weights import load_generator, load_writer, model_files, own_weights
-from engine.records import Hit, Run
-from engine.retrieval.retriever import Retriever, load_retriever
+from engine.records import Run
+from engine.retrieval.retriever import load_retriever
 from engine.session import TUNED
+from engine.training.answering import answered, best_reading
 from engine.training.generator import GeneratorTask, ground
 from engine.training.loop import train
 from engine.training.retriever_stage import measured
 from engine.training.stage import Lesson
 
 RETRIEVED = 10  # hits per question that distractors are taken from
-READS = (1, 2, 3, 5)  # numbers of passages tried for answering
 
 
 def tune_generator(lesson: Lesson) -> Run:
@@ -46,6 +41,7 @@ def tune_generator(lesson: Lesson) -> Run:
         seed=lesson.seed,
         monitor=monitor,
     )
+    task.fit_memory(session.device)
     outcome = train(
         task,
         lesson.plan(settings, validations_per_epoch=settings.validations),
@@ -62,44 +58,13 @@ def tune_generator(lesson: Lesson) -> Run:
         steps=lesson.run.steps + outcome.steps,
         best_step=outcome.best_step,
     )
-    reads_before, before = best_reading(
-        lesson, lesson.run, retriever, validation_hits, (lesson.run.passages_per_answer,)
-    )
-    reads, after = best_reading(lesson, run, retriever, validation_hits, READS)
+    before = answered(lesson, lesson.run, retriever, validation_hits)
+    reading, after = best_reading(lesson, run, validation_hits)
     kept = after["f1"] > before["f1"]
-    if not kept:
+    if kept:
+        run = replace(run, **asdict(reading))
+    else:
         run = replace(run, generator=lesson.run.generator, reading=lesson.run.reading)
-        reads = reads_before
     scores = {**after, "generator kept": float(kept)}
-    run = replace(run, fusion=retriever.fusion, passages_per_answer=reads)
+    run = replace(run, fusion=retriever.fusion)
     return replace(run, before={**run.before, **before}, after={**run.after, **scores})
-
-
-def best_reading(
-    lesson: Lesson, run: Run, retriever: Retriever, hits: Sequence[Sequence[Hit]], reads: Sequence[int]
-) -> tuple[int, dict[str, float]]:
-    """Answer the validation questions end to end with each number of passages; return the best, and its scores."""
-    generator = load_runtime(lesson.session, run.generator)
-    questions = [question.question for question in lesson.validation]
-    accepted = [question.answers for question in lesson.validation]
-    best: tuple[int, dict[str, float]] | None = None
-    for number in reads:
-        rag = Rag(
-            run=replace(run, passages_per_answer=number),
-            retriever=retriever,
-            generator=generator,
-            session=lesson.session,
-            reader=load_reader(lesson.session, run, generator),
-        )
-        stage = f"Answering validation questions from {number} passage{'s' if number > 1 else ''}"
-        answers = rag.answer_many(questions, monitor=lesson.monitor, hits=hits, stage=stage)
-        scores = {
-            "f1": float(np.mean([f1(answer.answer, right) for answer, right in zip(answers, accepted, strict=True)])),
-            "exact_match": float(
-                np.mean([exact_match(answer.answer, right) for answer, right in zip(answers, accepted, strict=True)])
-            ),
-        }
-        if best is None or scores["f1"] > best[1]["f1"]:
-            best = (number, scores)
-    assert best is not None  # reads is not empty
-    return best

@@ -15,9 +15,10 @@ from engine.retrieval.encoder import Encoder
 from engine.retrieval.index import stored_vectors
 from engine.retrieval.retriever import Retriever, load_retriever, vectors_key
 from engine.session import TUNED
+from engine.training.answering import answered
 from engine.training.candidates import Shortlist
 from engine.training.generator import freeze_position_bias
-from engine.training.generator_stage import RETRIEVED, best_reading
+from engine.training.generator_stage import RETRIEVED
 from engine.training.joint import JointTask, Pair
 from engine.training.loop import train
 from engine.training.marginal import Objective
@@ -108,17 +109,15 @@ def decide(
     tuned = load_retriever(session, run, monitor)
     tuned.fusion, found = measured(tuned, lesson.validation, DENSE_ONLY if start.fusion == DENSE_ONLY else None)
     together = lesson.run.passages_per_answer
-    _, said_before = best_reading(
-        lesson, lesson.run, start, start.search(questions, top_k=max(RETRIEVED, many)), (together,)
-    )
+    said_before = answered(lesson, lesson.run, start, start.search(questions, top_k=max(RETRIEVED, many)))
     hits = tuned.search(questions, top_k=max(RETRIEVED, many))
     best: tuple[Run, dict[str, float]] | None = None
     ways: dict[tuple[Reading, int], None] = {(reading, together if reading == "together" else many): None}
-    if lesson.run.reading == "together":
-        ways["together", together] = None
+    ways[lesson.run.reading, together] = None
     for how, number in ways:
-        tried = replace(run, fusion=tuned.fusion, reading=how, passages_per_answer=number)
-        _, scores = best_reading(lesson, tried, tuned, hits, (number,))
+        temperature = run.temperature if how in ("sequence", "token") else lesson.run.temperature
+        tried = replace(run, fusion=tuned.fusion, reading=how, passages_per_answer=number, temperature=temperature)
+        scores = answered(lesson, tried, tuned, hits)
         if best is None or scores["f1"] > best[1]["f1"]:
             best = tried, scores
     assert best is not None  # one way of reading is always tried

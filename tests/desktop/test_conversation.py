@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QUrl
-from PySide6.QtGui import QTextDocument
+from PySide6.QtGui import QTextCharFormat, QTextDocument
 from pytestqt.qtbot import QtBot
 
 from desktop.widgets.conversation import Conversation
 from engine.errors import RunError
-from engine.records import Answer, Citation, Hit, Passage
+from engine.records import Answer, Citation, Hit, Passage, Sentence
 
 CITATION = Citation("d:0", "d", "Handbook", 3, 10, 19, "give 5 mg")
 HIT = Hit(Passage("d:0", "d", "Handbook", "Then give 5 mg.", 3, "", 0, 15), 0.9)
@@ -80,6 +82,24 @@ def test_an_answer_without_support_says_so_and_shows_what_was_read(qtbot: QtBot)
     view.finish(answer("500 mg", citations=()))
     assert "No passage says this in these words" in view.toPlainText()
     assert view.citations == (Citation("d:0", "d", "Handbook", 3, 0, 15, "Then give 5 mg."),)
+
+
+def test_a_sentence_that_no_passage_says_is_underlined_and_what_differs_is_named(qtbot: QtBot) -> None:
+    view = conversation(qtbot)
+    view.ask("How much?")
+    told = replace(
+        answer("Give 5 mg. Repeat after 9 days."),
+        sentences=(Sentence(0, 10, 0), Sentence(11, 31, None, ("9 days",))),
+        searched="dose: How much?",
+    )
+    view.add_token(told.answer)
+    view.finish(told)
+    text = view.toPlainText()
+    assert text.count("Repeat after 9 days.") == 1
+    assert "The nearest passage differs in: 9 days" in text and "Searched for: dose: How much?" in text
+    cursor = view.document().find("Repeat")
+    assert cursor.charFormat().underlineStyle() == QTextCharFormat.UnderlineStyle.DashUnderline
+    assert view.document().find("Give 5").charFormat().underlineStyle() == QTextCharFormat.UnderlineStyle.NoUnderline
 
 
 def test_an_error_is_said_with_its_hint(qtbot: QtBot) -> None:

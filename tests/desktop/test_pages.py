@@ -22,6 +22,7 @@ from desktop.job_queue import JobQueue
 from desktop.pages.chat import ChatPage
 from desktop.pages.documents import DocumentsPage, import_sentence
 from desktop.pages.evaluation import EvaluationPage
+from desktop.pages.models import ModelsPage
 from desktop.pages.questions import QuestionsPage
 from desktop.pages.training import TrainingPage
 from desktop.widgets.password_dialog import PasswordDialog
@@ -32,7 +33,7 @@ from engine.evaluation.significance import Difference
 from engine.exporting.job import ExportRun, ImportRun, Packaged
 from engine.importing import ImportReport
 from engine.jobs import Measured, Progress, Skipped, Token
-from engine.records import Answer, Citation, Document, Fusion, ModelInfo, Question, Run
+from engine.records import Answer, Asking, Citation, Document, Fusion, ModelInfo, Question, Run
 from engine.serving.job import AnswerQuestion
 from engine.training.job import Train
 from engine.workspace.documents import DocumentRow, RemovalReport
@@ -319,6 +320,29 @@ def test_an_answer_streams_and_its_citation_opens_the_page(qtbot: QtBot, jobs: J
     assert client.handed_of(AnswerQuestion) == [AnswerQuestion("How much?")]
 
 
+def test_what_is_chosen_and_what_was_asked_goes_with_the_next_question(
+    qtbot: QtBot, jobs: JobQueue, client: FakeClient
+) -> None:
+    page = ChatPage(jobs)
+    qtbot.addWidget(page)
+    page.manner.sureness.setCurrentIndex(1)
+    page.manner.extractive.setChecked(True)
+    for question in ("What is heparin?", "And its dose?"):
+        page.input.setPlainText(question)
+        page.ask()
+        client.end("AnswerQuestion", Answer(question, "5 mg", False, 0.9, (), (), "base", False, {}))
+        qtbot.waitUntil(lambda: not page.conversation.streams)
+        qtbot.waitUntil(lambda: button(page, "Ask").isVisibleTo(page))
+    first, second = client.handed_of(AnswerQuestion)
+    assert first.asking == Asking(risk=0.1, extractive=True)
+    assert second.asking == Asking(risk=0.1, extractive=True, earlier=("What is heparin?",))
+    button(page, "New conversation").click()
+    assert page.conversation.toPlainText() == ""
+    page.input.setPlainText("And its dose?")
+    page.ask()
+    assert client.handed_of(AnswerQuestion)[-1].asking.earlier == ()
+
+
 def test_a_question_is_not_asked_while_another_is_answered(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
     page = ChatPage(jobs)
     qtbot.addWidget(page)
@@ -335,7 +359,7 @@ def test_every_control_has_a_name_for_screen_readers(qtbot: QtBot, jobs: JobQueu
     kinds = (QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit)
     qts_own = ("QTableCornerButton", "QHeaderView", "QComboBoxListView")
     nameless = []
-    for make in (DocumentsPage, QuestionsPage, TrainingPage, EvaluationPage, ChatPage):
+    for make in (DocumentsPage, QuestionsPage, TrainingPage, EvaluationPage, ChatPage, ModelsPage):
         page = make(jobs)
         qtbot.addWidget(page)
         for control in page.findChildren(QWidget):

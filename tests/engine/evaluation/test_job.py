@@ -72,6 +72,7 @@ class FakeRag:
         questions: Sequence[str],
         *,
         monitor: Monitor,
+        asking: object = None,
         passages: object = None,
         hits: object = None,
         stage: str = "Answering",

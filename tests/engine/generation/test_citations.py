@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import string
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from engine.generation.citations import cite
+from engine.generation.citations import cite, sentence_bounds, snap
 from engine.records import Passage
 
 TEXT = "Adults take 500 mg of amoxicillin three times a day. Children under twelve take half of it. Do not exceed 3 g."
@@ -18,30 +19,80 @@ def passage(text: str = TEXT, *, start: int = 100, number: int = 0) -> Passage:
 
 
 def test_an_answer_that_stands_in_a_passage_is_cited_where_it_stands() -> None:
-    (citation,) = cite("500 mg of Amoxicillin", [passage()])
+    (citation,) = cite("500 mg of Amoxicillin", [passage()]).citations
     assert citation.quote == "500 mg of amoxicillin"
     assert (citation.start, citation.end) == (112, 133)
     assert (citation.page, citation.document_id, citation.passage_id) == (2, "d", "d:0")
 
 
 def test_a_reworded_sentence_is_cited_by_the_span_that_shares_its_words() -> None:
-    (citation,) = cite("Children younger than twelve take half of it.", [passage("Nothing here."), passage(number=1)])
+    (citation,) = cite(
+        "Children younger than twelve take half of it.", [passage("Nothing here."), passage(number=1)]
+    ).citations
     assert "under twelve take half of it" in citation.quote
 
 
 def test_a_number_that_the_passage_does_not_have_is_not_supported() -> None:
-    assert cite("Adults take 50 mg of amoxicillin three times a day.", [passage()]) == ()
+    cited = cite("Adults take 50 mg of amoxicillin three times a day.", [passage()])
+    assert cited.citations == () and cited.support == 0
+    assert cited.sentences[0].missing == ("50 mg",)
 
 
 def test_an_unrelated_answer_has_no_citation() -> None:
-    assert cite("The contract ends in May.", [passage()]) == ()
-    assert cite("", [passage()]) == ()
+    assert cite("The contract ends in May.", [passage()]).citations == ()
+    assert cite("", [passage()]).sentences == ()
 
 
 def test_two_sentences_have_a_citation_each_and_a_repeated_one_only_one() -> None:
     both = cite("Adults take 500 mg of amoxicillin. Do not exceed 3 g.", [passage()])
-    assert len(both) == 2
-    assert len(cite("Do not exceed 3 g. Do not exceed 3 g.", [passage()])) == 1
+    assert [sentence.citation for sentence in both.sentences] == [0, 1]
+    twice = cite("Do not exceed 3 g. Do not exceed 3 g.", [passage()])
+    assert len(twice.citations) == 1 and [sentence.citation for sentence in twice.sentences] == [0, 0]
+    half = cite("Adults take 500 mg of amoxicillin. Dogs are never treated at all.", [passage()])
+    assert [sentence.supported for sentence in half.sentences] == [True, False]
+    assert half.support == 0.5
+
+
+@pytest.mark.parametrize(
+    ("said", "written", "missing"),
+    [
+        ("Take 5 mg daily with food.", "Take 5 g daily with food.", "5 mg"),
+        ("The drug is approved for adults.", "The drug is not approved for adults.", "not"),
+        ("The drug is not approved for adults.", "The drug is approved for adults.", "not"),
+        ("It was signed in May by both sides.", "It was signed in June by both sides.", "May"),
+        ("The buyer Miller pays the whole price.", "The buyer Jones pays the whole price.", "Miller"),
+        ("Doses above 1,000 units are used here.", "Doses above 100 units are used here.", "1000 units"),
+        ("approved for use in adults", "It is not approved for use in adults", "not"),
+    ],
+)
+def test_a_span_that_differs_in_a_fact_bears_nothing_out(said: str, written: str, missing: str) -> None:
+    cited = cite(said, [passage(written)])
+    assert cited.citations == ()
+    assert cited.sentences[0].missing == (missing,)
+
+
+def test_numbers_are_compared_as_numbers() -> None:
+    assert cite("Doses above 1000 units are used.", [passage("Doses above 1,000 units are used.")]).support == 1
+    assert cite("5.0", [passage("It was 50 then.")]).support == 0
+
+
+def test_a_span_without_the_difference_is_preferred_to_one_that_shares_more_words() -> None:
+    (citation,) = cite(
+        "Take 5 mg of the drug every day.",
+        [passage("Take 5 g of the drug every day."), passage("They take 5 mg of this drug every day.", number=1)],
+    ).citations
+    assert citation.passage_id == "d:1"
+
+
+def test_extraction_gives_the_words_as_they_stand_in_the_document() -> None:
+    assert snap("children below twelve take half of it", [passage()]) == "Children under twelve take half of it"
+    assert snap("Adults take 500 mg of amoxicillin. Do not exceed 3 g.", [passage()]) is not None
+    assert snap("The contract ends in May.", [passage()]) is None
+
+
+def test_an_abbreviation_ends_no_sentence() -> None:
+    text = "Dr. Miller agreed. It was 3.5 mg."
+    assert [text[start:end] for start, end in sentence_bounds(text)] == ["Dr. Miller agreed.", "It was 3.5 mg."]
 
 
 @given(
@@ -51,5 +102,5 @@ def test_two_sentences_have_a_citation_each_and_a_repeated_one_only_one() -> Non
 )
 def test_a_quote_is_always_the_text_at_its_offsets(text: str, first: int, length: int) -> None:
     shown = passage(text)
-    for citation in cite(text[first : first + length], [shown]):
+    for citation in cite(text[first : first + length], [shown]).citations:
         assert text[citation.start - 100 : citation.end - 100] == citation.quote

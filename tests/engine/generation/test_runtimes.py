@@ -41,6 +41,44 @@ def test_a_stream_says_what_a_batch_says(name: str, tiny_library: ModelLibrary, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", [DEFAULT_GENERATOR, CHAT_GENERATOR])
+def test_a_target_is_as_likely_on_either_runtime(name: str, tiny_library: ModelLibrary, tmp_path: Path) -> None:
+    files = tiny_library.files(name)
+    fast, exact = ctranslate(files, tmp_path), TorchGenerator(files, load_writer(files), CPU)
+    prompts = [fast.writer.prompt(question, [PASSAGE]) for question in ("What is it?", "Where is the Seine, and why?")]
+    target = fast.writer.target("On the Seine.")
+    scores = fast.score(prompts, [target, target])
+    assert scores == pytest.approx(exact.score(prompts, [target, target]), rel=0.02)
+    assert scores == pytest.approx([fast.score([prompt], [target])[0] for prompt in prompts], rel=0.01)
+    assert all(score < 0 for score in scores)
+
+
+def test_a_long_prompt_is_read_to_its_end(tiny_library: ModelLibrary, tmp_path: Path) -> None:
+    generator = ctranslate(tiny_library.files(DEFAULT_GENERATOR), tmp_path)
+    long = generator.writer.prompt("What is it?", [PASSAGE] * 80)
+    assert len(long) > 1024
+    target = generator.writer.target("Paris")
+    cut = [*long[:1023], long[-1]]
+    assert generator.score([long], [target]) != pytest.approx(generator.score([cut], [target]), rel=1e-6)
+
+
+@pytest.mark.parametrize("runtime", ["ctranslate", "torch"])
+def test_writing_stops_when_asked(runtime: str, tiny_library: ModelLibrary, tmp_path: Path) -> None:
+    files = tiny_library.files(DEFAULT_GENERATOR)
+    writer = load_writer(files)
+    generator = ctranslate(files, tmp_path) if runtime == "ctranslate" else TorchGenerator(files, writer, CPU)
+    prompt = generator.writer.prompt("What is it?", [PASSAGE])
+    whole = generator.generate([prompt], max_tokens=40)[0]
+    asked: list[int] = []
+
+    def after_three() -> bool:
+        asked.append(1)
+        return len(asked) > 3
+
+    cut = generator.generate([prompt], max_tokens=40, stopped=after_three)[0]
+    assert len(asked) <= 5 and len(cut.text) <= len(whole.text)
+
+
 @pytest.mark.slow
 def test_the_converted_real_generator_says_what_torch_says_with_like_probability(
     library: ModelLibrary, tmp_path: Path

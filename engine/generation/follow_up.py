@@ -1,0 +1,55 @@
+"""Follow-up questions: "and for children?" is searched for as a question that stands on its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from engine.retrieval.lexical import STOP_WORDS
+
+_WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
+# Words that point back to something said before. "that", "this" and "there" mostly don't.
+_POINTING_WRITTEN = "it its itself they them their theirs he him his she her hers these those"
+_POINTING = frozenset(_POINTING_WRITTEN.split())
+_FILLING_IT = re.compile(r"\bit (?:possible|necessary|true|known|likely|safe|legal|allowed|required)\b", re.IGNORECASE)
+_OPENINGS = ("and ", "or ", "but ", "what about", "how about", "what else", "why not", "also ", "then ", "so ")
+_LEAST_CONTENT_WORDS = 2  # a question with fewer says too little to be searched for
+_MOST_CONTENT_WORDS = 8  # one with more stands on its own, whatever its "their" means
+_MOST_EARLIER = 3  # questions looked back over
+_MOST_WORDS = 12  # taken over from what was asked before
+
+
+def standalone(question: str, earlier: Sequence[str]) -> str:
+    """Return `question` so that it can be searched for without the conversation: what it leaves out, put back.
+
+    A question that points back ("its dose?"), goes on ("and for children?") or says too little is given the content
+    words of the question before it, and of the one before that where that pointed back too. Any other question stays as
+    it is. No model is asked: it would cost as much as the answer, and the small ones invent.
+    """
+    if not earlier or not points_back(question):
+        return question
+    said = {word.casefold() for word in _WORD.findall(question)}
+    topic: list[str] = []
+    for asked in reversed(earlier[-_MOST_EARLIER:]):
+        words = [word for word in _content(asked) if word.casefold() not in said]
+        topic = [*words, *(word for word in topic if word not in words)]
+        if not points_back(asked):
+            break
+    return f"{' '.join(topic[:_MOST_WORDS])}: {question}" if topic else question
+
+
+def points_back(question: str) -> bool:
+    """Whether a question is not to be understood without what was asked before it."""
+    content = len(_content(question))
+    if content < _LEAST_CONTENT_WORDS or question.strip().casefold().startswith(_OPENINGS):
+        return True
+    words = {word.casefold() for word in _WORD.findall(_FILLING_IT.sub("", question))}
+    return content <= _MOST_CONTENT_WORDS and bool(_POINTING & words)
+
+
+def _content(question: str) -> list[str]:
+    return [
+        word
+        for word in _WORD.findall(question)
+        if word.casefold() not in STOP_WORDS and word.casefold() not in _POINTING
+    ]

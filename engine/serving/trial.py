@@ -1,0 +1,109 @@
+"""A short self-test of a model before it is used: does it load, compute and say something, and does it fit here?"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.errors import EngineError, ModelError, translated
+from engine.jobs import Monitor
+from engine.models.memory import answering_bytes, training_bytes
+from engine.records import Passage
+
+if TYPE_CHECKING:
+    from engine.device import Device
+    from engine.models.library import ModelLibrary
+    from engine.session import Session
+
+_TEXT = "The Nile is a river in Africa. It flows into the Mediterranean Sea."
+_PASSAGE = Passage("trial:0", "trial", "Rivers", _TEXT, None, "", 0, len(_TEXT))
+_QUESTION = "Into which sea does the Nile flow?"
+_TOKENS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What the self-test of one model saw."""
+
+    name: str
+    works: bool
+    said: str  # a generator's words, or how an encoder told like from unlike
+    seconds: float
+    problem: str  # "" where it works
+    answering_bytes: int  # memory it takes to answer, and to be trained
+    training_bytes: int
+    free_bytes: int  # memory that is free on this machine
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is memory enough to answer with it."""
+        return self.answering_bytes <= self.free_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TryModel:
+    """Load a model of the library and let it do a little of its work."""
+
+    name: str
+
+    def run(self, session: Session, monitor: Monitor) -> Trial:
+        """Return what was seen. A model that fails is a result, not an error; an unknown name is one."""
+        return try_model(session.library, session.device, self.name, monitor)
+
+
+def try_model(library: ModelLibrary, device: Device, name: str, monitor: Monitor) -> Trial:
+    """Load the model `name` as it would be for training, and run it once. Raises ModelError when there is none."""
+    info = library.get(name)
+    monitor.progress(f"Trying {name}", 0, 1)
+    started = time.perf_counter()
+    free = device.free_memory_bytes()
+    said = problem = ""
+    if answering_bytes(info.parameters) > free:
+        problem = (
+            f"{name} needs {answering_bytes(info.parameters) / 2**30:.1f} GiB of memory, {free / 2**30:.1f} are free."
+        )
+    else:
+        try:
+            with translated(
+                ModelError,
+                f"{name} can't be run.",
+                hint="Its files don't fit together: copy them again from one source.",
+                foreign=(ValueError, RuntimeError, KeyError, TypeError, AttributeError, IndexError),
+            ):
+                said = _encoded(library, device, name) if info.kind == "encoder" else _written(library, device, name)
+        except EngineError as error:
+            problem = error.message
+    monitor.progress(f"Trying {name}", 1, 1)
+    return Trial(
+        name=name,
+        works=not problem,
+        said=said,
+        seconds=time.perf_counter() - started,
+        problem=problem,
+        answering_bytes=answering_bytes(info.parameters),
+        training_bytes=training_bytes(info.parameters),
+        free_bytes=free,
+    )
+
+
+def _written(library: ModelLibrary, device: Device, name: str) -> str:
+    from engine.generation.pytorch import TorchGenerator
+    from engine.generation.weights import load_writer
+
+    files = library.files(name)
+    generator = TorchGenerator(files, load_writer(files), device)
+    (answer,) = generator.generate([generator.writer.prompt(_QUESTION, [_PASSAGE])], max_tokens=_TOKENS)
+    if not 0 < answer.likelihood <= 1:
+        raise ModelError(f"{name} computes no probabilities.", hint="Its weights are damaged: import it again.")
+    return answer.text
+
+
+def _encoded(library: ModelLibrary, device: Device, name: str) -> str:
+    from engine.retrieval.encoder import Encoder
+
+    vectors = Encoder(library.files(name), device).encode([_QUESTION, _TEXT, "The lease ends in May."])
+    like, unlike = float(vectors[0] @ vectors[1]), float(vectors[0] @ vectors[2])
+    if not (-1.01 <= like <= 1.01 and -1.01 <= unlike <= 1.01):
+        raise ModelError(f"{name} computes no vectors.", hint="Its weights are damaged: import it again.")
+    return f"cosine {like:.2f} with a passage that answers, {unlike:.2f} with another"

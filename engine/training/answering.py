@@ -1,0 +1,192 @@
+"""How a run answers, chosen on validation questions: how it reads what was found, and when it had better not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from engine.evaluation.metrics import exact_match, f1
+from engine.generation.citations import cite
+from engine.generation.confidence import MIN_QUESTIONS, features, fit
+from engine.generation.generator import Generated, Generator
+from engine.generation.prompt import MAX_ANSWER_TOKENS
+from engine.generation.rag import SHOWN, Rag, load_reader, load_runtime
+from engine.generation.reading import (
+    Draft,
+    Weighing,
+    best_passages,
+    chosen_draft,
+    doubts,
+    read_together,
+)
+from engine.jobs import Monitor
+from engine.records import Asking, Calibration, Hit, Question, Reading, Run
+from engine.retrieval.retriever import Retriever, load_retriever
+from engine.session import Session
+from engine.training.stage import Lesson
+
+READ_TOGETHER = (1, 2, 3, 5)  # numbers of passages tried in one input
+READ_APART = (1, 2, 3)  # … and each in an input of its own, the best of those weighed
+WEIGHED = 8  # passages the generator looks through: each costs a question some 30 ms on two cores
+TEMPERATURES = (0.1, 0.2, 0.4)
+DOUBTS = (0.1, 0.3, 0.5, 0.8)
+TRUSTS = (0.0, 1.0, 2.0)
+PASSAGE_COST = 0.002  # of F1: what a further passage must gain to be worth its time
+BATCH = 32  # questions between two reports of progress
+
+ALWAYS = Asking(risk=1.0)
+Asked = Sequence[tuple[str, Sequence[Hit]]]
+
+
+@dataclass(frozen=True, slots=True)
+class HowRead:
+    """The fields of a run that say how it reads."""
+
+    reading: Reading
+    passages_per_answer: int
+    passages_weighed: int = WEIGHED
+    temperature: float = TEMPERATURES[0]
+    doubt: float = DOUBTS[0]
+    trust: float = TRUSTS[0]
+
+    @property
+    def weighing(self) -> Weighing:
+        """What weighs passages and answers against each other."""
+        return Weighing(self.temperature, self.doubt, self.trust)
+
+
+def reading_of(run: Run) -> HowRead:
+    """Return how a run reads."""
+    return HowRead(**{name: getattr(run, name) for name in asdict(ALL_READINGS[0])})
+
+
+# Every way of reading that is tried, the cheapest first.
+ALL_READINGS = (
+    *(HowRead("together", number) for number in READ_TOGETHER),
+    *(
+        HowRead("apart", number, WEIGHED, temperature, doubt, trust)
+        for number in READ_APART
+        for temperature in TEMPERATURES
+        for doubt in DOUBTS
+        for trust in (TRUSTS if number > 1 else TRUSTS[:1])
+    ),
+)
+
+
+def best_reading(
+    lesson: Lesson, run: Run, hits: Sequence[Sequence[Hit]], *, tried: Sequence[HowRead] = ALL_READINGS
+) -> tuple[HowRead, dict[str, float]]:
+    """Answer the validation questions in each way tried; return the best by F1, less what reading more costs."""
+    generator = load_runtime(lesson.session, run.generator)
+    asked = [(question.question, found) for question, found in zip(lesson.validation, hits, strict=True)]
+    best: tuple[float, HowRead, dict[str, float]] | None = None
+    for how, drafts in _drafts(generator, asked, tried, lesson.monitor):
+        scores = _scores(lesson, [draft.text for draft in drafts])
+        worth = scores["f1"] - PASSAGE_COST * how.passages_per_answer
+        if best is None or worth > best[0]:
+            best = (worth, how, scores)
+    assert best is not None  # `tried` is not empty
+    return best[1:]
+
+
+def answered(lesson: Lesson, run: Run, retriever: Retriever, hits: Sequence[Sequence[Hit]]) -> dict[str, float]:
+    """Answer the validation questions as `run` reads; return F1 and exact match."""
+    rag = open_answering(lesson.session, run, retriever)
+    questions = [question.question for question in lesson.validation]
+    answers = rag.answer_many(
+        questions, monitor=lesson.monitor, asking=ALWAYS, hits=hits, stage="Answering validation questions"
+    )
+    return _scores(lesson, ["" if answer.abstained else answer.answer for answer in answers])
+
+
+def open_answering(session: Session, run: Run, retriever: Retriever) -> Rag:
+    """Return the model of a run whose retriever is open already."""
+    generator = load_runtime(session, run.generator)
+    reader = load_reader(session, run, generator)
+    return Rag(run=run, retriever=retriever, generator=generator, session=session, reader=reader)
+
+
+def calibrated(session: Session, run: Run, validation: Sequence[Question], monitor: Monitor) -> Calibration | None:
+    """Fit when the run had better not answer: on the validation questions as they are, and with their evidence hidden.
+
+    None where there are too few of them.
+    """
+    if len(validation) < MIN_QUESTIONS:
+        return None
+    rag = open_answering(session, run, load_retriever(session, run, monitor))
+    questions = [question.question for question in validation]
+    evidence = [frozenset(question.evidence) for question in validation]
+    known: list[np.ndarray] = []
+    for hidden in ((), evidence):
+        hits = rag.retriever.search(questions, top_k=max(SHOWN, run.passages_weighed), hidden=hidden)
+        for start in monitor.track(range(0, len(questions), BATCH), "Learning when not to answer"):
+            asked = list(zip(questions[start : start + BATCH], hits[start : start + BATCH], strict=True))
+            known += [
+                features(question, found[:SHOWN], draft, cite(draft.text, draft.read).support)
+                for (question, found), draft in zip(asked, rag.drafts(asked, monitor=monitor), strict=True)
+            ]
+    return fit(np.array(known), np.repeat([True, False], len(questions)))
+
+
+def _drafts(
+    generator: Generator, asked: Asked, tried: Sequence[HowRead], monitor: Monitor
+) -> Iterator[tuple[HowRead, list[Draft]]]:
+    """Yield each way of reading with the drafts it gives. Passages read apart are read once for all ways."""
+    for how in (one for one in tried if one.reading == "together"):
+        number = how.passages_per_answer
+        drafts: list[Draft] = []
+        stage = f"Answering validation questions from {number} passage{'s' if number > 1 else ''}"
+        for start in monitor.track(range(0, len(asked), BATCH), stage):
+            shown = [(question, found[:number]) for question, found in asked[start : start + BATCH]]
+            drafts += read_together(generator, shown, stopped=monitor.stopping)
+            monitor.check()
+        yield how, drafts
+    apart = [how for how in tried if how.reading == "apart"]
+    if not apart:
+        return
+    most = max(how.passages_weighed for how in apart)
+    doubted: list[np.ndarray] = []
+    written: list[dict[int, Generated]] = []  # by place of the passage
+    for start in monitor.track(range(0, len(asked), BATCH), f"Weighing {most} passages for each validation question"):
+        shown = [(question, found[:most]) for question, found in asked[start : start + BATCH]]
+        new = doubts(generator, shown)
+        doubted += new
+        written += _written(generator, shown, new, apart, monitor)
+    for how in apart:
+        drafts = []
+        for (_, found), doubt, answers in zip(asked, doubted, written, strict=True):
+            hits, doubt = found[: how.passages_weighed], doubt[: how.passages_weighed]
+            places = best_passages(hits, doubt, how.weighing, passages=how.passages_per_answer)
+            drafts.append(chosen_draft(hits, doubt, [answers[place] for place in places], places, how.weighing))
+        yield how, drafts
+
+
+def _written(
+    generator: Generator, shown: Asked, doubted: Sequence[np.ndarray], apart: Sequence[HowRead], monitor: Monitor
+) -> list[dict[int, Generated]]:
+    """Answer from every passage that some way of reading would choose."""
+    wanted: list[list[int]] = []
+    for (_, hits), doubt in zip(shown, doubted, strict=True):
+        chosen: set[int] = set()
+        for how in apart:
+            most = how.passages_weighed
+            chosen |= set(best_passages(hits[:most], doubt[:most], how.weighing, passages=how.passages_per_answer))
+        wanted.append(sorted(chosen))
+    prompts = [
+        generator.writer.prompt(question, [hits[place].passage])
+        for (question, hits), places in zip(shown, wanted, strict=True)
+        for place in places
+    ]
+    answers = iter(generator.generate(prompts, max_tokens=MAX_ANSWER_TOKENS, stopped=monitor.stopping))
+    monitor.check()
+    return [{place: next(answers) for place in places} for places in wanted]
+
+
+def _scores(lesson: Lesson, texts: Sequence[str]) -> dict[str, float]:
+    pairs = [(text, question.answers) for text, question in zip(texts, lesson.validation, strict=True)]
+    return {
+        "f1": float(np.mean([f1(text, accepted) for text, accepted in pairs])),
+        "exact_match": float(np.mean([exact_match(text, accepted) for text, accepted in pairs])),
+    }

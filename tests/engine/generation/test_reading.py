@@ -1,0 +1,64 @@
+"""Reading apart: passages that agree win, refusals don't speak, and what the generator doubts is read later."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.generation.generator import Generated
+from engine.generation.reading import Draft, Weighing, best_passages, chosen_draft, drafted
+from engine.records import REFUSAL, Hit, Passage
+
+
+def hits(*scores: float) -> list[Hit]:
+    return [Hit(Passage(f"d:{n}", "d", "T", "text", None, "", 0, 4), score) for n, score in enumerate(scores)]
+
+
+def choose(*answers: tuple[str, float], temperature: float = 0.2, trust: float = 1.0) -> Draft:
+    found = hits(0.9, 0.8, 0.7)[: len(answers)]
+    return chosen_draft(
+        found,
+        np.array([-4.0] * len(answers)),
+        [Generated(text, sure) for text, sure in answers],
+        list(range(len(answers))),
+        Weighing(temperature, 0.3, trust),
+    )
+
+
+def test_two_passages_that_nearly_agree_outweigh_the_first_one() -> None:
+    draft = choose(("three weeks", 0.5), ("about 14 days", 0.5), ("14 days", 0.5), temperature=1.0)
+    assert draft.text == "about 14 days"
+    assert draft.agreement > 0.5
+    assert [passage.id for passage in draft.read] == ["d:1", "d:0", "d:2"]
+
+
+def test_with_a_low_temperature_the_first_passage_speaks_alone() -> None:
+    draft = choose(("three weeks", 0.5), ("14 days", 0.5), ("14 days", 0.5), temperature=0.01)
+    assert draft.text == "three weeks"
+
+
+def test_a_passage_the_generator_finds_no_answer_in_says_nothing() -> None:
+    assert choose((REFUSAL, 0.9), ("14 days", 0.4), ("", 0.1)).text == "14 days"
+
+
+def test_where_no_passage_answers_there_is_no_draft() -> None:
+    draft = choose((REFUSAL, 0.9), (REFUSAL, 0.8))
+    assert (draft.text, draft.likelihood, draft.agreement, draft.doubt) == ("", 0.9, 0.0, -4.0)
+
+
+def test_trust_lets_the_surer_answer_win() -> None:
+    both = (("three weeks", 0.1), ("14 days", 0.9))
+    assert choose(*both, trust=0.0).text == "three weeks"
+    assert choose(*both, trust=2.0).text == "14 days"
+
+
+def test_a_passage_the_generator_would_refuse_is_read_later() -> None:
+    found = hits(0.9, 0.8, 0.2)
+    refusing = np.array([-0.5, -6.0, -6.0])  # the first surely doesn't answer, says the generator
+    assert best_passages(found, refusing, Weighing(0.2, 0.5, 1.0), passages=2) == [1, 0]
+    assert best_passages(found, refusing, Weighing(0.2, 0.0, 1.0), passages=2) == [0, 1]
+
+
+def test_a_draft_of_one_input_knows_a_refusal() -> None:
+    assert drafted(Generated(REFUSAL, 0.7), ()) == Draft("", 0.7, 0.0, 0.0, ())
+    assert drafted(Generated("5 mg", 0.7), ()).agreement == pytest.approx(1.0)

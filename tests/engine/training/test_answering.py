@@ -1,0 +1,123 @@
+"""How a run answers is chosen on validation questions, kept with it, and obeyed when it answers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from engine.generation.confidence import NAMES
+from engine.generation.rag import open_rag
+from engine.importing import ImportFiles
+from engine.jobs import Event, Monitor, Token
+from engine.records import REFUSAL, Asking, Run
+from engine.session import Session
+from engine.settings import TrainSettings
+from engine.training.answering import HowRead, best_reading, calibrated, reading_of
+from engine.training.stage import Lesson
+
+QUESTIONS = 32
+APART = HowRead("apart", 2, 4, 0.2, 0.3, 1.0)
+
+
+@pytest.fixture
+def asked(session: Session, tmp_path: Path) -> Session:
+    rows = []
+    for number in range(QUESTIONS):
+        text = f"The code of drug{number} is {number + 100}. It is kept in room {number} of the ward."
+        (tmp_path / f"drug{number}.txt").write_text(text, encoding="utf-8")
+        rows.append(
+            {
+                "question": f"What is the code of drug{number}?",
+                "answer": str(number + 100),
+                "context": text,
+                "document": f"drug{number}.txt",
+                "split": "validation",
+            }
+        )
+    (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    paths = [*tmp_path.glob("drug*.txt"), tmp_path / "questions.jsonl"]
+    ImportFiles(tuple(map(str, paths))).run(session, Monitor())
+    return session
+
+
+def reading_apart(session: Session) -> Run:
+    return replace(session.run("base"), **asdict(APART))
+
+
+def test_the_way_of_reading_is_chosen_among_those_tried(asked: Session) -> None:
+    validation = asked.workspace.questions.list("validation")
+    run = reading_apart(asked)
+    lesson = Lesson(
+        session=asked,
+        monitor=Monitor(),
+        run=run,
+        parent=run,
+        training=(),
+        validation=validation,
+        settings=TrainSettings(),
+        seed=0,
+        seconds=None,
+    )
+    hits = open_rag(asked, run, Monitor()).retriever.search([one.question for one in validation], top_k=8)
+    tried = (HowRead("together", 1), APART)
+    chosen, scores = best_reading(lesson, run, hits, tried=tried)
+    assert chosen in tried and {"f1", "exact_match"} == scores.keys()
+    assert reading_of(replace(run, **asdict(chosen))) == chosen
+
+
+def test_a_run_learns_when_not_to_answer_and_the_risk_is_obeyed(asked: Session) -> None:
+    run = reading_apart(asked)
+    calibration = calibrated(asked, run, asked.workspace.questions.list("validation"), Monitor())
+    assert calibration is not None
+    assert calibration.names == NAMES and calibration.questions == 2 * QUESTIONS
+    assert 0 < calibration.risk < 1
+    rag = open_rag(asked, replace(run, id="learnt", calibration=calibration), Monitor())
+    question = "What is the code of drug7?"
+    given = rag.answer(question, monitor=Monitor(), asking=Asking(risk=1.0))
+    withheld = rag.answer(question, monitor=Monitor(), asking=Asking(risk=0.0))
+    assert 0 < given.confidence < 1 and given.confidence == withheld.confidence
+    assert withheld.abstained and withheld.answer == REFUSAL and withheld.citations == () and withheld.hits
+    assert not withheld.cached  # another risk is another question to the cache
+
+
+def test_too_few_questions_calibrate_nothing(asked: Session) -> None:
+    few = asked.workspace.questions.list("validation")[:29]
+    assert calibrated(asked, reading_apart(asked), few, Monitor()) is None
+
+
+@pytest.mark.parametrize("passages", [1, 2])
+def test_an_answer_read_apart_is_the_same_alone_and_in_a_batch(asked: Session, passages: int) -> None:
+    rag = open_rag(asked, replace(reading_apart(asked), passages_per_answer=passages), Monitor())
+    heard: list[Event] = []
+    alone = rag.answer("What is the code of drug7?", monitor=Monitor(listen=heard.append))
+    (batched,) = rag.answer_many(["What is the code of drug7?"], monitor=Monitor())
+    assert (alone.answer, alone.abstained) == (batched.answer, batched.abstained)
+    assert alone.confidence == pytest.approx(batched.confidence, rel=0.05)
+    assert "".join(event.text for event in heard if isinstance(event, Token)).strip()
+
+
+def test_a_follow_up_is_searched_for_as_a_question_that_stands_alone(asked: Session) -> None:
+    rag = open_rag(asked, reading_apart(asked), Monitor())
+    earlier = Asking(earlier=("What is the code of drug7?",))
+    answer = rag.answer("In which room is it kept?", monitor=Monitor(), asking=earlier)
+    assert answer.question == "In which room is it kept?" and "drug7" in answer.searched
+    assert any("drug7 " in hit.passage.text for hit in answer.hits)
+    assert rag.answer("In which room is it kept?", monitor=Monitor()).searched == ""
+
+
+def test_a_changed_document_is_never_answered_from_the_cache(asked: Session, tmp_path: Path) -> None:
+    run = reading_apart(asked)
+    question = "What is the code of drug7?"
+    assert not open_rag(asked, run, Monitor()).answer(question, monitor=Monitor()).cached
+    assert open_rag(asked, run, Monitor()).answer(question, monitor=Monitor()).cached
+    assert (
+        not open_rag(asked, run, Monitor()).answer(question, monitor=Monitor(), asking=Asking(extractive=True)).cached
+    )
+    other = replace(run, trust=0.0)
+    assert not open_rag(asked, other, Monitor()).answer(question, monitor=Monitor()).cached
+    (tmp_path / "new.txt").write_text("The code of drug7 is 9000 now.", encoding="utf-8")
+    ImportFiles((str(tmp_path / "new.txt"),)).run(asked, Monitor())
+    assert not open_rag(asked, run, Monitor()).answer(question, monitor=Monitor()).cached
