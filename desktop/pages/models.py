@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QMessageBox,
     QPlainTextEdit,
@@ -44,6 +43,7 @@ class ModelsPage(QWidget):
                 "Llama, Qwen, Gemma, Mistral, Phi, SmolLM, T5, BART or an encoder: config.json, tokenizer.json and "
                 "model.safetensors. It is checked, copied and tried before it can be used."
             ),
+            files=False,
         )
         self.drop_area.paths_dropped.connect(self._import_folders)
         kinds = {
@@ -86,7 +86,6 @@ class ModelsPage(QWidget):
         )
         self.table = make_table(self.table_model, name=self.tr("Models"))
         self.table.selectionModel().selectionChanged.connect(self._show_buttons)
-        self._add = self._button("folder", self.tr("&Add a folder…"), self.tr("Add a model folder"), self._ask_folder)
         self._try = self._button("play", self.tr("Tr&y it"), self.tr("Try the selected model"), self._try_selected)
         self._licence = self._button(
             "book", self.tr("&Licence"), self.tr("Show the licence of the selected model"), self._read_licence
@@ -96,7 +95,7 @@ class ModelsPage(QWidget):
             "remove", self.tr("Remove"), self.tr("Remove the selected model"), self._ask_to_remove
         )
         tools = QHBoxLayout()
-        for button in (self._add, self._try, self._licence, self._verify):
+        for button in (self._try, self._licence, self._verify):
             tools.addWidget(button)
         tools.addStretch(1)
         tools.addWidget(self._remove)
@@ -120,8 +119,8 @@ class ModelsPage(QWidget):
             Heading(
                 self.tr("Models"),
                 self.tr(
-                    "What can be trained and can answer on this machine. The first three come with the program; "
-                    "any other is a folder of yours."
+                    "What can be trained and can answer on this machine. Some come with the program, any other is a "
+                    "folder of yours."
                 ),
             )
         )
@@ -178,11 +177,6 @@ class ModelsPage(QWidget):
         for button in (self._try, self._licence):
             button.setEnabled(chosen is not None)
         self._remove.setEnabled(chosen is not None and chosen.origin.startswith("imported"))
-
-    def _ask_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, self.tr("A model folder"))
-        if path:
-            self._import_folders((path,))
 
     def _import_folders(self, paths: tuple[str, ...]) -> None:
         from engine.models.job import ImportModel

@@ -16,7 +16,7 @@ class DropArea(QFrame):
 
     paths_dropped = Signal(tuple)  # of str
 
-    def __init__(self, title: str, text: str, *, folders: bool = True) -> None:
+    def __init__(self, title: str, text: str, *, files: bool = True, folders: bool = True) -> None:
         super().__init__()
         self.setObjectName("drop_area")
         self.setAcceptDrops(True)
@@ -37,10 +37,11 @@ class DropArea(QFrame):
         row.setSpacing(14)
         row.addWidget(picture)
         row.addLayout(texts, 1)
-        files = QPushButton(icon("add"), self.tr("Add &files…"))
-        files.setAccessibleName(self.tr("Add files"))
-        files.clicked.connect(self._choose_files)
-        row.addWidget(files)
+        if files:
+            several = QPushButton(icon("add"), self.tr("Add &files…"))
+            several.setAccessibleName(self.tr("Add files"))
+            several.clicked.connect(self._choose_files)
+            row.addWidget(several)
         if folders:
             folder = QPushButton(icon("folder"), self.tr("Add f&older…"))
             folder.setAccessibleName(self.tr("Add a folder"))
