@@ -50,6 +50,7 @@ class ModelsPage(QWidget):
             "encoder": self.tr("encoder, searches"),
             "seq2seq": self.tr("generator, reads and answers"),
             "causal": self.tr("generator, writes on"),
+            "rag": self.tr("RAG checkpoint, both"),
         }
         self.table_model = RecordTable(
             [

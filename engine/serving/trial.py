@@ -71,7 +71,7 @@ def try_model(library: ModelLibrary, device: Device, name: str, monitor: Monitor
                 hint="Its files don't fit together: copy them again from one source.",
                 foreign=(ValueError, RuntimeError, KeyError, TypeError, AttributeError, IndexError),
             ):
-                said = _encoded(library, device, name) if info.kind == "encoder" else _written(library, device, name)
+                said = _tried(library, device, name, info.kind)
         except EngineError as error:
             problem = error.message
     monitor.progress(f"Trying {name}", 1, 1)
@@ -85,6 +85,16 @@ def try_model(library: ModelLibrary, device: Device, name: str, monitor: Monitor
         training_bytes=training_bytes(info.parameters),
         free_bytes=free,
     )
+
+
+def _tried(library: ModelLibrary, device: Device, name: str, kind: str) -> str:
+    if kind == "encoder":
+        return _encoded(library, device, name)
+    if kind == "rag":  # a published checkpoint: its parts work on their own
+        return (
+            f"{_written(library, device, f'{name}/generator')}; {_encoded(library, device, f'{name}/question_encoder')}"
+        )
+    return _written(library, device, name)
 
 
 def _written(library: ModelLibrary, device: Device, name: str) -> str:
