@@ -234,6 +234,11 @@ class Run:
     settings: dict[str, float | int | str] = field(default_factory=dict)
 
     @property
+    def passages_shown(self) -> int:
+        """How many of the retrieved passages the generator is shown: an answer may come from any of them."""
+        return self.passages_weighed if self.reading == "apart" else self.passages_per_answer
+
+    @property
     def indexed_by(self) -> str:
         """The model that embeds passages."""
         return self.passage_encoder or self.encoder

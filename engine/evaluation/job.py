@@ -91,7 +91,7 @@ class ReadQuestion:
         return QuestionDetail(
             result=result,
             against=report.against.run if report.against else "",
-            reads=session.run(report.run).passages_per_answer,
+            reads=session.run(report.run).passages_shown,
             gold=gold,
             retrieved=retrieved,
             against_retrieved=other,

@@ -73,7 +73,7 @@ class Measurer:
         return answer_scores(self.measures, self.questions, answers)
 
     def _grounds(self, run: Run, outcome: Outcome) -> Grounds:
-        reads = run.passages_per_answer
+        reads = run.passages_shown
         return Grounds(
             cited=[[(document, start, end) for _, document, start, end, _ in said.citations] for said in outcome.said],
             read=[
@@ -216,7 +216,7 @@ def _result(
         amended=question.id in amended,
         pinned=question.id in pinned,
     )
-    return replace(result, flags=flags_of(result, question, reads=ours.run.passages_per_answer))
+    return replace(result, flags=flags_of(result, question, reads=ours.run.passages_shown))
 
 
 def flags_of(result: QuestionResult, question: Question, *, reads: int) -> tuple[Flag, ...]:

@@ -53,7 +53,7 @@ def settings_of(run: Run) -> dict[str, str]:
         "encoder": run.encoder,
         "generator": run.generator,
         "fusion": fusion,
-        "passages read": str(run.passages_per_answer),
+        "passages read": str(run.passages_shown),
         "trained": run.what,
         "parent": run.parent or "–",
         "created": run.created or "–",

@@ -30,7 +30,7 @@ def _result(question: Question, row: int, ours: tuple[Run, Outcome], theirs: tup
         answer = outcome.answers[row]
         rank = hit_rank(outcome.retrieved[row], question.evidence)
         judged = f1(answer, known) if known or question.unanswerable else 0.0
-        values.append((answer, judged, rank, rank is not None and rank <= run.passages_per_answer))
+        values.append((answer, judged, rank, rank is not None and rank <= run.passages_shown))
     (answer, now, rank, reads), (before, then, rank_before, read) = values
     return PinnedResult(
         id=question.id,

@@ -189,7 +189,7 @@ class Rag:
         return Weighing(self.run.temperature, self.run.doubt, self.run.trust)
 
     def _hits(self, questions: Sequence[str], top_k: int | None, scope: Scope) -> list[list[Hit]]:
-        hits = self.retriever.search(questions, top_k=max(top_k or self.run.passages_weighed, SHOWN), scope=scope)
+        hits = self.retriever.search(questions, top_k=max(top_k or self.run.passages_shown, SHOWN), scope=scope)
         if not len(self.retriever.index):
             raise QuestionError(
                 "There is nothing to answer from: the workspace has no documents.", hint="Add documents first."
@@ -198,8 +198,7 @@ class Rag:
 
     def _looked_at(self, asking: Asking) -> int:
         """How many passages the generator is shown."""
-        tuned = self.run.passages_weighed if self.run.reading == "apart" else self.run.passages_per_answer
-        return asking.top_k or tuned
+        return asking.top_k or self.run.passages_shown
 
     def _judged(
         self,
