@@ -108,7 +108,7 @@ def test_from_files_to_an_answer_of_a_tuned_run(data: str, tmp_path: Path, shell
     source = _covid_slice(source) if data == "med_covidqa" else SAMPLE
 
     imported = shell.done("import", workspace, source)
-    assert imported.keys() == {"documents", "passages", "questions", "skipped", "seconds"}
+    assert imported.keys() >= {"documents", "passages", "questions", "skipped", "seconds"}
     assert imported["documents"]["added"] >= 20
     assert imported["questions"]["with_evidence"] >= 20
     # Of the sample, the notes about where it comes from are no data; they are documents all the same.
