@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from engine.device import Device
-from engine.evaluation.job import held_out
+from engine.evaluation.asked import held_out
 from engine.evaluation.metrics import exact_match, f1
 from engine.generation.citations import plain_words
 from engine.generation.follow_up import standalone
