@@ -56,6 +56,9 @@ class PromptWriter:
         self.layout = layout
         self.answer_opening = [start_id] if layout is not None and start_id is not None else []
         self._most_tokens = min(MAX_PROMPT_TOKENS[kind], most_tokens or MAX_PROMPT_TOKENS[kind])
+        # An encoder–decoder with a table of positions has as many for the answer; the opening and the end take two.
+        room = most_tokens - 2 if kind == "seq2seq" and most_tokens else MAX_ANSWER_TOKENS
+        self.most_answer_tokens = min(MAX_ANSWER_TOKENS, room)
         self._tokenizer = tokenizer
         tokenizer.no_truncation()
         tokenizer.no_padding()
@@ -84,8 +87,8 @@ class PromptWriter:
         )
 
     def target(self, answer: str) -> list[int]:
-        """Return the ids of the answer with the end token, at most MAX_ANSWER_TOKENS of them."""
-        return [*self.answer_opening, *self._ids(answer)[: MAX_ANSWER_TOKENS - 1], self.end_id]
+        """Return the ids of the answer with the end token, at most `most_answer_tokens` of them."""
+        return [*self.answer_opening, *self._ids(answer)[: self.most_answer_tokens - 1], self.end_id]
 
     def text(self, ids: Sequence[int]) -> str:
         """Return what generated `ids` say, without control tokens."""

@@ -15,7 +15,6 @@ from engine.generation.citations import cite, snap
 from engine.generation.confidence import confidence, features
 from engine.generation.follow_up import standalone
 from engine.generation.generator import Generator
-from engine.generation.prompt import MAX_ANSWER_TOKENS
 from engine.generation.reading import (
     Draft,
     Weighing,
@@ -154,7 +153,11 @@ class Rag:
             monitor.check()
         read = [hit.passage for hit in shown]
         prompt = self.generator.writer.prompt(question, read)
-        return drafted(self.generator.stream(prompt, max_tokens=MAX_ANSWER_TOKENS, on_text=show), read, doubt=doubt)
+        return drafted(
+            self.generator.stream(prompt, max_tokens=self.generator.writer.most_answer_tokens, on_text=show),
+            read,
+            doubt=doubt,
+        )
 
     def drafts(
         self,
@@ -181,7 +184,9 @@ class Rag:
         """Write each answer from the mixture of its passages, weighed by how likely the retriever finds them."""
         read = [[hit.passage for hit in hits] for _, hits in asked]
         priors = [log_priors(hits, self.retriever.fusion, temperature=self.run.temperature) for _, hits in asked]
-        written = reader.read([question for question, _ in asked], read, priors, max_tokens=MAX_ANSWER_TOKENS)
+        written = reader.read(
+            [question for question, _ in asked], read, priors, max_tokens=self.generator.writer.most_answer_tokens
+        )
         return [drafted(one, passages) for one, passages in zip(written, read, strict=True)]
 
     @property

@@ -9,7 +9,6 @@ import numpy as np
 
 from engine.evaluation.metrics import f1
 from engine.generation.generator import Generated, Generator
-from engine.generation.prompt import MAX_ANSWER_TOKENS
 from engine.records import REFUSAL, Hit, Passage
 
 
@@ -50,7 +49,7 @@ def read_together(
     """Answer each question from all of its passages in one input."""
     shown = [[hit.passage for hit in hits] for _, hits in asked]
     prompts = [generator.writer.prompt(question, read) for (question, _), read in zip(asked, shown, strict=True)]
-    written = generator.generate(prompts, max_tokens=MAX_ANSWER_TOKENS, stopped=stopped)
+    written = generator.generate(prompts, max_tokens=generator.writer.most_answer_tokens, stopped=stopped)
     return [drafted(one, read) for one, read in zip(written, shown, strict=True)]
 
 
@@ -115,7 +114,7 @@ def read_apart(
         for (question, hits), places in zip(asked, chosen, strict=True)
         for place in places
     ]
-    written = iter(generator.generate(prompts, max_tokens=MAX_ANSWER_TOKENS, stopped=stopped))
+    written = iter(generator.generate(prompts, max_tokens=generator.writer.most_answer_tokens, stopped=stopped))
     return [
         chosen_draft(hits, one, [next(written) for _ in places], places, how)
         for (_, hits), one, places in zip(asked, doubted, chosen, strict=True)

@@ -21,11 +21,12 @@ from engine.questions.columns import (
     resolved,
 )
 from engine.questions.problems import ProblemKind, QuestionProblem, shown
-from engine.questions.raw import RawQuestion, from_record, from_squad
+from engine.questions.raw import RawQuestion, from_record, from_squad, plain_name
 from engine.questions.row_reader import RowReader
 from engine.questions.rows import Row, columns_of
 
 QUESTION_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".parquet"})
+TELLING = frozenset({"question", "answer", "answers"})  # columns that only files of questions have
 _PEEKED_ROWS = 100
 _PREVIEW_ROWS = 8
 _CELL_CHARACTERS = 300
@@ -68,10 +69,11 @@ class QuestionReader:
     def holds_questions(self, path: Path) -> bool:
         """Whether the columns of the file at `path` say that it holds questions, by their names or by a person's map.
 
-        Raises as `read` does.
+        One column that can be nothing else is enough: what the others are is then asked. Raises as `read` does.
         """
         columns = self.preview(path).columns
-        return not needs_map(columns) or self._remembers(columns)
+        telling = not TELLING.isdisjoint(map(plain_name, columns))
+        return telling or not needs_map(columns) or self._remembers(columns)
 
     def knows(self, record: Mapping[str, object]) -> bool:
         """Whether a person has mapped columns such as this record's."""

@@ -11,7 +11,6 @@ from engine.evaluation.metrics import exact_match, f1
 from engine.generation.citations import cite
 from engine.generation.confidence import MIN_QUESTIONS, features, fit
 from engine.generation.generator import Generated, Generator
-from engine.generation.prompt import MAX_ANSWER_TOKENS
 from engine.generation.rag import SHOWN, Rag, load_reader, load_runtime
 from engine.generation.reading import (
     Draft,
@@ -179,7 +178,9 @@ def _written(
         for (question, hits), places in zip(shown, wanted, strict=True)
         for place in places
     ]
-    answers = iter(generator.generate(prompts, max_tokens=MAX_ANSWER_TOKENS, stopped=monitor.stopping))
+    answers = iter(
+        generator.generate(prompts, max_tokens=generator.writer.most_answer_tokens, stopped=monitor.stopping)
+    )
     monitor.check()
     return [{place: next(answers) for place in places} for places in wanted]
 

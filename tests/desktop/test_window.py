@@ -95,7 +95,7 @@ def test_every_page_is_reached_by_its_number(qtbot: QtBot, desk: Desk, client: F
     start(qtbot, desk, Path("/ward"), client)
     qtbot.waitExposed(desk.window)
     desk.window.activateWindow()
-    pages = (desk.documents, desk.questions, desk.training, desk.evaluation, desk.chat, desk.settings)
+    pages = (desk.documents, desk.questions, desk.training, desk.evaluation, desk.chat, desk.models, desk.settings)
     for number, page in enumerate(pages, 1):
         qtbot.keyClick(desk.window, getattr(Qt.Key, f"Key_{number}"), Qt.KeyboardModifier.ControlModifier)
         qtbot.waitUntil(page.isVisible)

@@ -113,7 +113,7 @@ def test_from_files_to_an_answer_of_a_tuned_run(data: str, tmp_path: Path, shell
     assert imported["questions"]["with_evidence"] >= 20
     # Of the sample, the notes about where it comes from are no data; they are documents all the same.
     again = shell.done("import", workspace, source)
-    assert again["documents"] == {"added": 0, "unchanged": imported["documents"]["added"], "replaced": 0}
+    assert again["documents"] == {"added": 0, "unchanged": imported["documents"]["added"], "replaced": 0, "removed": 0}
     assert again["questions"]["added"] == 0
     assert again["passages"] == imported["passages"]
 
@@ -286,7 +286,7 @@ def test_bad_files_are_named_with_a_reason_and_what_was_there_stays(
         assert path.name in error["message"]
     together = shell.done("import", workspace, good, *bad)
 
-    assert together["documents"] == {"added": 0, "unchanged": 1, "replaced": 0}
+    assert together["documents"] == {"added": 0, "unchanged": 1, "replaced": 0, "removed": 0}
     assert {Path(skipped["path"]).name for skipped in together["skipped"]} >= {
         "corrupt.pdf",
         "half.json",

@@ -43,6 +43,8 @@ def fill(session: Session, folder: Path, *, questions: int = 10, with_context: b
         row = {"question": f"What is the usual dose of {drug}?", "answer": f"{number + 1}0 mg"}
         if with_context:
             row |= {"context": text, "document": f"{drug}.txt"}
+        else:
+            row["answer"] = "what the ward decided"  # and no document says
         row["split"] = "train" if number < 8 else ("validation" if number == 8 else "test")
         rows.append(row)
     (folder / "questions.jsonl").write_text("\n".join(json.dumps(row) for row in rows[:questions]), encoding="utf-8")
