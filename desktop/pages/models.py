@@ -40,7 +40,7 @@ class ModelsPage(QWidget):
         self.drop_area = DropArea(
             self.tr("Drop a model folder here"),
             self.tr(
-                "Llama, Qwen, Gemma, Mistral, Phi, SmolLM, T5, BART or an encoder: config.json, tokenizer.json and "
+                "Llama, Qwen, Gemma, Mistral, SmolLM, T5, BART or an encoder: config.json, tokenizer.json and "
                 "model.safetensors. It is checked, copied and tried before it can be used."
             ),
             files=False,
