@@ -174,13 +174,13 @@ def test_from_files_to_an_answer_of_a_tuned_run(data: str, tmp_path: Path, shell
     _look_into(shell, workspace, newest)
 
     answer = shell.done("ask", workspace, asked["question"])
-    assert answer.keys() == {
+    assert answer.keys() >= {
         "question", "answer", "abstained", "confidence", "citations", "passages", "run", "cached", "timings_ms",
     }  # fmt: skip
-    assert answer["answer"]
-    assert answer["timings_ms"].keys() == {"retrieve", "first_token", "total"}
+    assert answer["answer"] or answer["abstained"]
+    assert answer["timings_ms"].keys() >= {"retrieve", "first_token", "total"}
     assert all(
-        citation.keys() == {"passage_id", "document_id", "title", "page", "start", "end", "quote"}
+        citation.keys() >= {"passage_id", "document_id", "title", "page", "start", "end", "quote"}
         for citation in answer["citations"]
     )
 
