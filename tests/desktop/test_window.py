@@ -32,13 +32,18 @@ HEAVY = {
 }  # fmt: skip
 
 
+def end_work(desk: Desk) -> None:
+    """End what still runs, so that closing the window asks no one."""
+    desk.jobs.close()
+    QApplication.processEvents()
+
+
 @pytest.fixture
 def desk(qtbot: QtBot, qapp: QApplication, client: FakeClient, tmp_path: Path) -> Iterator[Desk]:
     apply_theme(qapp)
     desk = Desk(Preferences(tmp_path / "window.ini"), client=client, data_path=tmp_path / "data")  # type: ignore[arg-type]
-    qtbot.addWidget(desk.window)
+    qtbot.addWidget(desk.window, before_close_func=lambda _: end_work(desk))
     yield desk
-    desk.jobs.close()
 
 
 def start(qtbot: QtBot, desk: Desk, workspace: Path | None, client: FakeClient) -> None:

@@ -48,15 +48,20 @@ def materials(tmp_path: Path) -> Path:
     return folder
 
 
+def end_work(desk: Desk) -> None:
+    """End what still runs, so that closing the window asks no one."""
+    desk.jobs.close()
+    QApplication.processEvents()
+
+
 @pytest.fixture
 def desk(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Desk]:
     apply_theme(qapp)
     desk = Desk(Preferences(tmp_path / "window.ini"), data_path=tmp_path / "data")
-    qtbot.addWidget(desk.window)
+    qtbot.addWidget(desk.window, before_close_func=lambda _: end_work(desk))
     desk.window.show()
     collector = GarbageCollector(desk)
     yield desk
-    desk.jobs.close()
     collector.stop()
 
 
