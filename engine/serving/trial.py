@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from engine.errors import EngineError, ModelError, translated
 from engine.jobs import Monitor
 from engine.models.memory import answering_bytes, training_bytes
@@ -113,7 +115,8 @@ def _encoded(library: ModelLibrary, device: Device, name: str) -> str:
     from engine.retrieval.encoder import Encoder
 
     vectors = Encoder(library.files(name), device).encode([_QUESTION, _TEXT, "The lease ends in May."])
-    like, unlike = float(vectors[0] @ vectors[1]), float(vectors[0] @ vectors[2])
-    if not (-1.01 <= like <= 1.01 and -1.01 <= unlike <= 1.01):
+    lengths = np.linalg.norm(vectors, axis=1)  # DPR's vectors have no unit length
+    if not (np.isfinite(lengths).all() and lengths.all()):
         raise ModelError(f"{name} computes no vectors.", hint="Its weights are damaged: import it again.")
+    like, unlike = (vectors[0] @ vectors[1:].T / lengths[0] / lengths[1:]).tolist()
     return f"cosine {like:.2f} with a passage that answers, {unlike:.2f} with another"
