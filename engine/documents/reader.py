@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +18,7 @@ import msgspec
 import psutil
 from msgspec.structs import replace
 
+from engine.documents.children import command_of, end_child, start_child
 from engine.documents.content import Content
 from engine.documents.frames import read_frame, write_frame
 from engine.documents.page_drawing import Draw, Drawn
@@ -32,7 +31,6 @@ _POLL_S = 0.05  # how long a wish to cancel may wait
 _LOOK_EVERY_S = 1.0
 _IDLE_S = 0.005  # of computing within a second: less is doing nothing
 _CPU_TIME_IS_UP = getattr(signal, "SIGXCPU", 0)
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +117,7 @@ class Reader:
         child, self._child = self._child, None
         if child is None:
             return
-        child.kill()
-        child.wait()
-        for stream in (child.stdin, child.stdout):
-            if stream is not None:
-                with suppress(OSError):  # what was still in the buffer has nobody to go to
-                    stream.close()
+        end_child(child)
 
     def __enter__(self) -> Reader:
         return self
@@ -140,13 +133,7 @@ class Reader:
         self.close()
         # An own queue for each child: nothing a dead one left can be taken for the new one's.
         self._replies = queue.SimpleQueue()
-        self._child = subprocess.Popen(  # noqa: S603 - our own executable
-            child_command(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._child = start_child(child_command())
         threading.Thread(target=_listen, args=(self._child, self._replies), name="parser replies", daemon=True).start()
         return self._child
 
@@ -226,16 +213,7 @@ def _too_long(path: Path) -> DocumentError:
 
 def child_command() -> list[str]:
     """The command that starts the parser child: this interpreter, or the frozen program with `--parser`."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "--parser"]
-    # -I keeps the environment's PYTHON variables out; the modules are found where this process finds them.
-    paths = json.dumps([str(_ROOT), *(entry for entry in sys.path if entry)])
-    return [
-        sys.executable,
-        "-I",
-        "-c",
-        f"import sys; sys.path[:] = {paths}; from engine.documents.parser_child import main; main()",
-    ]
+    return command_of("--parser", "engine.documents.parser_child")
 
 
 def _listen(child: subprocess.Popen[bytes], replies: queue.SimpleQueue[bytes | None]) -> None:

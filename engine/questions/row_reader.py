@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.documents.children import command_of, end_child, start_child
 from engine.documents.frames import read_frame, write_frame
 from engine.errors import QuestionError
 from engine.questions.columns import Header
@@ -25,7 +24,6 @@ SILENCE_S = 120.0  # how long a file may give no row: reading a large JSON array
 _FRAME_BYTES_MAX = 512 << 20
 _FRAMES_AHEAD = 4  # read before they are asked for
 _POLL_S = 0.05  # how long a wish to cancel may wait
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +38,7 @@ class RowReader:
 
         Closing the iterator ends the child.
         """
-        child = subprocess.Popen(  # noqa: S603 - our own executable
-            child_command(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        child = start_child(command_of("--rows", "engine.questions.row_child"))
         frames: queue.Queue[bytes | None] = queue.Queue(_FRAMES_AHEAD)
         ended = threading.Event()
         threading.Thread(target=_listen, args=(child, frames, ended), name="question rows", daemon=True).start()
@@ -63,12 +55,7 @@ class RowReader:
                 raise QuestionError(batch.message, hint=batch.hint)
         finally:
             ended.set()
-            child.kill()
-            child.wait()
-            for stream in (child.stdin, child.stdout):
-                if stream is not None:
-                    with suppress(OSError):  # what was still in the buffer has nobody to go to
-                        stream.close()
+            end_child(child)
 
     def _next(self, path: Path, frames: queue.Queue[bytes | None]) -> Batch:
         """Wait for the next batch. The time a pause takes doesn't count against the file."""
@@ -91,20 +78,6 @@ class RowReader:
             f"{path.name} gave no question for {self.silence_s:.0f} seconds.",
             hint="Save it as JSONL or CSV, or split it into smaller files, and import that.",
         )
-
-
-def child_command() -> list[str]:
-    """The command that starts the child: this interpreter, or the frozen program with `--rows`."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "--rows"]
-    # -I keeps the environment's PYTHON variables out; the modules are found where this process finds them.
-    paths = json.dumps([str(_ROOT), *(entry for entry in sys.path if entry)])
-    return [
-        sys.executable,
-        "-I",
-        "-c",
-        f"import sys; sys.path[:] = {paths}; from engine.questions.row_child import main; main()",
-    ]
 
 
 def _listen(child: subprocess.Popen[bytes], frames: queue.Queue[bytes | None], ended: threading.Event) -> None:

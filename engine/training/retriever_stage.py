@@ -37,17 +37,17 @@ def tune_retriever(lesson: Lesson) -> Run:
     retriever.fusion = replace(parent_fusion, matching=matching)
     retriever.fusion, reached = measured(retriever, lesson.validation)
     run = _tune_encoder(lesson, retriever)
+    tuned_vectors = vectors_key(session, run.encoder)
     tuned = load_retriever(session, replace(run, fusion=retriever.fusion), monitor)
     fusion, after = measured(tuned, lesson.validation)
     after[GENERAL] = general_ndcg(tuned.encoder)
     if after["ndcg@10"] <= reached["ndcg@10"]:
-        session.workspace.vectors.drop(vectors_key(session, run.encoder))
         run, fusion, after = replace(run, encoder=lesson.run.encoder), retriever.fusion, {**before, **reached}
     kept = after["ndcg@10"] > before["ndcg@10"]
     if not kept:
-        if run.encoder != lesson.run.encoder:
-            session.workspace.vectors.drop(vectors_key(session, run.encoder))
         run, fusion = replace(run, encoder=lesson.run.encoder), parent_fusion
+    if run.encoder == lesson.run.encoder:
+        session.workspace.vectors.drop(tuned_vectors)
     scores = {**after, "retriever kept": float(kept)}
     return replace(run, fusion=fusion, before={**run.before, **before}, after={**run.after, **scores})
 
