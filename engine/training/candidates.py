@@ -70,20 +70,28 @@ class Shortlist:
         assert self._epoch is not None
         return self._epoch.listed[question.id]
 
+    def open(self) -> None:
+        """Bring the lists to the newest published epoch, or to the first: what a resumed training goes on with."""
+        self._epoch = self._published()
+        if self._epoch is None:
+            self.refresh(0, 0)
+
     def refresh(self, epoch: int, step: int) -> None:
         """Bring the lists to this epoch: read what was published for it, or embed all passages anew and search."""
         if self._epoch is not None and self._epoch.number == epoch:
             return
-        held = self._workspace.runs.latest_checkpoint(self._run_id, stage=STAGE)
-        if held is not None:
-            stored = msgspec.json.decode(self._workspace.objects.read(held.digest), type=_Epoch)
-            if stored.number == epoch:
-                self._epoch = stored
-                return
+        stored = self._published()
+        if stored is not None and stored.number == epoch:
+            self._epoch = stored
+            return
         retriever = self._start if epoch == 0 else self._refreshed()
         self._epoch = _Epoch(epoch, self._listed(retriever))
         digest = self._workspace.objects.publish(msgspec.json.encode(self._epoch))
         self._workspace.runs.save_checkpoint(self._run_id, step=step, digest=digest, stage=STAGE)
+
+    def _published(self) -> _Epoch | None:
+        held = self._workspace.runs.latest_checkpoint(self._run_id, stage=STAGE)
+        return msgspec.json.decode(self._workspace.objects.read(held.digest), type=_Epoch) if held else None
 
     def _refreshed(self) -> Retriever:
         ids = list(self._passages)

@@ -118,7 +118,7 @@ class JointTask:
 
     def probe(self) -> Tensor:
         """The supervised loss of one question read from its passages."""
-        self._shortlist.refresh(0, 0)
+        self._shortlist.open()
         read = self._read(self._training[:PROBED_QUESTIONS], with_gold=True)
         if self.model.generator is None:
             return self._passage_encoder.forward(self._texts(read)[0]).pow(2).mean() * 0 + 1.0

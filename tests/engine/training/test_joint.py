@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
+from engine.device import Device, Precision, Probe
 from engine.errors import Cancelled
 from engine.jobs import Event, Measured, Monitor
 from engine.models.library import CHAT_GENERATOR
@@ -75,7 +77,15 @@ def test_untuned_models_are_tuned_separately_first(filled: Session) -> None:
     assert "joint" in run.reason
 
 
-def test_a_cancelled_joint_training_goes_on_with_the_same_passages(filled: Session) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_cancelled_joint_training_goes_on_with_the_same_passages(
+    filled: Session, precision: Precision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def probed(step: Callable[[Precision], float], device: Device) -> Probe:
+        step(precision)
+        return Probe(precision, {}, {})
+
+    monkeypatch.setattr("engine.training.loop.probe_precision", probed)
     monitor = Monitor()
 
     def cancel_at_three(event: Event) -> None:
