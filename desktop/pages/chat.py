@@ -25,9 +25,11 @@ from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.notice import Notice
 from desktop.widgets.passage_view import PassageView
+from desktop.widgets.scope_choice import ScopeChoice
 from engine.errors import EngineError
 from engine.records import Answer, Citation, Document
 from engine.serving.job import AnswerQuestion
+from engine.workspace.scope import EVERYTHING
 
 _INPUT_HEIGHT = 64
 _EARLIER = 3  # questions that a follow-up may point back to
@@ -92,7 +94,9 @@ class ChatPage(QWidget):
         typing.addWidget(self._ask)
         typing.addWidget(self._stop)
         self.manner = AnswerManner()
-        self.manner.started_over.connect(self.start_over)
+        self.manner.started_over.connect(self._begin_anew)
+        self.scope = ScopeChoice(jobs)
+        self.scope.failed.connect(self._notice.warn)
         self._stack = QStackedWidget()
         self._stack.addWidget(
             EmptyState(
@@ -109,6 +113,7 @@ class ChatPage(QWidget):
         left_column = QVBoxLayout(left)
         left_column.setContentsMargins(0, 0, 0, 0)
         left_column.addWidget(self._stack, 1)
+        left_column.addWidget(self.scope)
         left_column.addWidget(self.manner)
         left_column.addLayout(typing)
         halves = QSplitter(Qt.Orientation.Horizontal)
@@ -134,6 +139,10 @@ class ChatPage(QWidget):
 
     def start_over(self) -> None:
         """Forget what belongs to another workspace."""
+        self.scope.choose(EVERYTHING)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self.conversation.start_over()
         self._earlier.clear()
         self._document = None
@@ -147,10 +156,10 @@ class ChatPage(QWidget):
             return
         self.input.clear()
         self._stack.setCurrentWidget(self.conversation)
-        self.conversation.ask(question)
+        self.conversation.ask(question, within=self.scope.sentence)
         asking = self.manner.asking(tuple(self._earlier))
         self._earlier = [*self._earlier, question][-_EARLIER:]
-        self._thread = thread = self._jobs.run(AnswerQuestion(question, asking=asking))
+        self._thread = thread = self._jobs.run(AnswerQuestion(question, asking=asking, scope=self.scope.scope))
         thread.token_arrived.connect(self.conversation.add_token)
         thread.finished_with.connect(self._show_answer)
         thread.failed.connect(self.conversation.fail)

@@ -30,6 +30,7 @@ from desktop.widgets.notice import Notice
 from desktop.widgets.passage_view import PassageView
 from desktop.widgets.password_dialog import PasswordDialog
 from desktop.widgets.table import make_table, selected_records
+from desktop.widgets.tag_dialog import TagDialog
 from desktop.widgets.watched_folders import WatchedFolders
 from desktop.wording import counted, duration, plainly_joined
 from engine.jobs import Skipped
@@ -83,7 +84,8 @@ class DocumentsPage(QWidget):
                     width=100,
                 ),
                 Column(self.tr("Language"), lambda row: _language(row), width=100),
-                Column(self.tr("State"), self._state, tip=self._state, width=330),
+                Column(self.tr("Tags"), lambda row: "" if isinstance(row, Skipped) else ", ".join(row.tags), width=110),
+                Column(self.tr("State"), self._state, tip=self._state, width=300),
             ]
         )
         self.table = make_table(self.table_model, name=self.tr("Documents"))
@@ -100,6 +102,9 @@ class DocumentsPage(QWidget):
         self._open = QPushButton(self.tr("Open"))
         self._open.setAccessibleName(self.tr("Open the selected document"))
         self._open.clicked.connect(self._open_selected)
+        self._tag = QPushButton(self.tr("Tags…"))
+        self._tag.setAccessibleName(self.tr("Tag the selected documents"))
+        self._tag.clicked.connect(self._ask_for_tags)
         self._remove = QPushButton(icon("remove"), self.tr("Remove"))
         self._remove.setAccessibleName(self.tr("Remove the selected documents"))
         self._remove.clicked.connect(self._ask_to_remove)
@@ -114,6 +119,7 @@ class DocumentsPage(QWidget):
         tools.addWidget(self._count)
         tools.addStretch(1)
         tools.addWidget(self._open)
+        tools.addWidget(self._tag)
         tools.addWidget(self._remove)
         filled = QWidget()
         list_column = QVBoxLayout(filled)
@@ -198,6 +204,7 @@ class DocumentsPage(QWidget):
     def _show_buttons(self) -> None:
         rows = self._selected_documents()
         self._open.setEnabled(len(rows) == 1)
+        self._tag.setEnabled(bool(rows))
         self._remove.setEnabled(bool(rows))
 
     def _open_row(self, index: QModelIndex) -> None:
@@ -233,6 +240,24 @@ class DocumentsPage(QWidget):
         view.show_document(document)
         QVBoxLayout(window).addWidget(view)
         window.show()
+
+    def _ask_for_tags(self) -> None:
+        rows = self._selected_documents()
+        if not rows:
+            return
+        dialog = TagDialog(self, rows)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        ids = tuple(row.id for row in rows)
+        dialog.accepted.connect(lambda: self._tag_documents(ids, dialog.added, dialog.removed))
+        dialog.open()
+
+    def _tag_documents(self, ids: tuple[str, ...], added: tuple[str, ...], removed: tuple[str, ...]) -> None:
+        from engine.workspace.job import TagDocuments
+
+        if added or removed:
+            thread = self._jobs.run(TagDocuments(ids, added, removed))
+            thread.finished_with.connect(self.show_list)
+            thread.failed.connect(self._notice.warn)
 
     def _ask_to_remove(self) -> None:
         rows = self._selected_documents()

@@ -51,10 +51,12 @@ class Conversation(QTextBrowser):
         self._citations.clear()
         self._answer_start = None
 
-    def ask(self, question: str) -> None:
-        """Show `question`, and the place where its answer will stream."""
+    def ask(self, question: str, *, within: str = "") -> None:
+        """Show `question`, where it is looked for, and the place where its answer will stream."""
         self._add_block(self.tr("You"), self._faint(), space_above=18 if self.document().characterCount() > 1 else 0)
         self._add_block(question, self._plain(bold=True))
+        if within:
+            self._add_block(self.tr("Looked for in: {0}").format(within), self._faint(small=True))
         self._add_block(self.tr("Vademecum"), self._faint(), space_above=10)
         self._add_block("", self._plain())
         self._answer_start = self._end().position()

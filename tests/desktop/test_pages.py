@@ -84,13 +84,14 @@ def test_documents_and_unreadable_files_share_one_list(qtbot: QtBot, jobs: JobQu
     page.reload()
     qtbot.waitUntil(lambda: page.table_model.rowCount() == 2)
     assert cells(page) == [
-        *("old.pdf", "pdf", "", "", "", "Left out: It is damaged."),
+        *("old.pdf", "pdf", "", "", "", "", "Left out: It is damaged."),
         *(
             "Handbook",
             "pdf",
             "12",
             "40",
             "German",
+            "",
             "Ready · nearly the same as Old handbook (93 %) · Plans not opened.",
         ),
     ]
