@@ -327,9 +327,14 @@ def import_sentence(report: ImportReport) -> str:
     parts = [_tr("Documents: {0}").format(", ".join(told)) if told else ""]
     if report.questions_added or report.questions_unchanged:
         known = _tr(", {0} known already").format(report.questions_unchanged) if report.questions_unchanged else ""
+        without = (
+            _tr(", {0} without and not trained on").format(report.questions_without_evidence)
+            if report.questions_without_evidence
+            else ""
+        )
         parts.append(
-            _tr("Questions: {0} added{1}, {2} with evidence").format(
-                report.questions_added, known, report.questions_with_evidence
+            _tr("Questions: {0} added{1}, {2} with evidence{3}").format(
+                report.questions_added, known, report.questions_with_evidence, without
             )
         )
     if report.skipped:

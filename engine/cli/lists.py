@@ -164,7 +164,12 @@ def import_lines(report: ImportReport) -> list[str]:
         f"{report.documents_unchanged} unchanged{removed}; {report.passages} passages in the workspace.",
         f"Questions: {report.questions_added} added, {report.questions_unchanged} unchanged; "
         f"{report.questions_with_evidence} with evidence"
-        + (f", {report.questions_to_check} of it to be checked." if report.questions_to_check else "."),
+        + (f", {report.questions_to_check} of it to be checked" if report.questions_to_check else "")
+        + (
+            f"; {report.questions_without_evidence} without, not trained on."
+            if report.questions_without_evidence
+            else "."
+        ),
         *problem_lines(report.problems, report.problem_counts),
         *([f"Skipped: {len(report.skipped)} (see above)."] if report.skipped else []),
         f"Took {in_words(report.seconds)}.",

@@ -17,11 +17,13 @@ _REPEATED = 0.97  # of a passage that says the same as another
 _REPEATS_MAX = 20
 _REPEATED_SHARE = 0.5  # of the runs looked up that a repetition must share
 _WHOLE_PASSAGES_MAX = 3
-_ANSWER_PASSAGES_MAX = 3  # an answer that stands in more of them tells too little
 _ANSWER_CHARACTERS_MIN = 3  # folded: "no" stands everywhere
+_ALIKE = 0.95  # of the best passage's score: another that comes so close may be the one that is meant
+_END_WORDS = 8  # at either end of an answer that runs from one passage into the next
 _RUN_TOKENS = 3  # a context of fewer words has no run to be found by
 
-PhraseSearch = Callable[[str], Sequence[Passage]]
+Ranked = Sequence[tuple[Passage, float]]
+PhraseSearch = Callable[[str, str], Ranked]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class EvidenceLinker:
     """Links questions to passages of the documents it was given.
 
     `texts` are the documents' texts by id; `passages_of` gives a document's passages in order; `names` gives the id of
-    a document by what a question file may call it; `search` finds the passages that hold a phrase.
+    a document by what a question file may call it; `search` finds the passages that hold a phrase and, given a question,
+    share a word with it, best first.
     """
 
     texts: Mapping[str, str]
@@ -135,15 +138,24 @@ class EvidenceLinker:
         return Located((alike[0],), "fuzzy") if alike else None
 
     def _search_short(self, context: str, wanted: Folded) -> Located | None:
-        documents = [passage.document_id for passage in self._holding(context)]
+        documents = [passage.document_id for passage, _ in self._holding(context)]
         found = (self._whole_in(document_id, wanted) for document_id in dict.fromkeys(documents))
         whole = tuple(match for match in found if match)
         return Located(whole, self._how(context, whole[0])) if whole else None
 
-    def _holding(self, phrase: str) -> Sequence[Passage]:
+    def _holding(self, phrase: str, about: str = "") -> Ranked:
+        """Passages that hold a phrase, to the letter but for what folding takes away, best first."""
+        wanted = folded(phrase)
         if self.search is not None:
-            return self.search(phrase)
-        return [passage for document_id in self.texts for passage in self.passages_of(document_id)]
+            return [found for found in self.search(phrase, about) if wanted in folded(found[0].text)]
+        asked = telling_words(about)
+        every = (passage for document_id in self.texts for passage in self.passages_of(document_id))
+        holding = [
+            (passage, float(len(asked & telling_words(passage.indexed_text))))
+            for passage in every
+            if wanted in folded(passage.text)
+        ]
+        return sorted((found for found in holding if found[1] or not about), key=lambda found: -found[1])
 
     def _ready(self) -> TextIndex:
         if self._index is None:
@@ -189,25 +201,33 @@ class EvidenceLinker:
         return [passage.id for passage in passages] if len(passages) <= _WHOLE_PASSAGES_MAX else []
 
     def _by_answer(self, raw: RawQuestion) -> Evidence | None:
-        """Evidence of a question that names no place: the few passages that hold its answer and speak of what it asks.
+        """Evidence of a question that names no place: the passage that holds its answer and ranks best for it.
 
-        The score is the share of the question's telling words that the best of them has.
+        None where a passage with another text ranks as well. An answer that no passage holds whole may run over from one
+        into the next: then the passages that hold its ends. The score is the share of the question's telling words that
+        the passages have.
         """
-        asked = telling_words(raw.question)
         for answer in raw.answers:
-            wanted = folded(answer)
-            if len(wanted) < _ANSWER_CHARACTERS_MIN or wanted in folded(raw.question):
+            if len(folded(answer)) < _ANSWER_CHARACTERS_MIN or folded(answer) in folded(raw.question):
                 continue
-            holding = [passage for passage in self._holding(answer) if wanted in folded(passage.text)]
-            shared = {passage.id: len(asked & telling_words(passage.indexed_text)) for passage in holding}
-            most = max(shared.values(), default=0)
-            close = [passage for passage in holding if shared[passage.id] * 2 > most]
-            if not most or len(close) > _ANSWER_PASSAGES_MAX:
-                continue
-            close.sort(key=lambda passage: -shared[passage.id])
-            ids = tuple(passage.id for passage in close)
-            return Evidence(close[0].document_id, ids, "answer", round(most / len(asked), 4))
+            words = answer.split()
+            ends = [" ".join(words[:_END_WORDS]), " ".join(words[-_END_WORDS:])] if len(words) > _END_WORDS else []
+            for parts in ([answer], ends):
+                best = [found for part in parts if (found := self._best_holding(part, raw.question))]
+                if best and len({passage.document_id for passage in best}) == 1:
+                    asked = telling_words(raw.question)
+                    shared = asked & telling_words(" ".join(passage.indexed_text for passage in best))
+                    ids = tuple(dict.fromkeys(passage.id for passage in best))
+                    score = round(len(shared) / len(asked), 4) if asked else 0.0
+                    return Evidence(best[0].document_id, self._with_repeats(ids), "answer", score)
         return None
+
+    def _best_holding(self, phrase: str, question: str) -> Passage | None:
+        ranked = self._holding(phrase, question)
+        rivals = [one for one, score in ranked[1:] if score > _ALIKE * ranked[0][1]]
+        if not ranked or any(folded(one.text) != folded(ranked[0][0].text) for one in rivals):
+            return None
+        return ranked[0][0]
 
     def _with_repeats(self, passages: tuple[str, ...]) -> tuple[str, ...]:
         """`passages`, and after them those of other documents that say the same: a repeated clause is evidence too."""

@@ -120,6 +120,6 @@ class WorkspaceLinker:
             passage.text for document in documents for passage in self.passages_of(document) if passage.id in wanted
         ]
 
-    def search(self, phrase: str) -> Sequence[Passage]:
-        """Return the passages that hold a phrase, some sixty at most, by the workspace's lexical index."""
-        return self.workspace.documents.passages_with_phrase(phrase, limit=_PHRASE_PASSAGES_MAX)
+    def search(self, phrase: str, about: str = "") -> Sequence[tuple[Passage, float]]:
+        """Return the passages that hold a phrase, some sixty at most, by the workspace's lexical index, best first."""
+        return self.workspace.documents.passages_with_phrase(phrase, about=about, limit=_PHRASE_PASSAGES_MAX)

@@ -14,7 +14,7 @@ from engine.workspace import dbapi
 from engine.workspace.answers import AnswerCache
 from engine.workspace.audit import AuditLog
 from engine.workspace.database import AMONG, Database, decoded, encoded, listed
-from engine.workspace.matching import matched_text
+from engine.workspace.matching import matched_text, query_terms
 from engine.workspace.objects import ObjectStore
 from engine.workspace.passages import PASSAGE_COLUMNS, to_passage, to_row
 from engine.workspace.relinking import find_again
@@ -25,6 +25,7 @@ _PASSAGES = f"SELECT {PASSAGE_COLUMNS} FROM passages JOIN documents ON documents
 ImportedDocument = tuple[Document, Sequence[Passage], str]  # the last is the original's object digest, "" for none
 _Link = tuple[int, int, str, str, tuple[str, ...]]
 _PASSAGES_AT_ONCE = 500
+_ABOUT_TERMS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,18 +188,23 @@ class DocumentStore:
         rows = self._database.rows(f"{_PASSAGES} WHERE passages.id {AMONG}", (listed(ids),))
         return {row[0]: to_passage(row) for row in rows}
 
-    def passages_with_phrase(self, phrase: str, *, limit: int) -> tuple[Passage, ...]:
-        """Return passages whose words, stemmed, hold those of `phrase` in a row, in the order of import."""
+    def passages_with_phrase(self, phrase: str, *, about: str = "", limit: int) -> tuple[tuple[Passage, float], ...]:
+        """Return passages whose words, stemmed, hold those of `phrase` in a row, with their BM25 score, best first.
+
+        With a text they are to be `about`, only those that share a word with it; its words count in the score.
+        """
         words = re.findall(r"\w+", matched_text(phrase) or phrase)
         if not words:
             return ()
+        terms = list(dict.fromkeys(query_terms(about)))[:_ABOUT_TERMS_MAX]
+        any_term = " OR ".join(f'"{term}"' for term in terms)
         rows = self._database.rows(
-            f"{_PASSAGES} WHERE passages.rowid IN "
-            "(SELECT rowid FROM passages_fts WHERE passages_fts MATCH ? ORDER BY rowid LIMIT ?) "
-            "ORDER BY passages.rowid",
-            (f'"{" ".join(words)}"', limit),
+            f"SELECT {PASSAGE_COLUMNS}, score FROM (SELECT rowid, -bm25(passages_fts) AS score FROM passages_fts "
+            "WHERE passages_fts MATCH ? ORDER BY score DESC LIMIT ?) AS scores JOIN passages USING (rowid) "
+            "JOIN documents ON documents.id = passages.document_id ORDER BY score DESC, passages.rowid",
+            (f'"{" ".join(words)}"' + (f" AND ({any_term})" if terms else ""), limit),
         )
-        return tuple(to_passage(row) for row in rows)
+        return tuple((to_passage(row[:-1]), row[-1]) for row in rows)
 
     def passage_ids(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return the ids of those of the passages, given by row number, that are there."""

@@ -1,6 +1,7 @@
-"""Links the questions of two data sets from their context's text alone, as it is and spoilt, and prints a table.
+"""Links the questions of data sets from their context's text alone, as it is and spoilt, and prints a table.
 
-`python -m tests.benchmarks.question_linking DATA` with the folder of the data sets.
+`python -m tests.benchmarks.question_linking DATA [--answers]` with the folder of the data sets; with `--answers` from
+their answers alone.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from engine.session import Session
 from engine.workspace.workspace import Workspace
 
 SETS = ("law_legalbenchrag", "med_covidqa")
+ANSWER_SETS = ("med_covidqa", "law_legalbenchrag", "tech_pyfaq")
 _LETTERS = "abcdefghilmnorstu"
 
 
@@ -67,7 +69,12 @@ def main() -> None:
     """Print a row for each set and noise."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--answers", action="store_true")
     chosen = parser.parse_args()
+    if chosen.answers:
+        for name in ANSWER_SETS:
+            print(_by_answer(name, chosen.data / name), flush=True)
+        return
     for name in SETS:
         folder = chosen.data / name
         rows = [
@@ -79,6 +86,18 @@ def main() -> None:
             for noise, spoil in NOISES.items():
                 linker, rng = WorkspaceLinker.over(workspace, Monitor()), random.Random(0)
                 print(_row(name, noise, rows, lambda text, rng=rng, spoil=spoil: spoil(text, rng), linker), flush=True)
+
+
+def _by_answer(name: str, folder: Path) -> str:
+    with tempfile.TemporaryDirectory() as temporary, Workspace.create(Path(temporary) / "w") as workspace:
+        session = Session(workspace=workspace, library=ModelLibrary.default(), device=Device.detect("cpu"))
+        ImportFiles((str(folder / "corpus.jsonl"), str(folder / "train.jsonl"))).run(session, Monitor())
+        asked = [question for question in workspace.questions.every() if question.evidence and question.answers]
+        linker = WorkspaceLinker.over(workspace, Monitor())
+        found = [(one, linker.link(RawQuestion(one.question, one.answers))) for one in asked]
+        linked = [(one, evidence) for one, evidence in found if evidence and evidence.passages]
+        right = sum(evidence.passages[0] in one.evidence for one, evidence in linked)
+        return f"| `{name}` | {len(linked):,} of {len(asked):,} | {right:,} ({right / len(linked):.1%}) |"
 
 
 def _row(

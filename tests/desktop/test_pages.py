@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,9 @@ def test_an_unreadable_file_can_be_neither_opened_nor_removed(qtbot: QtBot, jobs
 def test_an_import_is_told_in_a_sentence() -> None:
     assert import_sentence(REPORT) == (
         "Documents: 1 added · Questions: 3 added, 2 with evidence · 1 left out; the list says why · 2 s"
+    )
+    assert ", 2 with evidence, 1 without and not trained on" in import_sentence(
+        replace(REPORT, questions_without_evidence=1)
     )
     nothing = ImportReport(0, 0, 0, 0, 0, 0, 0, (), 0.1)
     assert import_sentence(nothing) == "Nothing was found that can be imported."

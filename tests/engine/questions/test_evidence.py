@@ -209,9 +209,27 @@ def test_an_answer_alone_is_linked_where_few_passages_hold_it() -> None:
     evidence = linker.link(RawQuestion("When is metformin taken?", ("with the evening meal",)))
     assert evidence is not None and evidence.link == "answer" and evidence.score == 0.6667
     assert "evening meal" in "".join(_texts(linker, RawQuestion("When is metformin taken?", ("the evening meal",))))
-    everywhere = RawQuestion("When is nothing said of metformin?", ("Nothing of note is said",))
+    everywhere = RawQuestion("What is said in a sentence?", ("Nothing of note is said",))
     assert _linker(texts, passage_characters=66).link(everywhere) is None
     assert linker.link(RawQuestion("When is metformin taken?", ("yes",))) is None
+
+
+def test_of_many_passages_with_the_answer_the_one_that_speaks_of_the_question_is_taken() -> None:
+    texts = {str(number): _filler(number) + "It is taken with the evening meal." for number in range(8)}
+    texts["m"] = "Metformin lowers blood sugar. It is taken with the evening meal."
+    evidence = _linker(texts, passage_characters=500).link(
+        RawQuestion("When is metformin taken for blood sugar?", ("with the evening meal",))
+    )
+    assert evidence is not None and evidence.passages == ("m:0",)
+
+
+def test_an_answer_that_runs_into_the_next_passage_has_evidence_in_both() -> None:
+    answer = "the lessee shall return the keys of the house and shall leave every room swept and free of furniture"
+    text = "When the lease ends, " + answer + ". " + _filler(1)
+    evidence = _linker({"d": text, "e": _filler(2)}, passage_characters=64).link(
+        RawQuestion("What shall the lessee leave?", (answer,))
+    )
+    assert evidence is not None and evidence.passages == ("d:0", "d:64")
 
 
 @given(
