@@ -54,8 +54,8 @@ class EvidenceLinker:
     """Links questions to passages of the documents it was given.
 
     `texts` are the documents' texts by id; `passages_of` gives a document's passages in order; `names` gives the id of
-    a document by what a question file may call it; `search` finds the passages that hold a phrase and, given a question,
-    share a word with it, best first.
+    a document by what a question file may call it; `search` finds the passages that hold a phrase and, given a
+    question, share a word with it, best first.
     """
 
     texts: Mapping[str, str]
@@ -203,9 +203,9 @@ class EvidenceLinker:
     def _by_answer(self, raw: RawQuestion) -> Evidence | None:
         """Evidence of a question that names no place: the passage that holds its answer and ranks best for it.
 
-        None where a passage with another text ranks as well. An answer that no passage holds whole may run over from one
-        into the next: then the passages that hold its ends. The score is the share of the question's telling words that
-        the passages have.
+        None where a passage with another text ranks as well. An answer that no passage holds whole may run over from
+        one into the next: then the passages that hold its ends. The score is the share of the question's telling words
+        that the passages have.
         """
         for answer in raw.answers:
             if len(folded(answer)) < _ANSWER_CHARACTERS_MIN or folded(answer) in folded(raw.question):
