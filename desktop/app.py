@@ -23,6 +23,7 @@ from desktop.theme import apply_theme
 from desktop.workspace_opener import SAMPLE_FOLDER, WorkspaceOpener
 from engine import __version__
 from engine.errors import EngineError
+from engine.training.job import EstimateTraining
 from engine.worker.protocol import Opened
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class Desk(QObject):
         self.importer.stopped.connect(self.questions.reload)
         self.training.runs_changed.connect(self.evaluation.show_runs)
         self.models.models_changed.connect(self.training.reload)
+        self.importer.imported.connect(self.training.estimate.forget)
         self.training.active_changed.connect(self._warm_up)
 
     def _begin(self) -> None:
@@ -162,7 +164,7 @@ class Desk(QObject):
             self.jobs.run(WarmUp())
 
     def _has_running_work(self) -> bool:
-        return bool(self.jobs.heavy)
+        return any(not isinstance(thread.ticket.job, EstimateTraining) for thread in self.jobs.heavy)
 
     def _verify(self) -> None:
         from engine.workspace.job import Verify

@@ -28,6 +28,7 @@ from desktop.widgets.notice import Notice
 from desktop.widgets.run_packages import RunPackages
 from desktop.widgets.table import make_table, selected_records
 from desktop.widgets.tool_button import tool_button
+from desktop.widgets.training_estimate import TrainingEstimate
 from desktop.widgets.training_form import TrainingForm
 from desktop.wording import duration, plainly_joined, run_scores, untuned_run
 from engine.jobs import Measured, Progress
@@ -56,7 +57,10 @@ class TrainingPage(QWidget):
         self._paused = False
         self._notice = Notice()
         self._curves = Curves()
-        self.form = TrainingForm()
+        self.estimate = TrainingEstimate(jobs)
+        self.form = TrainingForm(self.estimate)
+        self.form.changed.connect(self.estimate.show_for)
+        self.estimate.show_for(self.form.job)
         self.form.start_asked.connect(self.start_training)
         self.form.pause_asked.connect(self._hold)
         self.form.cancel_asked.connect(self._cancel_training)
@@ -168,6 +172,7 @@ class TrainingPage(QWidget):
         runs.finished_with.connect(self.show_runs)
         runs.failed.connect(self._notice.warn)
         self._list_models()
+        self.estimate.forget()
 
     def import_model(self, path: str) -> None:
         """Import a model folder into the library and choose it."""
@@ -217,6 +222,7 @@ class TrainingPage(QWidget):
         """Train; the curves follow."""
         if self._thread is not None:
             return
+        self.estimate.give_way()
         self._curves.clear()
         self._stack.setCurrentWidget(self._curves)
         self._notice.hide()
@@ -240,9 +246,8 @@ class TrainingPage(QWidget):
         self._show_curves = tool_button(self.tr("Show its curves"), named, self._show_selected_points)
         named = self.tr("Answer with the selected run")
         self._promote = tool_button(self.tr("Answer with this run"), named, self._promote_selected)
-        self._rollback = tool_button(
-            self.tr("Back to the run before"), self.tr("Answer with the run before"), self._roll_back
-        )
+        named = self.tr("Answer with the run before")
+        self._rollback = tool_button(self.tr("Back to the run before"), named, self._roll_back)
         tools = QHBoxLayout()
         tools.addWidget(title)
         tools.addStretch(1)
@@ -293,12 +298,8 @@ class TrainingPage(QWidget):
         if self._thread is None:
             return
         self._paused = pauses
-        if pauses:
-            self._thread.pause()
-            self._stage.setText(self.tr("Paused"))
-        else:
-            self._thread.resume()
-            self._stage.setText(self.tr("Going on…"))
+        (self._thread.pause if pauses else self._thread.resume)()
+        self._stage.setText(self.tr("Paused") if pauses else self.tr("Going on…"))
 
     def _cancel_training(self) -> None:
         if self._thread is not None:

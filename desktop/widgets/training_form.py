@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QFormLayout, QFrame, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop.theme import SPACING, icon
 from engine.records import ModelInfo
@@ -20,8 +30,10 @@ class TrainingForm(QFrame):
     pause_asked = Signal(bool)  # True to hold, False to go on
     cancel_asked = Signal()
     import_asked = Signal()  # a model folder
+    changed = Signal(object)  # Train: what would be started now
 
-    def __init__(self) -> None:
+    def __init__(self, estimate: QWidget) -> None:
+        """`estimate` is shown above the button that starts."""
         super().__init__()
         self.setObjectName("card")
         self.setFixedWidth(_WIDTH)
@@ -100,11 +112,24 @@ class TrainingForm(QFrame):
         column.setSpacing(SPACING)
         column.addLayout(form)
         column.addWidget(self._import)
+        column.addWidget(estimate)
         column.addWidget(self.start)
         column.addLayout(running)
         column.addWidget(note)
         self.show_models(())
         self.show_running(False)
+        for choice in (self._what, self._model, self._objective, self._preset):
+            choice.currentIndexChanged.connect(self._tell_change)
+        self._minutes.valueChanged.connect(self._tell_change)
+
+    @property
+    def job(self) -> Train:
+        """What is described."""
+        what = self._what.currentData()
+        model = "" if what == "retriever" else self._model.currentData() or ""
+        objective = self._objective.currentData() if what == "joint" else "sequence"
+        minutes = self._minutes.value() or None
+        return Train(what, model, self._preset.currentData(), minutes=minutes, objective=objective)
 
     def show_models(self, models: tuple[ModelInfo, ...]) -> None:
         """Offer the library's models to start from."""
@@ -140,11 +165,10 @@ class TrainingForm(QFrame):
         self._objective.setEnabled(what == "joint")
 
     def _ask_to_start(self) -> None:
-        what = self._what.currentData()
-        model = "" if what == "retriever" else self._model.currentData()
-        objective = self._objective.currentData() if what == "joint" else "sequence"
-        minutes = self._minutes.value() or None
-        self.start_asked.emit(Train(what, model, self._preset.currentData(), minutes=minutes, objective=objective))
+        self.start_asked.emit(self.job)
+
+    def _tell_change(self) -> None:
+        self.changed.emit(self.job)
 
     def _ask_to_pause(self) -> None:
         self._paused = not self._paused

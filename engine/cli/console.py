@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
+    from engine.training.job import Estimate
+
 _EVENT_PAUSE_S = 0.1  # between two progress events of one stage
 _LINE_PAUSE_S = 10.0  # between two progress lines where there is no terminal
 
@@ -61,6 +63,15 @@ class Console:
         """Write one line for people to stderr."""
         self.err.write(text + "\n")
         self.err.flush()
+
+    def estimated(self, estimate: Estimate) -> None:
+        """Say what a training will take, before it starts."""
+        if self.events:
+            told = {"seconds": estimate.seconds, "memory_bytes": estimate.memory_bytes, "stages": estimate.stages}
+            self.note(to_json({"event": "estimate", "free_bytes": estimate.free_bytes, **told}))
+            return
+        needed, free = (size / 2**30 for size in (estimate.memory_bytes, estimate.free_bytes))
+        self.note(f"About {in_words(estimate.seconds)} and {needed:.1f} GB of memory; {free:.1f} GB are free.")
 
     def failed(self, kind: str, message: str, hint: str) -> None:
         """Say what went wrong and what to do next."""

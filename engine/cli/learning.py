@@ -50,7 +50,7 @@ def train(
 ) -> None:
     """Fine-tune, validate, and keep the best checkpoint."""
     from engine.evaluation.job import CheckPinned
-    from engine.training.job import Train
+    from engine.training.job import EstimateTraining, Train
 
     job = Train(
         what=what,
@@ -66,6 +66,9 @@ def train(
         objective=objective,
     )
     with call.session(workspace, compute=True) as session:
+        estimate = None if resume else call.run(EstimateTraining(job), session)
+        if estimate is not None:
+            call.console.estimated(estimate)
         try:
             run = call.run(job, session)
         except Cancelled:
@@ -81,6 +84,7 @@ def train(
         "kept": run.kept,
         "reason": run.reason,
         "state": run.state,
+        **({"estimate": msgspec.to_builtins(estimate)} if estimate else {}),
         **({"pinned": {"questions": len(pinned.results), "worse": list(pinned.worse)}} if pinned else {}),
     }
     lines = [f"Run {run.id}: {run.steps} steps in {in_words(run.seconds)}, best at {run.best_step}."]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 LORA_ABOVE = 400_000_000  # parameters; a larger causal model is tuned by adapters (arXiv 2106.09685)
 
-_LIBRARIES = 600 * 2**20  # the process itself with its libraries loaded
+LIBRARIES = 600 * 2**20  # the process itself with its libraries loaded
 # While it is loaded and converted: the file, the weights in fp32, the converted ones.
 _LOADING = 9
 _FULL_TRAINING = 20  # weights, gradients and two moments in fp32, and the best weights so far
@@ -14,10 +14,10 @@ _ACTIVATIONS = 1.5 * 2**30
 
 def answering_bytes(parameters: int) -> int:
     """Memory to load a model and answer with it, in bytes."""
-    return round(_LIBRARIES + _LOADING * parameters)
+    return round(LIBRARIES + _LOADING * parameters)
 
 
 def training_bytes(parameters: int) -> int:
     """Memory to fine-tune a model, in bytes: all of it, or adapters where it is large."""
     each = _FULL_TRAINING if parameters <= LORA_ABOVE else _ADAPTER_TRAINING
-    return round(_LIBRARIES + _ACTIVATIONS + each * parameters)
+    return round(LIBRARIES + _ACTIVATIONS + each * parameters)

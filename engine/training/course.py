@@ -51,7 +51,7 @@ class Course:
             if run.state not in ("interrupted", "failed", "running"):
                 raise RunError(f"Run {run.id} is finished: there is nothing to resume.", hint="Start a new training.")
             job = msgspec.convert({**run.settings, "resume": run.id}, type=type(job))
-        chosen(job.preset, epochs=job.epochs, batch_size=job.batch_size, learning_rate=job.learning_rate)
+        settings_of(job)
         lesson_questions(session)  # both checked before a row is written
         if job.resume:
             run = replace(run, state="running")
@@ -82,7 +82,7 @@ class Course:
     def complete(self) -> Run:
         """Train what is asked for, and keep it if it measures better than its parent."""
         try:
-            for stage in self._stages():
+            for stage in stages_of(self._job, self._run.parent):
                 if f"{stage} kept" not in self._run.after:
                     self._learn(stage)
             return self._finish()
@@ -102,9 +102,9 @@ class Course:
             parent=self._session.run(self._run.parent),
             training=training,
             validation=validation,
-            settings=self._settings(),
+            settings=settings_of(self._job),
             seed=self._job.seed,
-            seconds=self._budget_s(stage),
+            seconds=budget_s(self._job, stage, stages_of(self._job, self._run.parent)),
             objective=self._job.objective,
         )
         self._run = replace(TUNERS[stage](lesson), seconds=time.monotonic() - self._started)
@@ -138,23 +138,25 @@ class Course:
         seconds = time.monotonic() - self._started
         self._session.workspace.runs.update(replace(self._run, state=state, reason=reason, seconds=seconds))
 
-    def _settings(self) -> TrainSettings:
-        job = self._job
-        return chosen(job.preset, epochs=job.epochs, batch_size=job.batch_size, learning_rate=job.learning_rate)
 
-    def _budget_s(self, stage: str) -> float | None:
-        if self._job.minutes is None:
-            return None
-        stages = self._stages()
-        return self._job.minutes * 60 * SHARES[stage] / sum(SHARES[one] for one in stages)
+def settings_of(job: Train) -> TrainSettings:
+    """Return the preset's settings with the job's own in their place. Raises SettingError for one out of bounds."""
+    return chosen(job.preset, epochs=job.epochs, batch_size=job.batch_size, learning_rate=job.learning_rate)
 
-    def _stages(self) -> tuple[str, ...]:
-        """What is trained, in order. Joint training starts from separately tuned models: from the bundled ones as they
-        come, those are tuned first."""
-        job = self._job
-        if job.what == "all" or (job.what == "joint" and self._run.parent == BASE and not (job.model or job.encoder)):
-            return ("retriever", "generator") if job.what == "all" else ("retriever", "generator", "joint")
-        return (job.what,)
+
+def stages_of(job: Train, parent: str) -> tuple[str, ...]:
+    """What is trained, in order.
+
+    Joint training starts from separately tuned models: from the bundled ones as they come, those are tuned first.
+    """
+    if job.what == "all" or (job.what == "joint" and parent == BASE and not (job.model or job.encoder)):
+        return ("retriever", "generator") if job.what == "all" else ("retriever", "generator", "joint")
+    return (job.what,)
+
+
+def budget_s(job: Train, stage: str, stages: tuple[str, ...]) -> float | None:
+    """Return the stage's share of the job's time budget; None without one."""
+    return None if job.minutes is None else job.minutes * 60 * SHARES[stage] / sum(SHARES[one] for one in stages)
 
 
 def lesson_questions(session: Session) -> tuple[tuple[Question, ...], tuple[Question, ...]]:

@@ -94,6 +94,7 @@ class GeneratorTask:
         self._seed = seed
         self._monitor = monitor
         self._part_tokens = PART_TOKENS[model.device.type]
+        self._needed_bytes = 0
         self._epoch = -1
         self._examples = Dataset.from_dict({})
         self._batches: list[list[int]] = []
@@ -120,7 +121,22 @@ class GeneratorTask:
             whole, less = (max(1, tokens // typical) for tokens in (self._part_tokens, room.part_tokens))
             how = ", activations recomputed" if room.recomputed else ""
             self._monitor.progress(f"{room.sentence}: {whole} → {less} questions at a time{how}", 0, None)
-        self._part_tokens = room.part_tokens
+        self._part_tokens, self._needed_bytes = room.part_tokens, room.taken_bytes
+
+    @property
+    def needed_bytes(self) -> int:
+        """Memory that training takes beside the loaded model, as `fit_memory` settled it."""
+        return self._needed_bytes
+
+    def step_tokens(self) -> list[int]:
+        """Return the padded prompt tokens of each step of the first epoch: what a step's time grows with."""
+        self._prepare(0)
+        sizes: list[int] = []
+        for batch in self._batches:
+            lengths = [len(prompt) for prompt in self._examples[batch]["prompt"]]
+            parts = length_buckets(lengths, self._part_tokens)
+            sizes.append(sum(len(part) * max(lengths[row] for row in part) for part in parts))
+        return sizes
 
     def losses(self, step: int) -> Iterator[torch.Tensor]:
         """Cross-entropy over the answers' tokens of the step's batch, in parts that fit the memory."""

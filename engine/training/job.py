@@ -15,6 +15,16 @@ What = Literal["retriever", "generator", "joint", "all"]
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a training will take on this machine, told before it starts."""
+
+    seconds: float
+    memory_bytes: int  # the process's at its peak: on CUDA the card's
+    free_bytes: int  # what the process has and can still take
+    stages: dict[str, float]  # seconds of each stage
+
+
+@dataclass(frozen=True, slots=True)
 class Train:
     """Fine-tune retriever, generator or both, separately or jointly, from the active run on.
 
@@ -38,3 +48,16 @@ class Train:
         from engine.training.course import Course
 
         return Course.begin(self, session, monitor).complete()
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateTraining:
+    """Say how long a training will take and how much memory, from a few steps of it timed on this machine."""
+
+    training: Train
+
+    def run(self, session: Session, monitor: Monitor) -> Estimate:
+        """Raises what `Train` would raise at its start."""
+        from engine.training.estimate import estimate
+
+        return estimate(self.training, session, monitor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -73,6 +73,40 @@ class Outcome:
     stopped: str  # why it ended: "all epochs", "no improvement", "time"
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a task trains on this machine."""
+
+    probe: Probe
+    steps_s: dict[int, float]  # of the steps timed
+    update_s: float  # the optimizer's part of every step
+    validation_s: float
+
+
+def time_steps(task: Task, steps: Sequence[int], device: Device) -> Pace:
+    """Time some steps, an update and a validation as `train` does them. It spoils the model: load it anew to train."""
+    parameters = [parameter for parameter in task.model.parameters() if parameter.requires_grad]
+    optimizer = _optimizer(parameters, learning_rate=0.0)
+    probe = probe_precision(lambda precision: _probe_step(task, device, precision), device)
+    task.model.train()
+    steps_s: dict[int, float] = {}
+    for step in steps:
+        started = time.perf_counter()
+        _backward(task, step, device, probe.precision)
+        steps_s[step] = time.perf_counter() - started
+    for _ in range(2):  # the first update allocates the moments
+        started = time.perf_counter()
+        torch.nn.utils.clip_grad_norm_(parameters, GRADIENT_NORM)
+        optimizer.step()
+        update_s = time.perf_counter() - started
+    optimizer.zero_grad(set_to_none=True)
+    task.model.eval()
+    started = time.perf_counter()
+    with torch.inference_mode(), autocast(device, probe.precision):
+        task.validate()
+    return Pace(probe, steps_s, update_s, time.perf_counter() - started)
+
+
 def train(task: Task, plan: Plan, *, run_id: str, workspace: Workspace, device: Device, monitor: Monitor) -> Outcome:
     """Train `task.model` in place and leave the best weights in it.
 
@@ -81,7 +115,7 @@ def train(task: Task, plan: Plan, *, run_id: str, workspace: Workspace, device: 
     """
     model = task.model
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=plan.learning_rate, weight_decay=0.0, fused=True)
+    optimizer = _optimizer(parameters, learning_rate=plan.learning_rate)
     probe = probe_precision(lambda precision: _probe_step(task, device, precision), device)
     state = checkpoint.restore(workspace, run_id, model, optimizer, task.name)
     best = _weights(model) if state.step == 0 or state.best_step == 0 else _stored_best(workspace, run_id, task)
@@ -189,6 +223,10 @@ class _Clock:
 
     def seconds(self) -> float:
         return self._before_s + time.monotonic() - self._started
+
+
+def _optimizer(parameters: Sequence[nn.Parameter], *, learning_rate: float) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.0, fused=True)
 
 
 def _probe_step(task: Task, device: Device, precision: Precision) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,14 +120,21 @@ class RetrieverTask:
     name = "retriever"
 
     def __init__(
-        self, encoder: Encoder, pairs: Sequence[Pair], validation: Validation, settings: RetrieverSettings, *, seed: int
+        self,
+        encoder: Encoder,
+        pairs: Sequence[Pair],
+        settings: RetrieverSettings,
+        *,
+        score: Callable[[Encoder], float],
+        seed: int,
     ) -> None:
+        """`score` measures the encoder on validation questions, higher is better."""
         self.model = encoder.model
         batch_size = min(settings.batch_size, max(LEAST_BATCH, len(pairs) // STEPS_PER_EPOCH))
         self.steps_per_epoch = max(1, -(-len(pairs) // batch_size))
         self._encoder = encoder
         self._pairs = list(pairs)
-        self._validation = validation
+        self._score = score
         self._settings = settings
         self._seed = seed
         without_dropout(self.model)
@@ -182,7 +189,7 @@ class RetrieverTask:
 
     def validate(self) -> dict[str, float]:
         """nDCG@10 of the fused ranking on the validation pool."""
-        return {"validation_ndcg@10": self._validation.measure(self._encoder)[0]}
+        return {"validation_ndcg@10": self._score(self._encoder)}
 
 
 def interpolate(

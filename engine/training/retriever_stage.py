@@ -79,7 +79,9 @@ def _tune_encoder(lesson: Lesson, retriever: Retriever) -> Run:
     settings = lesson.settings.retriever
     pairs = mine(lesson.training, passages, retriever, settings, monitor)
     validation = Validation(lesson.validation, passages, retriever, monitor)
-    task = RetrieverTask(encoder, pairs, validation, settings, seed=lesson.seed)
+    task = RetrieverTask(
+        encoder, pairs, settings, score=lambda encoder: validation.measure(encoder)[0], seed=lesson.seed
+    )
     outcome = train(
         task,
         lesson.plan(settings, validations_per_epoch=1),

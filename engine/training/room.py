@@ -23,6 +23,7 @@ class Room:
 
     part_tokens: int
     recomputed: bool
+    taken_bytes: int  # with these parts, beside the loaded model
     needed_bytes: int  # for the part that was wanted
     free_bytes: int
 
@@ -44,17 +45,19 @@ def find_room(
     free = device.free_memory_bytes()
     fixed = TRAINED_BYTES * sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     room = free * (1 - KEPT_FREE) - fixed
-    each = BACKWARD * _kept_bytes_per_token(model, probe)
+    each = BACKWARD * kept_bytes_per_token(model, probe)
     needed = round(fixed + each * wanted)
     if each * wanted <= room:
-        return Room(wanted, False, needed, free)
+        return Room(wanted, False, needed, needed, free)
     if each * longest <= room:
-        return Room(max(longest, int(room / each)), False, needed, free)
+        fits = max(longest, int(room / each))
+        return Room(fits, False, round(fixed + each * fits), needed, free)
     if model.supports_gradient_checkpointing:
         model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
-        each = BACKWARD * _kept_bytes_per_token(model, probe)
+        each = BACKWARD * kept_bytes_per_token(model, probe)
         if each * longest <= room:
-            return Room(max(longest, min(wanted, int(room / each))), True, needed, free)
+            fits = max(longest, min(wanted, int(room / each)))
+            return Room(fits, True, round(fixed + each * fits), needed, free)
         model.activation_checkpointing_disable()
     raise TrainingError(
         f"Training needs {(fixed + each * longest) / _GIB:.1f} GB of memory, {free / _GIB:.1f} are free.",
@@ -62,7 +65,7 @@ def find_room(
     )
 
 
-def _kept_bytes_per_token(model: PreTrainedModel, probe: Callable[[], tuple[torch.Tensor, int]]) -> float:
+def kept_bytes_per_token(model: PreTrainedModel, probe: Callable[[], tuple[torch.Tensor, int]]) -> float:
     """Return the bytes that the forward pass keeps for the backward one, by token of the prompts."""
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     kept: dict[int, int] = {}

@@ -26,6 +26,7 @@ JOBS: dict[str, Entry] = {
     "ImportFiles": Entry("engine.importing", "heavy", tensors=True),  # datasets shares libraries with transformers
     "BuildIndex": Entry("engine.retrieval.job", "heavy", tensors=True),
     "Train": Entry("engine.training.job", "heavy", tensors=True),
+    "EstimateTraining": Entry("engine.training.job", "heavy", tensors=True),
     "Evaluate": Entry("engine.evaluation.job", "heavy", tensors=True),
     "Verify": Entry("engine.workspace.job", "heavy"),
     "ReadReport": Entry("engine.evaluation.job", "query"),

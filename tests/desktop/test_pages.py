@@ -36,7 +36,7 @@ from engine.importing import ImportReport
 from engine.jobs import Measured, Progress, Skipped, Token
 from engine.records import Answer, Asking, Citation, Document, Fusion, ModelInfo, Question, Run
 from engine.serving.job import AnswerQuestion
-from engine.training.job import Train
+from engine.training.job import Estimate, EstimateTraining, Train
 from engine.workspace.documents import DocumentRow, RemovalReport
 from engine.workspace.job import DocumentList, ListRuns, Promote, Promotion, RemoveDocuments, RunList
 from tests.benchmarks.driving import drop
@@ -174,6 +174,29 @@ def test_a_training_is_described_by_the_form(qtbot: QtBot, jobs: JobQueue, clien
     preset.setCurrentIndex(preset.findData("quick"))
     button(page, "Start training").click()
     assert client.handed_of(Train) == [Train("generator", "SmolLM2", "quick")]
+
+
+def test_what_a_training_takes_is_said_before_it_starts(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    client.ends["EstimateTraining"] = Estimate(780.0, 3 * 2**30, 12 * 2**30, {"generator": 780.0})
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    assert client.handed_of(EstimateTraining) == []  # nobody sees it
+    page.show()
+    qtbot.waitUntil(lambda: page.estimate.text() == "About 13 min and 3.0 GB of memory; 12.0 GB are free.")
+    client.ends["EstimateTraining"] = TrainingError("There are no training questions.", hint="Import some.")
+    page.form.findChildren(QComboBox)[0].setCurrentIndex(1)
+    qtbot.waitUntil(lambda: page.estimate.text() == "There are no training questions. Import some.")
+    assert client.handed_of(EstimateTraining) == [EstimateTraining(Train("all")), EstimateTraining(Train("retriever"))]
+
+
+def test_a_training_that_starts_ends_the_reckoning(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    page.show()
+    qtbot.waitUntil(lambda: "EstimateTraining" in client.tickets)
+    page.start_training(Train("all"))
+    qtbot.waitUntil(lambda: [type(thread.ticket.job) for thread in jobs.heavy] == [Train])
+    assert page.estimate.text() == ""
 
 
 def test_an_imported_rag_checkpoint_is_trained_jointly(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:

@@ -32,7 +32,7 @@ def encoder(library: ModelLibrary) -> Encoder:
 
 def task_of(encoder: Encoder, pairs: list[Pair]) -> RetrieverTask:
     settings = RetrieverSettings(batch_size=max(2, len(pairs)), hard_negatives=1)
-    return RetrieverTask(encoder, pairs, None, settings, seed=0)  # type: ignore[arg-type]  # nothing is validated here
+    return RetrieverTask(encoder, pairs, settings, score=lambda encoder: 0.0, seed=0)
 
 
 def step_gradient(task: RetrieverTask, precision: Precision = "fp32") -> tuple[float, torch.Tensor, int]:

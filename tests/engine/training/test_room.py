@@ -34,7 +34,8 @@ def test_memory_decides_how_much_is_trained_at_once(
     assert 256 <= short.part_tokens < 4096 and not short.recomputed
     assert short.sentence == f"{short.needed_bytes / 2**30:.1f} GB needed, {short.free_bytes / 2**30:.1f} free"
     enough_for_one = room_with(tiny_library, plenty.needed_bytes, monkeypatch, wanted=256)
-    assert replace(enough_for_one, needed_bytes=0, free_bytes=0) == Room(256, False, 0, 0)
+    assert replace(enough_for_one, taken_bytes=0, needed_bytes=0, free_bytes=0) == Room(256, False, 0, 0, 0)
+    assert short.taken_bytes < short.needed_bytes == short.free_bytes
 
 
 def test_too_little_for_one_question_recomputes_and_then_says_so(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from engine.serving.job import AnswerBatch, AnswerQuestion
 from engine.session import BASE, TUNED, Session
 from engine.settings import SettingError
 from engine.training.course import lesson_questions
-from engine.training.job import Train
+from engine.training.job import EstimateTraining, Train
 
 DRUGS = [
     "amoxicillin",
@@ -75,6 +76,22 @@ def test_both_stages_train_and_the_run_says_what_was_measured(filled: Session) -
     assert filled.workspace.runs.points(run.id)
     assert filled.workspace.runs.latest_checkpoint(run.id) is None
     assert filled.workspace.verify(Monitor(), deep=True).ok
+
+
+def test_time_and_memory_are_estimated_before_anything_is_trained(filled: Session) -> None:
+    few = EstimateTraining(quick("all")).run(filled, Monitor())
+    assert few.stages.keys() == {"retriever", "generator"}
+    assert min(few.memory_bytes, few.free_bytes) > 0
+    assert few.seconds == sum(few.stages.values()) > 0
+    many = EstimateTraining(replace(quick("all"), epochs=40)).run(filled, Monitor())
+    assert few.seconds < many.seconds
+    assert (
+        EstimateTraining(replace(quick("all"), epochs=40, minutes=0.001)).run(filled, Monitor()).seconds < many.seconds
+    )
+    assert EstimateTraining(quick("joint")).run(filled, Monitor()).stages.keys() == {"retriever", "generator", "joint"}
+    assert filled.workspace.runs.list() == ()
+    with pytest.raises(SettingError):
+        EstimateTraining(replace(quick("all"), epochs=0)).run(filled, Monitor())
 
 
 def test_the_measured_gain_decides_what_is_kept_and_active(filled: Session) -> None:
