@@ -29,6 +29,13 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|No|Nos|Art|Sec|Fig|Figs|Eq|Vol|pp|p|vs|v|cf|ca|al|e\.g|i\.e|Inc|Ltd|Co|Corp|Jr|Sr|Nr|Abs|Bd|bzw|z\.B)|\b[A-Z])\.\s+$"
 )
 _SPACE = re.compile(r"\s+")
+# Rows of a table, items of a list: two and more, a line each.
+_WHOLES = (
+    re.compile(r"(?:^[^\n]* \| [^\n]*(?:\n|\Z)){2,}", re.MULTILINE),
+    re.compile(r"(?:^[ \t]*(?:[•\-–*]|\(?(?:\d{1,2}|[a-z])[.)])[ \t]+\S[^\n]*(?:\n|\Z)){2,}", re.MULTILINE),
+)
+_LEADS_IN = re.compile(r"[^\n]*:[ \t]*\n\s*\Z")  # the line that introduces what follows
+_LEAD_IN_CHARACTERS_MAX = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +164,7 @@ def _section_paths(headings: Sequence[Heading]) -> list[str]:
 def _cut(text: str, token_starts: list[int], max_tokens: int) -> Iterator[tuple[int, int]]:
     """Yield spans of `text` of about even size, each of at most `max_tokens`, ending where a reader would pause."""
     paragraph_ends = {match.end() for match in _PARAGRAPH_END.finditer(text)} | {len(text)}
-    ends = _sentence_ends(text, paragraph_ends)
+    ends = _without_inner(_sentence_ends(text, paragraph_ends), _wholes(text, token_starts, max_tokens))
     start = 0
     while start < len(text):
         before = bisect_left(token_starts, start)
@@ -183,6 +190,32 @@ def _sentence_ends(text: str, paragraph_ends: set[int]) -> list[int]:
         if match.end() > 0 and not _ABBREVIATION.search(text, max(0, match.end() - 12), match.end()):
             ends.add(match.end())
     return sorted(ends)
+
+
+def _wholes(text: str, token_starts: list[int], max_tokens: int) -> list[tuple[int, int]]:
+    """Return the spans of tables and lists that fit into a passage, with the line that introduces them if that fits."""
+    if "\n" not in text:
+        return []
+
+    def fits(start: int, end: int) -> bool:
+        tokens = bisect_left(token_starts, end) - bisect_left(token_starts, start)
+        return tokens <= max_tokens and end - start <= MAX_CHARACTERS
+
+    found: list[tuple[int, int]] = []
+    for pattern in _WHOLES:
+        for match in pattern.finditer(text):
+            before = max(0, match.start() - _LEAD_IN_CHARACTERS_MAX)
+            lead = _LEADS_IN.search(text, before, match.start())
+            starts = ([lead.start()] if lead and lead.start() > before else []) + [match.start()]
+            found += [(start, match.end()) for start in starts if fits(start, match.end())][:1]
+    return found
+
+
+def _without_inner(ends: list[int], wholes: list[tuple[int, int]]) -> list[int]:
+    """Return the ends that cut none of `wholes` in two, and the starts of those: there a passage may end too."""
+    for start, end in wholes:
+        ends = [one for one in ends if not start < one < end]
+    return sorted({*ends, *(start for start, _ in wholes if start > 0)}) if wholes else ends
 
 
 def _best_end(

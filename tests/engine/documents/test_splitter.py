@@ -106,6 +106,20 @@ def test_table_rows_are_not_cut_in_two(tokenizer: Tokenizer) -> None:
         assert passage.text.startswith("Drug") and passage.text.endswith("twice a day")
 
 
+@pytest.mark.parametrize(
+    "line", ["Drug {} | {} mg | twice a day", "- drug {}, {} mg, twice a day", "{}. give {} mg twice a day"]
+)
+def test_a_table_or_list_that_fits_stays_whole_with_the_line_before_it(tokenizer: Tokenizer, line: str) -> None:
+    rows = "\n".join(line.format(number, number) for number in range(8))
+    text = f"{SENTENCE * 12}\n\nThese doses are given:\n\n{rows}\n\n{SENTENCE * 9}"
+    document = _document(text)
+    passages = split(document, tokenizer)
+    _assert_sound(document, passages, tokenizer, 220)
+    assert [passage.text for passage in passages if line.format(3, 3) in passage.text][0].startswith("These doses")
+    assert sum(line.format(number, number) in passage.text for passage in passages for number in (0, 7)) == 2
+    assert len([passage for passage in passages if rows in passage.text]) == 1
+
+
 def test_pages_and_section_paths_are_kept(tokenizer: Tokenizer) -> None:
     text = "1 Dosage\nTake one.\n\n1.1 Children\nTake half.\n\nNever more."
     headings = (Heading(0, 1, "1 Dosage"), Heading(text.index("1.1"), 2, "1.1 Children"))
