@@ -115,7 +115,7 @@ def test_a_table_or_list_that_fits_stays_whole_with_the_line_before_it(tokenizer
     document = _document(text)
     passages = split(document, tokenizer)
     _assert_sound(document, passages, tokenizer, 220)
-    assert [passage.text for passage in passages if line.format(3, 3) in passage.text][0].startswith("These doses")
+    assert next(passage.text for passage in passages if line.format(3, 3) in passage.text).startswith("These doses")
     assert sum(line.format(number, number) in passage.text for passage in passages for number in (0, 7)) == 2
     assert len([passage for passage in passages if rows in passage.text]) == 1
 
