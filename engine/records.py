@@ -260,6 +260,8 @@ class Fusion:
     mode: Literal["convex", "rrf"] = "rrf"
     weight: float = 0.5  # of the dense score in the convex combination, 0 to 1
     matching: Matching = Matching()
+    dense_unit: float = 1.0  # what dense scores are divided by before they are combined
+    lexical_unit: float = 1.0  # and lexical ones
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,8 +32,9 @@ class Candidates:
 def fuse(candidates: Candidates, fusion: Fusion) -> np.ndarray:
     """Return one score per candidate, higher is better.
 
-    Convex combination after Bruch, Gai & Ingber 2023 (arXiv 2210.11934): each score is scaled to 0…1 within the
-    question's candidates, the lexical one from its theoretical minimum 0. RRF: Σ 1 / (60 + rank).
+    Convex combination (Bruch, Gai & Ingber 2023, arXiv 2210.11934) of scores in units that are the same for every
+    question: that a question's best match is a weak one counts, where scaling within the question would hide it.
+    RRF: Σ 1 / (60 + rank).
     """
     if not candidates.passage_ids:
         return np.empty(0)
@@ -41,9 +42,8 @@ def fuse(candidates: Candidates, fusion: Fusion) -> np.ndarray:
         return _reciprocal_ranks(candidates.dense) + np.where(
             candidates.lexical > 0, _reciprocal_ranks(candidates.lexical), 0.0
         )
-    return fusion.weight * _scaled(candidates.dense, float(candidates.dense.min())) + (1 - fusion.weight) * _scaled(
-        candidates.lexical, 0.0
-    )
+    dense, lexical = candidates.dense / fusion.dense_unit, candidates.lexical / fusion.lexical_unit
+    return fusion.weight * dense + (1 - fusion.weight) * lexical
 
 
 def tune(
@@ -55,15 +55,21 @@ def tune(
 ) -> Fusion:
     """Choose the weight with the best mean `metric(ranked ids, evidence)`; RRF below 30 labelled questions.
 
+    The units are the questions' means: of the span of their dense scores, and of their best lexical score.
     Neighbouring weights are averaged, so that one lucky value is not taken for a trend. `matching`, with which the
     candidates' lexical scores were made, becomes part of the fusion.
     """
     if len(candidates) < MIN_QUESTIONS_FOR_WEIGHT:
         return Fusion("rrf", matching=matching)
-    means = np.array([mean_metric(candidates, evidence, Fusion("convex", weight), metric=metric) for weight in WEIGHTS])
+    spans = [float(np.ptp(found.dense)) for found in candidates if found.passage_ids]
+    tops = [float(found.lexical.max()) for found in candidates if found.passage_ids]
+    units = Fusion("convex", 0.5, matching, float(np.mean(spans or 1)) or 1.0, float(np.mean(tops or 1)) or 1.0)
+    means = np.array(
+        [mean_metric(candidates, evidence, replace(units, weight=weight), metric=metric) for weight in WEIGHTS]
+    )
     padded = np.pad(means, 1, mode="edge")
     smooth = (padded[:-2] + padded[1:-1] + padded[2:]) / 3
-    return Fusion("convex", WEIGHTS[int(smooth.argmax())], matching)
+    return replace(units, weight=WEIGHTS[int(smooth.argmax())])
 
 
 def mean_metric(
@@ -82,11 +88,6 @@ def ranked(candidates: Candidates, fusion: Fusion) -> list[str]:
     """Return the candidates' ids, best first."""
     order = np.argsort(-fuse(candidates, fusion), kind="stable")
     return [candidates.passage_ids[index] for index in order]
-
-
-def _scaled(scores: np.ndarray, least: float) -> np.ndarray:
-    span = float(scores.max()) - least
-    return (scores - least) / span if span > 0 else np.zeros_like(scores)
 
 
 def _reciprocal_ranks(scores: np.ndarray) -> np.ndarray:

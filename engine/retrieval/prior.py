@@ -27,8 +27,7 @@ def line(candidates: Candidates, fusion: Fusion) -> Line:
     """Return how the prior scores of a question's candidates follow from their dense scores."""
     if not _fused(fusion):
         return Line(1.0, (0.0,) * len(candidates.passage_ids))
-    span = float(np.ptp(candidates.dense)) if len(candidates.dense) else 0.0
-    slope = fusion.weight / span if span > 0 else 0.0
+    slope = fusion.weight / fusion.dense_unit
     return Line(slope, tuple((fuse(candidates, fusion) - slope * candidates.dense).tolist()))
 
 

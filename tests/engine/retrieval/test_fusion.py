@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,9 +18,17 @@ def found(*rows: tuple[str, float, float]) -> Candidates:
     )
 
 
-def test_convex_combination_of_scaled_scores() -> None:
-    scores = fuse(found(("a", 0.9, 0.0), ("b", 0.5, 10.0), ("c", 0.1, 5.0)), Fusion("convex", 0.25))
-    assert scores == pytest.approx([0.25, 0.25 * 0.5 + 0.75, 0.75 * 0.5])
+def test_convex_combination_of_scores_in_their_units() -> None:
+    fusion = Fusion("convex", 0.25, dense_unit=0.8, lexical_unit=20.0)
+    scores = fuse(found(("a", 0.9, 0.0), ("b", 0.5, 10.0), ("c", 0.1, 5.0)), fusion)
+    assert scores == pytest.approx([0.25 * 0.9 / 0.8, 0.25 * 0.5 / 0.8 + 0.75 * 0.5, 0.25 * 0.1 / 0.8 + 0.75 * 0.25])
+
+
+def test_the_units_are_the_questions_means_and_a_weak_match_stays_weak() -> None:
+    strong, weak = found(("a", 0.2, 30.0), ("b", 0.6, 10.0)), found(("a", 0.2, 3.0), ("b", 0.6, 1.0))
+    fusion = replace(tune([strong, weak] * 20, [("a",), ("b",)] * 20, metric=ndcg_at), weight=0.5)
+    assert (fusion.dense_unit, fusion.lexical_unit) == pytest.approx((0.4, 16.5))
+    assert [ranked(one, fusion)[0] for one in (strong, weak)] == ["a", "b"]
 
 
 def test_reciprocal_ranks_count_only_lists_a_passage_stands_in() -> None:
@@ -27,7 +37,9 @@ def test_reciprocal_ranks_count_only_lists_a_passage_stands_in() -> None:
 
 
 def test_equal_scores_and_no_candidates_do_no_harm() -> None:
-    assert fuse(found(("a", 0.5, 0.0), ("b", 0.5, 0.0)), Fusion("convex", 0.5)).tolist() == [0.0, 0.0]
+    assert fuse(found(("a", 0.5, 0.0), ("b", 0.5, 0.0)), Fusion("convex", 0.5)).tolist() == [0.25, 0.25]
+    nothing = [found(("a", 0.0, 0.0), ("b", 0.0, 0.0)), found()] * 20
+    assert ranked(nothing[0], tune(nothing, [("a",)] * 40, metric=ndcg_at)) == ["a", "b"]
     assert ranked(found(), Fusion("convex", 0.5)) == []
 
 
