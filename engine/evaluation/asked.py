@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.errors import QuestionError
-from engine.records import Passage, Question, Split
+from engine.evaluation.question_kinds import kind_of
+from engine.records import DocumentRow, Passage, Question, Split
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 KNOWN, UNSEEN = "new questions on known documents", "documents never seen"
 NO_DOCUMENT = "(no document)"
 
-_WH = re.compile(r"\b(how (?:many|much|long|often)|how|what|which|who|whom|whose|when|where|why)\b", re.IGNORECASE)
-_YES_NO = re.compile(
-    r"\W*(is|are|was|were|do|does|did|can|could|may|might|must|shall|should|will|would|has|have|had)\b", re.IGNORECASE
-)
 _PASSAGE_WORDS = (50, 100, 200)
 _ANSWER_WORDS = (3, 10, 25)
 
@@ -73,20 +69,8 @@ def subjects(session: Session, questions: Sequence[Question], runs: Sequence[str
     learned = {question.document_id for question in trained if question.document_id}
     for run in runs:
         learned |= session.workspace.runs.learned(run)
-    titles = {row.id: row.title for row in session.workspace.documents.list()}
-    return tuple(_subject(question, passages, titles, learned) for question in questions)
-
-
-def kind_of(question: str) -> str:
-    """The first question word, "yes or no", or "other".
-
-    >>> kind_of("In adults, how many doses?"), kind_of("Is it safe?"), kind_of("Name the parties.")
-    ('how many', 'yes or no', 'other')
-    """
-    if _YES_NO.match(question):
-        return "yes or no"
-    found = _WH.search(question)
-    return found.group(1).lower() if found else "other"
+    rows = {row.id: row for row in session.workspace.documents.list()}
+    return tuple(_subject(question, passages, rows, learned) for question in questions)
 
 
 def length_band(words: int, bounds: Sequence[int]) -> str:
@@ -104,16 +88,17 @@ def length_band(words: int, bounds: Sequence[int]) -> str:
 
 
 def _subject(
-    question: Question, passages: Mapping[str, Passage], titles: Mapping[str, str], learned: set[str]
+    question: Question, passages: Mapping[str, Passage], rows: Mapping[str, DocumentRow], learned: set[str]
 ) -> Subject:
     evidence = [passages[one] for one in question.evidence if one in passages]
     documents = tuple(dict.fromkeys([*filter(None, [question.document_id]), *(one.document_id for one in evidence)]))
     answers = [answer for answer in question.answers if answer.strip()]
+    first = rows.get(documents[0]) if documents else None
     return Subject(
         documents=documents,
-        title=titles.get(documents[0], documents[0]) if documents else NO_DOCUMENT,
+        title=first.title if first else documents[0] if documents else NO_DOCUMENT,
         known=any(one in learned for one in documents) if documents else None,
-        kind=kind_of(question.question),
+        kind=kind_of(question.question, first.language if first else ""),
         passage_length=length_band(len(evidence[0].text.split()), _PASSAGE_WORDS) if evidence else "no evidence",
         answer_length=length_band(len(answers[0].split()), _ANSWER_WORDS) if answers else "no answer",
     )
