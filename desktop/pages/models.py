@@ -72,8 +72,8 @@ class ModelsPage(QWidget):
                 ),
                 Column(
                     self.tr("To train"),
-                    lambda row: _gib(training_bytes(row.parameters)),
-                    key=lambda row: training_bytes(row.parameters),
+                    lambda row: _gib(training_bytes(row.kind, row.parameters)),
+                    key=lambda row: training_bytes(row.kind, row.parameters),
                     number=True,
                     width=110,
                 ),

@@ -12,12 +12,17 @@ _ADAPTER_TRAINING = 5  # the frozen weights and what the adapters add
 _ACTIVATIONS = 1.5 * 2**30
 
 
+def takes_adapters(kind: str, parameters: int) -> bool:
+    """Whether a model of this kind and size is tuned by adapters and not whole."""
+    return kind == "causal" and parameters > LORA_ABOVE
+
+
 def answering_bytes(parameters: int) -> int:
     """Memory to load a model and answer with it, in bytes."""
     return round(LIBRARIES + _LOADING * parameters)
 
 
-def training_bytes(parameters: int) -> int:
+def training_bytes(kind: str, parameters: int) -> int:
     """Memory to fine-tune a model, in bytes: all of it, or adapters where it is large."""
-    each = _FULL_TRAINING if parameters <= LORA_ABOVE else _ADAPTER_TRAINING
+    each = _ADAPTER_TRAINING if takes_adapters(kind, parameters) else _FULL_TRAINING
     return round(LIBRARIES + _ACTIVATIONS + each * parameters)

@@ -84,7 +84,7 @@ def try_model(library: ModelLibrary, device: Device, name: str, monitor: Monitor
         seconds=time.perf_counter() - started,
         problem=problem,
         answering_bytes=answering_bytes(info.parameters),
-        training_bytes=training_bytes(info.parameters),
+        training_bytes=training_bytes(info.kind, info.parameters),
         free_bytes=free,
     )
 

@@ -34,8 +34,8 @@ class Progressed:
 def save(
     workspace: Workspace, run_id: str, model: nn.Module, optimizer: torch.optim.Optimizer, progressed: Progressed
 ) -> None:
-    """Publish the model's weights, the optimizer's moments and the counters. Nothing is visible before all is safe."""
-    tensors = {_MODEL + name: tensor for name, tensor in unique(model.state_dict()).items()}
+    """Publish the trained weights, the optimizer's moments and the counters. Nothing is visible before all is safe."""
+    tensors = {_MODEL + name: tensor for name, tensor in trained(model).items()}
     names = {parameter: name for name, parameter in model.named_parameters()}
     for parameter, state in optimizer.state.items():
         for key, tensor in state.items():
@@ -59,7 +59,8 @@ def restore(
     tensors = safetensors.torch.load(data)
     state = {name.removeprefix(_MODEL): tensor for name, tensor in tensors.items() if name.startswith(_MODEL)}
     missing, unexpected = model.load_state_dict(state, strict=False)
-    if unexpected or any(name in dict(model.named_parameters()) for name in missing):
+    learnt = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    if unexpected or learnt.intersection(missing):
         raise DamagedError(
             "The checkpoint belongs to another model.", hint="Start the training again without resuming."
         )
@@ -98,6 +99,12 @@ def serialised(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str])
 def _metadata(data: bytes) -> dict[str, str]:
     (length,) = struct.unpack("<Q", data[:8])
     return json.loads(data[8 : 8 + length])["__metadata__"]
+
+
+def trained(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Return the weights that training changes, each tied one once; what is frozen stays as it came."""
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    return {name: tensor for name, tensor in unique(model.state_dict()).items() if name not in frozen}
 
 
 def unique(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -21,6 +21,7 @@ from engine.retrieval.encoder import BATCH_TOKENS, Encoder
 from engine.retrieval.lexical import LexicalIndex
 from engine.retrieval.retriever import vectors_key
 from engine.session import Session
+from engine.training.adapters import add_adapters
 from engine.training.answering import BATCH, READ_APART, READ_TOGETHER, WEIGHED
 from engine.training.choice import models_to_start_from
 from engine.training.course import budget_s, lesson_questions, settings_of, stages_of
@@ -178,6 +179,7 @@ class _Estimator:
         settings = self._settings.generator
         files = self._session.model_files(self._run.generator)
         model = load_generator(files).to(self._session.device.kind)
+        add_adapters(model, seed=self._job.seed)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         hits = [Hit(passage, 0.0) for passage in self._sample]
         chance = random.Random(self._job.seed)

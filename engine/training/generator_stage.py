@@ -8,6 +8,7 @@ from engine.generation.weights import load_generator, load_writer, model_files, 
 from engine.records import Run
 from engine.retrieval.retriever import load_retriever
 from engine.session import TUNED
+from engine.training.adapters import add_adapters, merge_adapters
 from engine.training.answering import answered, best_reading
 from engine.training.generator import GeneratorTask, ground
 from engine.training.loop import train
@@ -31,6 +32,10 @@ def tune_generator(lesson: Lesson) -> Run:
     monitor.progress("Retrieving passages for the examples", 2, 2)
     files = session.model_files(lesson.run.generator)
     model = load_generator(files).to(session.device.kind)
+    adapters = add_adapters(model, seed=lesson.seed)
+    if adapters is not None:
+        millions = model.num_parameters(only_trainable=True) / 1e6
+        monitor.progress(f"Training adapters (LoRA) of {millions:.1f} M parameters", 0, None)
     settings = lesson.settings.generator
     task = GeneratorTask(
         model,
@@ -50,6 +55,7 @@ def tune_generator(lesson: Lesson) -> Run:
         device=session.device,
         monitor=monitor,
     )
+    merge_adapters(adapters)
     digest = session.workspace.objects.publish_folder(model_files(files, own_weights(model)))
     run = replace(
         lesson.run,

@@ -15,6 +15,7 @@ from engine.retrieval.encoder import Encoder
 from engine.retrieval.index import stored_vectors
 from engine.retrieval.retriever import Retriever, load_retriever, vectors_key
 from engine.session import TUNED
+from engine.training.adapters import add_adapters, merge_adapters
 from engine.training.answering import answered
 from engine.training.candidates import Shortlist
 from engine.training.generator import freeze_position_bias
@@ -48,6 +49,7 @@ def tune_joint(lesson: Lesson) -> Run:
     files = session.model_files(lesson.run.generator)
     learns = lesson.objective != "lsr"
     generator = load_generator(files).to(session.device.kind) if learns else None
+    adapters = add_adapters(generator, seed=lesson.seed) if generator is not None else None
     training, validation = _answered(lesson.training), _answered(lesson.validation)
     writer = load_writer(files)
     task: JointTask | PublishedTask
@@ -81,6 +83,7 @@ def tune_joint(lesson: Lesson) -> Run:
         device=session.device,
         monitor=monitor,
     )
+    merge_adapters(adapters)
     objects = session.workspace.objects
 
     def published(model: str, encoder: Encoder) -> str:

@@ -268,7 +268,7 @@ def _named(task: Task, values: dict[str, float]) -> dict[str, float]:
 
 
 def _weights(model: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().cpu().clone() for name, tensor in checkpoint.unique(model.state_dict()).items()}
+    return {name: tensor.detach().cpu().clone() for name, tensor in checkpoint.trained(model).items()}
 
 
 def _stored_best(workspace: Workspace, run_id: str, task: Task) -> dict[str, torch.Tensor]:
