@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from engine.errors import QuestionError
 from engine.evaluation.question_kinds import kind_of
-from engine.records import DocumentRow, Passage, Question, Split
+from engine.records import Passage, Question, Split
+from engine.workspace.documents import DocumentRow
 
 if TYPE_CHECKING:
     from engine.session import Session
