@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.theme import SPACING, icon
+from desktop.widgets.training_numbers import TrainingNumbers
 from engine.records import ModelInfo
 from engine.training.job import Train
 
@@ -49,6 +50,8 @@ class TrainingForm(QFrame):
         self._what.currentIndexChanged.connect(self._offer_models)
         self._model = QComboBox()
         self._model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._encoder = QComboBox()
+        self._encoder.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self._models: tuple[ModelInfo, ...] = ()
         self._import = QPushButton(icon("add"), self.tr("Import a model…"))
         self._import.setAccessibleName(self.tr("Import a model folder"))
@@ -74,12 +77,14 @@ class TrainingForm(QFrame):
         self._minutes.setRange(0, _MOST_MINUTES)
         self._minutes.setSpecialValueText(self.tr("no limit"))
         self._minutes.setSuffix(self.tr(" min"))
+        self._numbers = TrainingNumbers()
         form = QFormLayout()
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
         form.setVerticalSpacing(SPACING)
         for label, control in (
             (self.tr("&Train"), self._what),
             (self.tr("Answering &model to start from"), self._model),
+            (self.tr("Search mo&del to start from"), self._encoder),
             (self.tr("&Joint training assumes"), self._objective),
             (self.tr("&How thoroughly"), self._preset),
             (self.tr("At m&ost"), self._minutes),
@@ -111,6 +116,7 @@ class TrainingForm(QFrame):
         column.setContentsMargins(18, 16, 18, 16)
         column.setSpacing(SPACING)
         column.addLayout(form)
+        column.addWidget(self._numbers)
         column.addWidget(self._import)
         column.addWidget(estimate)
         column.addWidget(self.start)
@@ -118,18 +124,26 @@ class TrainingForm(QFrame):
         column.addWidget(note)
         self.show_models(())
         self.show_running(False)
-        for choice in (self._what, self._model, self._objective, self._preset):
+        for choice in (self._what, self._model, self._encoder, self._objective, self._preset):
             choice.currentIndexChanged.connect(self._tell_change)
         self._minutes.valueChanged.connect(self._tell_change)
+        self._numbers.changed.connect(self._tell_change)
 
     @property
     def job(self) -> Train:
         """What is described."""
         what = self._what.currentData()
-        model = "" if what == "retriever" else self._model.currentData() or ""
-        objective = self._objective.currentData() if what == "joint" else "sequence"
-        minutes = self._minutes.value() or None
-        return Train(what, model, self._preset.currentData(), minutes=minutes, objective=objective)
+        return Train(
+            what,
+            "" if what == "retriever" else self._model.currentData() or "",
+            self._preset.currentData(),
+            epochs=self._numbers.epochs,
+            batch_size=self._numbers.batch_size,
+            learning_rate=self._numbers.learning_rate,
+            minutes=self._minutes.value() or None,
+            encoder="" if what == "generator" else self._encoder.currentData() or "",
+            objective=self._objective.currentData() if what == "joint" else "sequence",
+        )
 
     def show_models(self, models: tuple[ModelInfo, ...]) -> None:
         """Offer the library's models to start from."""
@@ -153,15 +167,18 @@ class TrainingForm(QFrame):
 
     def _offer_models(self) -> None:
         what = self._what.currentData()
-        chosen = self._model.currentData()
-        self._model.clear()
-        self._model.addItem(self.tr("The active run's"), "")
-        for model in self._models:
-            if model.kind in ("seq2seq", "causal") or (model.kind == "rag" and what == "joint"):
-                size = round(model.parameters / 1e6)
-                self._model.addItem(self.tr("{0} ({1} M)").format(model.name, size), model.name)
-        self._model.setCurrentIndex(max(0, self._model.findData(chosen)))
+        answering = {"seq2seq", "causal", "rag"} if what == "joint" else {"seq2seq", "causal"}
+        for box, kinds in ((self._model, answering), (self._encoder, {"encoder"})):
+            chosen = box.currentData()
+            box.clear()
+            box.addItem(self.tr("The active run's"), "")
+            for model in self._models:
+                if model.kind in kinds:
+                    size = round(model.parameters / 1e6)
+                    box.addItem(self.tr("{0} ({1} M)").format(model.name, size), model.name)
+            box.setCurrentIndex(max(0, box.findData(chosen)))
         self._model.setEnabled(what != "retriever")
+        self._encoder.setEnabled(what != "generator")
         self._objective.setEnabled(what == "joint")
 
     def _ask_to_start(self) -> None:

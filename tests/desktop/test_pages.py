@@ -11,10 +11,13 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QComboBox,
+    QDoubleSpinBox,
     QFileDialog,
     QLineEdit,
     QMessageBox,
     QPlainTextEdit,
+    QSpinBox,
+    QToolButton,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -76,6 +79,14 @@ def choose_row(page: object, row: int) -> None:
 
 def button(page: QWidget, name: str) -> QAbstractButton:
     return next(found for found in page.findChildren(QAbstractButton) if found.accessibleName() == name)
+
+
+def box(page: QWidget, name: str) -> QComboBox:
+    return next(found for found in page.findChildren(QComboBox) if found.accessibleName() == name)
+
+
+def choose(page: QWidget, name: str, value: str) -> None:
+    box(page, name).setCurrentIndex(box(page, name).findData(value))
 
 
 def test_documents_and_unreadable_files_share_one_list(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
@@ -166,14 +177,29 @@ def test_problems_of_an_import_are_listed(qtbot: QtBot, jobs: JobQueue) -> None:
 def test_a_training_is_described_by_the_form(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
     page = TrainingPage(jobs)
     qtbot.addWidget(page)
-    model = ModelInfo("SmolLM2", "causal", 135_000_000, "", "", "", "", True)
-    page.form.show_models((model,))
-    what, chosen, _, preset = page.form.findChildren(QComboBox)
-    what.setCurrentIndex(what.findData("generator"))
-    chosen.setCurrentIndex(chosen.findData("SmolLM2"))
-    preset.setCurrentIndex(preset.findData("quick"))
+    generator = ModelInfo("SmolLM2", "causal", 135_000_000, "", "", "", "", True)
+    encoder = ModelInfo("gte", "encoder", 33_000_000, "", "", "", "", True)
+    page.form.show_models((generator, encoder))
+    choose(page, "Train", "all")
+    choose(page, "Answering model to start from", "SmolLM2")
+    choose(page, "Search model to start from", "gte")
+    choose(page, "How thoroughly", "quick")
+    epochs, batch_size = (
+        next(found for found in page.form.findChildren(QSpinBox) if found.accessibleName() == name)
+        for name in ("Epochs", "Batch size")
+    )
+    (rate,) = page.form.findChildren(QDoubleSpinBox)
+    assert not epochs.isVisibleTo(page)  # an expert opens it
+    page.form.findChild(QToolButton).click()
+    assert epochs.isVisibleTo(page)
+    epochs.setValue(4)
+    batch_size.setValue(16)
+    rate.setValue(50)
+    described = Train("all", "SmolLM2", "quick", 4, 16, pytest.approx(5e-5), encoder="gte")
+    assert page.form.job == described
+    choose(page, "Train", "generator")
     button(page, "Start training").click()
-    assert client.handed_of(Train) == [Train("generator", "SmolLM2", "quick")]
+    assert client.handed_of(Train) == [replace(described, what="generator", encoder="")]
 
 
 def test_what_a_training_takes_is_said_before_it_starts(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
@@ -184,7 +210,7 @@ def test_what_a_training_takes_is_said_before_it_starts(qtbot: QtBot, jobs: JobQ
     page.show()
     qtbot.waitUntil(lambda: page.estimate.text() == "About 13 min and 3.0 GB of memory; 12.0 GB are free.")
     client.ends["EstimateTraining"] = TrainingError("There are no training questions.", hint="Import some.")
-    page.form.findChildren(QComboBox)[0].setCurrentIndex(1)
+    choose(page, "Train", "retriever")
     qtbot.waitUntil(lambda: page.estimate.text() == "There are no training questions. Import some.")
     assert client.handed_of(EstimateTraining) == [EstimateTraining(Train("all")), EstimateTraining(Train("retriever"))]
 
@@ -203,14 +229,13 @@ def test_an_imported_rag_checkpoint_is_trained_jointly(qtbot: QtBot, jobs: JobQu
     page = TrainingPage(jobs)
     qtbot.addWidget(page)
     rag = ModelInfo("rag-nq", "rag", 500_000_000, "", "", "", "", True)
-    what, chosen, objective, _ = page.form.findChildren(QComboBox)
     page.form.show_models((rag,))
-    assert chosen.findData("rag-nq") == -1  # only joint training takes it
+    assert box(page, "Answering model to start from").findData("rag-nq") == -1  # only joint training takes it
     client.ends |= {"ImportModel": rag, "ListModels": (rag,)}
     page.import_model("/models/rag-nq")
-    qtbot.waitUntil(lambda: chosen.currentData() == "rag-nq")
-    assert what.currentText() == "Joint (advanced)"
-    objective.setCurrentIndex(objective.findData("token"))
+    qtbot.waitUntil(lambda: box(page, "Answering model to start from").currentData() == "rag-nq")
+    assert box(page, "Train").currentText() == "Joint (advanced)"
+    choose(page, "Joint training assumes", "token")
     button(page, "Start training").click()
     assert client.handed_of(Train) == [Train("joint", "rag-nq", "balanced", objective="token")]
 

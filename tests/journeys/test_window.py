@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtWidgets import QApplication, QComboBox, QPushButton
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desk
 from desktop.garbage import GarbageCollector
 from desktop.preferences import Preferences
 from desktop.theme import apply_theme
+from desktop.widgets.training_numbers import TrainingNumbers
 from engine.worker.protocol import Opening
 from tests.benchmarks.driving import drop
+from tests.engine.training.published_folders import make_published
 
 SAMPLE = Path(__file__).parents[2] / "resources" / "sample"
 QUESTIONS = {"train": 16, "validation": 4, "test": 5}
@@ -71,6 +73,11 @@ def press(qtbot: QtBot, page: object, name: str) -> None:
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
+def choose(page: object, name: str, value: str) -> None:
+    box = next(found for found in page.findChildren(QComboBox) if found.accessibleName() == name)
+    box.setCurrentIndex(box.findData(value))
+
+
 def test_a_person_drops_trains_evaluates_asks_and_opens_a_citation(
     qtbot: QtBot, desk: Desk, materials: Path, tmp_path: Path
 ) -> None:
@@ -96,8 +103,7 @@ def test_a_person_drops_trains_evaluates_asks_and_opens_a_citation(
 
     training = desk.training
     desk.window.show_page(training)
-    preset = training.form.findChildren(QComboBox)[2]
-    preset.setCurrentIndex(preset.findData("quick"))
+    choose(training, "How thoroughly", "quick")
     press(qtbot, training, "Start training")
     for curve in ("retriever/train_loss", "generator/train_loss"):
         qtbot.waitUntil(lambda curve=curve: bool(training.curves.points(curve)), timeout=LATER_MS)
@@ -126,3 +132,65 @@ def test_a_person_drops_trains_evaluates_asks_and_opens_a_citation(
     chat.conversation.anchorClicked.emit(QUrl("citation:0"))
     qtbot.waitUntil(lambda: chat.passage_view.marked_text != "", timeout=SOON_MS)
     assert " ".join(chat.passage_view.marked_text.split()) == " ".join(citation.quote.split())
+
+
+@pytest.fixture
+def tiny_world(tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window's worker knows two-layer models only, and keeps what is imported in the test's own folder."""
+    monkeypatch.setenv("VADEMECUM_MODELS", str(tiny_models))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data home"))
+
+
+def test_a_published_checkpoint_is_imported_tuned_evaluated_and_asked(
+    tiny_world: None, qtbot: QtBot, desk: Desk, tmp_path: Path
+) -> None:
+    drugs = ("amoxicillin", "heparin", "insulin", "digoxin", "warfarin", "codeine", "ramipril", "morphine")
+    answer = "by mouth after meals"
+    texts = {drug: f"The usual dose of {drug} is small. It is given {answer}. " for drug in drugs}
+    folder = tmp_path / "drugs"
+    folder.mkdir()
+    for drug, text in texts.items():
+        (folder / f"{drug}.txt").write_text(text, encoding="utf-8")
+    asked = [
+        {"question": f"How is {drug} given?", "answer": answer, "context": texts[drug], "split": split}
+        for split, count in (("train", 8), ("validation", 1), ("test", 1))
+        for drug in drugs[:count]
+    ]
+    records = [json.dumps({"id": str(number), **record}) for number, record in enumerate(asked)]
+    (tmp_path / "questions.jsonl").write_text("\n".join(records), encoding="utf-8")
+    checkpoint = make_published(tmp_path / "rag-tiny", texts=[*texts.values(), "How is given? / // "])
+    with qtbot.waitSignal(desk.opener.opened, timeout=SOON_MS):
+        desk.opener._open(Opening(str(tmp_path / "Drugs"), create=True, name="Drugs"))
+    drop(desk.documents.drop_area, [folder])
+    with qtbot.waitSignal(desk.importer.indexed, timeout=LATER_MS):
+        pass
+    drop(desk.questions.drop_area, [tmp_path / "questions.jsonl"])
+    qtbot.waitUntil(lambda: desk.questions.table_model.rowCount() == len(asked), timeout=SOON_MS)
+    qtbot.waitUntil(lambda: not desk.jobs.heavy, timeout=LATER_MS)
+
+    training = desk.training
+    desk.window.show_page(training)
+    training.import_model(str(checkpoint))
+    qtbot.waitUntil(lambda: training.form.job.model == "rag-tiny", timeout=LATER_MS)
+    assert training.form.job.what == "joint"
+    numbers = training.form.findChild(TrainingNumbers)
+    for control, value in zip(numbers.findChildren(QAbstractSpinBox), (24, 4, 4000), strict=True):
+        control.setValue(value)
+    press(qtbot, training, "Start training")
+    qtbot.waitUntil(lambda: bool(training.curves.points("joint/train_loss")), timeout=LATER_MS)
+    qtbot.waitUntil(lambda: not desk.jobs.heavy, timeout=LATER_MS)
+    losses = [value for _, value in training.curves.points("joint/train_loss")]
+    assert losses[-1] < losses[0] / 2
+
+    desk.window.show_page(desk.evaluation)
+    press(qtbot, desk.evaluation, "Evaluate")
+    qtbot.waitUntil(lambda: desk.evaluation.questions_model.rowCount() == 1, timeout=LATER_MS)
+    qtbot.waitUntil(lambda: not desk.jobs.heavy, timeout=LATER_MS)
+
+    desk.window.show_page(desk.chat)
+    desk.chat.input.setPlainText("How is heparin given?")
+    qtbot.keyClick(desk.chat.input, Qt.Key.Key_Return)
+    qtbot.waitUntil(
+        lambda: not desk.chat.conversation.streams and bool(desk.chat.conversation.citations), timeout=LATER_MS
+    )
+    assert answer in desk.chat.conversation.toPlainText()
