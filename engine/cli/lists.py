@@ -1,4 +1,4 @@
-"""Commands of the workspace itself: new, import, status, documents, questions, remove, verify."""
+"""Commands of the workspace itself: new, import, status, documents, questions, remove, verify, restore."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
     command(app, "remove")(remove)
     command(app, "tag")(tag)
     command(app, "verify")(verify)
+    command(app, "restore")(restore)
 
 
 def new(
@@ -297,3 +298,12 @@ def verify(
     call.console.result(value, "\n".join([text, *report.problems]))
     if not report.ok:
         raise typer.Exit(1)
+
+
+def restore(call: Call, workspace: WorkspacePath) -> None:
+    """Exchange a workspace for what it was before a newer version of the program opened it; again exchanges it back."""
+    from engine.workspace import previous
+
+    restored = previous.restore(workspace)
+    value = {"workspace": str(workspace.absolute()), "schema": restored.schema}
+    call.console.result(value, f"The workspace is as it was before the update (schema {restored.schema}).")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine.errors import DamagedError, EngineError, LockedError, StorageError, WorkspaceError
-from engine.workspace import dbapi
+from engine.workspace import dbapi, previous
 from engine.workspace.schema import SCHEMA, TABLES, refuse_newer
 
 Stored = TypeVar("Stored")
@@ -183,6 +183,15 @@ class Database:
         if waiting is None:
             waiting = self._local.after_commit = {}
         waiting[act] = None
+
+    @property
+    def keeps_previous(self) -> bool:
+        """Whether the state before an update lies beside it, and may refer to objects that this one doesn't."""
+        return previous.is_kept(self._path.parent)
+
+    def drop_previous(self) -> None:
+        """Forget the state before an update."""
+        previous.drop(self._path.parent)
 
     def checkpoint(self) -> None:
         """Write the log into the database and empty it, so that what was deleted is gone from there too."""

@@ -251,6 +251,9 @@ class DocumentStore:
             )
             self._audit.record("documents removed", ", ".join(wanted))
             self._database.after_commit(self._database.checkpoint)
+            if self._database.keeps_previous:
+                self._database.after_commit(self._database.drop_previous)
+                self._database.after_commit(self._objects.sweep)
         return report
 
     def note_skipped(self, skipped: Skipped) -> None:

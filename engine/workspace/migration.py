@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.errors import DamagedError
-from engine.workspace import dbapi
+from engine.workspace import dbapi, previous
 from engine.workspace.database import connect, schema_of
 from engine.workspace.publishing import storage_error, sync_file, sync_folder
 from engine.workspace.schema import MIGRATIONS, SCHEMA
@@ -19,27 +19,23 @@ Step = Callable[[dbapi.Connection], None]
 def migrate(path: Path, key: bytes | None, *, steps: Mapping[int, Step] = MIGRATIONS, to: int = SCHEMA) -> bool:
     """Run the missing steps and tell whether there were any. Raises SchemaError when the database is newer.
 
-    The old database stays beside the new one until that is checked and in place; a crash at any point leaves one
-    that opens.
+    The old one is kept (`previous`) before the new one, checked, takes its place; a crash at any point leaves one that
+    opens.
     """
     copy = path.with_name(f"{path.name}.migrating")
-    backup = path.with_name(f"{path.name}.before-migration")
     try:
         _remove(copy)
         schema = schema_of(path, key, newest=to)
         if schema == to:
-            backup.unlink(missing_ok=True)
             return False
-        backup.unlink(missing_ok=True)
         shutil.copyfile(path, copy)  # schema_of closed the only connection: the log is in the file
         copy.chmod(0o600)
         _run(copy, key, range(schema, to), steps)
         with copy.open("rb+") as file:
             sync_file(file.fileno())
-        shutil.copyfile(path, backup)
+        previous.keep(path.parent)
         copy.replace(path)
         sync_folder(path.parent)
-        backup.unlink()
     except BaseException as error:
         with suppress(OSError):
             _remove(copy)

@@ -145,10 +145,12 @@ class ObjectStore:
             self._remove(released)
 
     def _remove(self, candidates: set[str]) -> int:
-        """Remove those of the objects that nobody needs.
+        """Remove those of the objects that nobody needs; none while the state before an update may need them.
 
         The write lock of the database, which the caller holds, keeps half-made references out of the picture.
         """
+        if self._database.keeps_previous:
+            return 0
         removed = 0
         with self._guard:
             gone = candidates - self.referenced() - self._unreferred

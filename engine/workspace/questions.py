@@ -91,6 +91,7 @@ class QuestionStore:
         with self._database.transaction() as connection:
             removed = connection.execute(f"DELETE FROM questions WHERE id {AMONG}", (listed(ids),)).rowcount
             self._audit.record("questions removed", str(removed))
+            self._database.after_commit(self._database.drop_previous)
         return removed
 
     def _link(self, connection: dbapi.Connection, questions: Iterable[Question], numbers: dict[str, int]) -> None:

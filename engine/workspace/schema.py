@@ -142,5 +142,6 @@ def refuse_newer(schema: int, *, newest: int = SCHEMA) -> None:
     if schema > newest:
         raise SchemaError(
             f"The workspace was written by a newer version (schema {schema}; this program knows {newest}).",
-            hint="Install the newer version of Vademecum to open it.",
+            hint="Install the newer version of Vademecum to open it, or have it back as it was before the update: "
+            "vademecum-engine restore.",
         )

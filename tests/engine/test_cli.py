@@ -20,6 +20,7 @@ from engine.cli.call import Call
 from engine.cli.console import Console, in_words
 from engine.errors import Cancelled
 from engine.jobs import Measured, Monitor, Progress, Skipped, Token
+from engine.workspace import previous
 from engine.workspace.job import ReadStatus
 from tests.engine.documents import example_files
 
@@ -298,6 +299,17 @@ def test_cheap_commands_import_neither_torch_nor_transformers(workspace: Path) -
         subprocess.run(
             [sys.executable, "-c", code, command, str(workspace)], cwd=REPOSITORY, check=True, capture_output=True
         )
+
+
+def test_a_workspace_is_had_back_as_it_was_before_an_update(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert entry.main(["restore", str(workspace), "--json"]) == 1
+    assert "no state from before an update" in _json(capsys)["error"]["message"]
+    previous.keep(workspace)
+    assert entry.main(["restore", str(workspace), "--json"]) == 0
+    assert _json(capsys) == {"workspace": str(workspace), "schema": 1}
+    assert entry.main(["verify", str(workspace)]) == 0
 
 
 def test_the_reader_of_a_pipe_may_leave_early(workspace: Path) -> None:
