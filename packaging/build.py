@@ -1,6 +1,6 @@
 """Builds the packages of this platform: freeze, bill of materials, self-test, installers, checksums, signature.
 
-usage: build.py [STEP …]     steps: freeze bill selftest deb run sums compare; without any: all but compare
+usage: build.py [STEP …]     steps: freeze bill selftest package sums compare; without any: all but compare
 
 `compare FOLDER` tells which files of another build from the same commit differ from those of dist/vademecum.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 import bill
 import linux_packages
 import payload
+from slimming import slim
 
 DIST = payload.REPOSITORY / "dist"
 PROGRAM = DIST / "vademecum"
@@ -46,6 +47,7 @@ def freeze() -> None:
     spec = payload.REPOSITORY / "packaging" / "vademecum.spec"
     command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", *folders, str(spec)]
     subprocess.run(command, check=True, env=environment, cwd=payload.REPOSITORY)
+    slim(PROGRAM)
 
 
 def write_bill() -> None:
@@ -61,14 +63,12 @@ def selftest() -> None:
     subprocess.run([str(PROGRAM / "vademecum"), "--selftest"], check=True)
 
 
-def deb() -> None:
-    """Make the Debian package."""
-    print(linux_packages.make_deb(PROGRAM, DIST, version=version(), made=commit_time()))
-
-
-def run() -> None:
-    """Make the self-extracting installer."""
-    print(linux_packages.make_run(PROGRAM, DIST, version=version(), made=commit_time()))
+def package() -> None:
+    """Make the Debian package and the self-extracting installer."""
+    data = linux_packages.make_data(PROGRAM, DIST, made=commit_time())
+    print(linux_packages.make_deb(PROGRAM, data, DIST, version=version(), made=commit_time()))
+    print(linux_packages.make_run(PROGRAM, data, DIST, version=version(), made=commit_time()))
+    data.unlink()
 
 
 def sums() -> None:
@@ -112,8 +112,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "freeze": freeze,
     "bill": write_bill,
     "selftest": selftest,
-    "deb": deb,
-    "run": run,
+    "package": package,
     "sums": sums,
 }
 

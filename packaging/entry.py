@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-if Path(sys.executable).stem == "vademecum-engine":
+if Path(sys.argv[0]).stem == "vademecum-engine":  # one file with two names
     from engine.__main__ import main
 else:
     from desktop.__main__ import main

@@ -1,10 +1,14 @@
-"""Makes the Linux packages from the frozen folder: a .deb for administrators, a self-extracting .run for everybody."""
+"""Makes the Linux packages from the frozen folder: a .deb for administrators, a self-extracting .run for everybody.
+
+Both hold the very same compressed archive: it is made once.
+"""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import os
+import io
+import re
 import shutil
 import subprocess
 import sys
@@ -20,35 +24,61 @@ from desktop.installation.placing import ENTRIES, MIME_PACKAGE, desktop_entry
 SCRIPT = payload.REPOSITORY / "packaging" / "linux" / "self_extract.sh"
 # Found in a bare Debian 12: everything else that is loaded is in the package.
 DEPENDS = "libc6 (>= 2.36), libstdc++6, libgcc-s1, libgl1, libegl1, fontconfig-config"
+# Code is a third of the package: the x86 filter makes its jumps alike. In blocks, so that all cores pack and unpack.
+XZ = ("xz", "--threads=0", "--block-size=96MiB", "--x86", "--lzma2=preset=6,dict=32MiB", "--check=crc32")
+XZ_LIBRARY = re.compile(r"liblzma\.so\.5 => (/\S+)")
 _BLOCK = 1 << 20
 
 
-def make_deb(program: Path, into: Path, *, version: str, made: int) -> Path:
-    """Build the Debian package: the program in /opt, its entries where the desktop looks. Same input, same bytes."""
-    root = into / "deb-root"
-    shutil.rmtree(root, ignore_errors=True)
-    opt = root / "opt" / "vademecum"
-    shutil.copytree(program, opt, symlinks=True, copy_function=os.link)
+def make_data(program: Path, into: Path, *, made: int) -> Path:
+    """Pack the program in /opt, with its entries where the desktop looks. Same input, same bytes."""
     texts = {
         "usr/share/applications/vademecum.desktop": desktop_entry(Path("/opt/vademecum")),
-        "usr/share/mime/packages/vademecum.xml": MIME_PACKAGE,
         "usr/share/doc/vademecum/copyright": (program / "LICENCES.txt").read_text("utf-8"),
-        "DEBIAN/control": control(version, kib=sum(path.stat().st_size for path in files(opt)) // 1024),
+        "usr/share/icons/hicolor/scalable/apps/vademecum.svg": (
+            payload.REPOSITORY / "resources" / "icons" / "vademecum.svg"
+        ).read_text("utf-8"),
+        "usr/share/mime/packages/vademecum.xml": MIME_PACKAGE,
     }
-    for name, text in texts.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
-    icon = root / "usr/share/icons/hicolor/scalable/apps/vademecum.svg"
-    icon.parent.mkdir(parents=True)
-    shutil.copyfile(payload.REPOSITORY / "resources" / "icons" / "vademecum.svg", icon)
-    (root / "usr/bin").mkdir(parents=True)
-    for name in ENTRIES:
-        (root / "usr/bin" / name).symlink_to(f"/opt/vademecum/{name}")
+    data = into / "data.tar.xz"
+    with data.open("wb") as file, subprocess.Popen(XZ, stdin=subprocess.PIPE, stdout=file) as packing:
+        with tarfile.open(fileobj=packing.stdin, mode="w|", format=tarfile.GNU_FORMAT) as tar:
+            add_folders(tar, "opt", made)
+            for path in (program, *sorted(program.rglob("*"))):
+                name = f"./{Path('opt/vademecum') / path.relative_to(program)}"
+                tar.add(path, name, recursive=False, filter=lambda info: plain(info, made))
+            for name in ENTRIES:
+                add_folders(tar, "usr/bin", made)
+                link = tarfile.TarInfo(f"./usr/bin/{name}")
+                link.type, link.linkname = tarfile.SYMTYPE, f"/opt/vademecum/{name}"
+                tar.addfile(plain(link, made))
+            for name, text in texts.items():
+                add_folders(tar, str(Path(name).parent), made)
+                add_text(tar, f"./{name}", text.encode("utf-8"), made)
+        assert packing.stdin is not None  # it is a pipe
+        packing.stdin.close()
+    if packing.returncode != 0:
+        raise subprocess.CalledProcessError(packing.returncode, XZ)
+    return data
+
+
+def make_deb(program: Path, data: Path, into: Path, *, version: str, made: int) -> Path:
+    """Build the Debian package around the packed program."""
+    members = into / "deb"
+    shutil.rmtree(members, ignore_errors=True)
+    members.mkdir()
+    (members / "debian-binary").write_bytes(b"2.0\n")
+    with (
+        gzip.GzipFile(members / "control.tar.gz", "wb", mtime=made) as packed,
+        tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT) as tar,
+    ):
+        add_text(tar, "./control", control(version, kib=kib_of(program)).encode("utf-8"), made)
+    (members / data.name).hardlink_to(data)
     package = into / f"vademecum_{version}_amd64.deb"
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(made)}
-    command = ["dpkg-deb", "--root-owner-group", "-Zzstd", "-z12", "--build", str(root), str(package)]
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
-    shutil.rmtree(root)
+    package.unlink(missing_ok=True)
+    names = ("debian-binary", "control.tar.gz", data.name)  # in this order
+    subprocess.run(["ar", "rcD", package, *names], check=True, cwd=members)
+    shutil.rmtree(members)
     return package
 
 
@@ -63,36 +93,71 @@ def control(version: str, *, kib: int) -> str:
     )
 
 
-def make_run(program: Path, into: Path, *, version: str, made: int) -> Path:
-    """Build the self-extracting installer: a shell script, followed by a gzipped tar. Same input, same bytes."""
-    archive = into / "payload.tar.gz"
-    with (
-        archive.open("wb") as raw,
-        gzip.GzipFile("", "wb", 6, raw, mtime=made) as packed,
-        tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT) as tar,
-    ):
-        for path in (program, *sorted(program.rglob("*"))):
-            name = str(Path("vademecum") / path.relative_to(program))
-            tar.add(path, name, recursive=False, filter=lambda info: plain(info, made))
-    with archive.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    kib = sum(path.stat().st_size for path in files(program)) // 1024
-    script = SCRIPT.read_text("utf-8").replace("@VERSION@", version).replace("@SHA256@", digest)
-    script = script.replace("@KIB@", str(kib))
+def make_run(program: Path, data: Path, into: Path, *, version: str, made: int) -> Path:
+    """Build the self-extracting installer: a shell script, the program that unpacks, and the packed program.
+
+    Many systems have no xz: it comes along, itself packed with gzip, which every system has.
+    """
+    decoder = decoder_archive(made)
+    digest = hashlib.sha256(decoder)
+    with data.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    script = SCRIPT.read_text("utf-8").replace("@VERSION@", version).replace("@SHA256@", digest.hexdigest())
+    script = script.replace("@KIB@", str(kib_of(program))).replace("@DECODER@", str(len(decoder)))
     head = script.replace("@OFFSET@", f"{len(script.encode()) + 1:08d}")  # as long as the word it replaces
     package = into / f"vademecum-{version}-linux-x86_64.run"
-    with package.open("wb") as file, archive.open("rb") as body:
-        file.write(head.encode())
+    with package.open("wb") as file, data.open("rb") as body:
+        file.write(head.encode() + decoder)
         shutil.copyfileobj(body, file, _BLOCK)
     package.chmod(0o755)
-    archive.unlink()
     return package
+
+
+def decoder_archive(made: int) -> bytes:
+    """Return xz and its library of this system as a gzipped tar. Both are in the public domain."""
+    program = shutil.which("xz")
+    if program is None:
+        raise FileNotFoundError("xz is not here: install xz-utils.")
+    library = XZ_LIBRARY.search(subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout)
+    if library is None:
+        raise FileNotFoundError("xz has no liblzma.so.5: another xz than Debian's.")
+    packed = io.BytesIO()
+    with (
+        gzip.GzipFile("", "wb", 9, packed, mtime=made) as zipped,
+        tarfile.open(fileobj=zipped, mode="w|", format=tarfile.GNU_FORMAT) as tar,
+    ):
+        for path, name in ((program, "xz"), (library.group(1), "liblzma.so.5")):
+            add_text(tar, name, Path(path).read_bytes(), made, mode=0o755)
+    return packed.getvalue()
+
+
+def add_folders(tar: tarfile.TarFile, folder: str, made: int) -> None:
+    """Add a folder and those above it, each once."""
+    for parent in (Path(), *reversed(Path(folder).parents[:-1]), Path(folder)):
+        name = f"./{parent}" if parent.parts else "."
+        if name not in tar.getnames():
+            info = tarfile.TarInfo(name)
+            info.type, info.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(plain(info, made))
+
+
+def add_text(tar: tarfile.TarFile, name: str, content: bytes, made: int, *, mode: int = 0o644) -> None:
+    """Add a file of this content."""
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(content), mode
+    tar.addfile(plain(info, made), io.BytesIO(content))
+
+
+def kib_of(program: Path) -> int:
+    """The size of the program on disk."""
+    return sum(path.stat().st_size for path in files(program)) // 1024
 
 
 def plain(info: tarfile.TarInfo, made: int) -> tarfile.TarInfo:
     """Take out of a tar entry what differs from one machine to the next."""
     info.mtime, info.uid, info.gid, info.uname, info.gname = made, 0, 0, "", ""
-    info.mode = 0o755 if info.isdir() or info.mode & 0o100 else 0o644
+    info.mode = 0o777 if info.issym() else 0o755 if info.isdir() or info.mode & 0o100 else 0o644
     return info
 
 

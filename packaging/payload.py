@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from importlib import metadata
@@ -19,27 +21,30 @@ UNUSED_MODULES = (
     "tkinter", "tensorboard", "tensorflow", "jax", "flax", "triton", "IPython", "matplotlib", "scipy", "sklearn",
     "torch.utils.tensorboard", "pyqtgraph.examples", "pyqtgraph.opengl", "OpenGL",
     "PySide6.QtQml", "PySide6.QtQuick", "PySide6.QtQuickWidgets", "PySide6.QtDesigner", "PySide6.QtHelp",
-    "PySide6.QtSql", "PySide6.QtTest",
-    "pyarrow.tests", "pandas.tests", "numpy.tests", "sympy.testing",
+    "PySide6.QtSql", "PySide6.QtTest", "PySide6.QtOpenGL", "PySide6.QtOpenGLWidgets",
+    "pyarrow.tests", "pandas.tests", "numpy.tests", "sympy.testing", "numpy.distutils", "numpy.f2py",
+    "pyarrow._s3fs", "pyarrow._gcsfs", "pyarrow._azurefs", "pyarrow._hdfs", "pyarrow._flight", "pyarrow._substrait",
+    "hf_xet",  # downloads
     "readline", "_gdbm", "_dbm",  # GPL libraries under them
 )  # fmt: skip
 
-# Files that are collected with a library and never loaded: headers, type stubs, test data, Qt's QML.
+# Files that are collected with a library and never loaded: headers, type stubs, test data, Qt's QML, GTK's theme.
 # Kept on purpose: torch/bin/torch_shm_manager and torch.testing._internal, without which torch can't be imported.
 UNUSED_FILES = re.compile(
     r"torch/include/|torch/share/|torch/test/|torch/bin/(?!torch_shm_manager)|pyarrow/include/|\.cmake$|\.pyi$|\.a$"
+    r"|torch/lib/lib(torchbind_test|jitbackend_test|backend_with_compiler|aoti_custom_ops)"
     r"|/tests?/.*\.(csv|parquet|json|npz)$"
     r"|libQt6(Qml|Quick|VirtualKeyboard|Pdf|WaylandEgl|EglFS|OpenGLWidgets|Designer|Help|Sql|Test)[^/]*\.so"
     r"|PySide6/Qt/qml/|PySide6/Qt/translations/(?!qtbase_|qt_)"
-    r"|plugins/(qmltooling|qmllint|qmlls|sqldrivers|designer|virtualkeyboard|egldeviceintegrations"
-    r"|platforminputcontexts/libqtvirtualkeyboard|platforms/libq(eglfs|vnc|linuxfb|vkkhr|minimalegl))"
-    r"|libarrow_flight|pyarrow/_flight|libparquet_enc"
+    r"|plugins/(qmltooling|qmllint|qmlls|sqldrivers|designer|virtualkeyboard|egldeviceintegrations|generic"
+    r"|platforminputcontexts/libqtvirtualkeyboard|platforms/libq(eglfs|vnc|linuxfb|vkkhr|minimalegl|wayland-egl)"
+    r"|platformthemes/libqgtk3|wayland-graphics-integration)"
+    r"|libarrow_(flight|s3|python_flight)|pyarrow/_(flight|s3fs|gcsfs|azurefs|hdfs|substrait)"
+    r"|libarrow_python(_parquet_encryption)?\.so(\.\d+\.\d.*)?$"  # the same file thrice: only .so.NUMBER is loaded
+    r"|libcudart"  # NVIDIA's: belongs to the add-on
     # The machine's own is as new as its graphics driver needs it; a bundled older one breaks the driver.
     r"|(^|/)lib(stdc\+\+|gcc_s)\.so"
 )
-
-# What loses its symbols: the only libraries that carry enough of them to matter and take it well.
-STRIPPED = ("torch/lib/libtorch_cpu.so", "torch/lib/libtorch_python.so", "libpython3.11.so.1.0")
 
 
 def requirements() -> list[Requirement]:
@@ -76,7 +81,38 @@ def excluded_modules() -> list[str]:
         and not needed & {canonicalize_name(owner) for owner in owners}
         and module not in ("engine", "desktop")
     ]
-    return sorted({*foreign, *UNUSED_MODULES})
+    return sorted({*foreign, *UNUSED_MODULES, *unused_models()})
+
+
+def unused_models() -> list[str]:
+    """Name the architectures of transformers that neither the model library knows nor one of those is made of."""
+    from transformers.models.auto.configuration_auto import model_type_to_module_name
+
+    sys.path.insert(0, str(REPOSITORY))
+    from engine.models.architectures import ARCHITECTURES
+
+    root = Path(str(metadata.distribution("transformers").locate_file("transformers/models")))
+    wanted = {"auto", "rag", *(model_type_to_module_name(known.model_type) for known in ARCHITECTURES.values())}
+    kept: set[str] = set()
+    while wanted:
+        name = wanted.pop()
+        kept.add(name)
+        for path in root.joinpath(name).glob("*.py"):
+            if not path.name.startswith(("modular_", "convert_")):  # what their authors generate the others from
+                wanted |= set(_siblings(path)) - kept
+    return sorted(
+        f"transformers.models.{path.name}" for path in root.iterdir() if path.is_dir() and path.name not in kept
+    )
+
+
+def _siblings(path: Path) -> Iterator[str]:
+    """Yield the other architectures that a module of one imports."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            if node.level == 2:
+                yield node.module.split(".")[0]
+            elif node.level == 3 and node.module.startswith("models."):
+                yield node.module.split(".")[1]
 
 
 def data_files() -> Iterator[tuple[str, str]]:
@@ -91,3 +127,24 @@ def data_files() -> Iterator[tuple[str, str]]:
 def without_unused(collected: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Drop what nothing loads from what PyInstaller collected."""
     return [entry for entry in collected if not UNUSED_FILES.search(entry[0].replace("\\", "/"))]
+
+
+def without_orphans(binaries: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Drop the distribution's own libraries that nothing needs any more once the unused is gone."""
+    from PyInstaller.depend.bindepend import get_imports
+
+    kept = list(binaries)
+    needs = {entry[0]: {name for name, _ in get_imports(entry[1])} for entry in kept if entry[2] != "SYMLINK"}
+    while True:
+        needed = set[str]().union(*(needs[entry[0]] for entry in kept if entry[0] in needs))
+        gone = [
+            entry
+            for entry in kept
+            if re.fullmatch(r"lib[^/]+\.so\.[\d.]+", entry[0])
+            and entry[0] not in needed
+            and not entry[0].startswith("libpython")
+            and entry[2] != "SYMLINK"
+        ]
+        if not gone:
+            return kept
+        kept = [entry for entry in kept if entry not in gone]

@@ -5,8 +5,17 @@ set -eu
 first_byte=@OFFSET@
 digest=@SHA256@
 needed_kib=@KIB@
+decoder_bytes=@DECODER@ # xz, for systems without it, packed with gzip; the program follows
 
 payload() { tail -c "+$first_byte" "$0"; }
+
+unpack() { # into the folder $1
+    decoder=$(mktemp -d "$1/.unpacking.XXXXXX")
+    payload | head -c "$decoder_bytes" | gzip -dc | tar -xf - -C "$decoder"
+    payload | tail -c "+$((decoder_bytes + 1))" | LD_LIBRARY_PATH="$decoder" "$decoder/xz" -dc -T0 |
+        tar -xf - -C "$1" --strip-components=2 ./opt/vademecum
+    rm -rf "$decoder"
+}
 
 check() {
     found=$(payload | sha256sum | cut -d ' ' -f 1)
@@ -21,7 +30,7 @@ case "${1:-}" in
     --check) check; echo "The file is whole."; exit 0 ;;
     --unpack)
         [ $# -eq 2 ] || { echo "usage: $0 --unpack FOLDER" >&2; exit 2; }
-        check; mkdir -p "$2"; payload | gzip -dc | tar -xf - -C "$2"; exit 0 ;;
+        check; mkdir -p "$2"; unpack "$2"; exit 0 ;;
     --help | -h)
         echo "usage: $0 [--check | --unpack FOLDER | --silent [--folder FOLDER] [--no-shortcuts] [--no-association]]"
         exit 0 ;;
@@ -39,6 +48,6 @@ folder=$(mktemp -d "$parent/vademecum-install.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM HUP
 echo "Unpacking …"
-payload | gzip -dc | tar -xf - -C "$folder"
+unpack "$folder"
 "$folder/vademecum/vademecum" --install --unpacked "$@"
 exit $?

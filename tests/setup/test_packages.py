@@ -44,12 +44,18 @@ def program(tmp_path: Path) -> Path:
     icons = program / "_internal" / "resources" / "icons"
     icons.mkdir(parents=True)
     (program / "_internal" / "resources" / "models" / "gte-small").mkdir(parents=True)
+    (program / "_internal" / ("deep " * 30) / ("ä" * 90)).mkdir(parents=True)
     (icons / "vademecum.svg").write_text("<svg/>", encoding="utf-8")
     (program / "LICENCES.txt").write_text("Apache-2.0", encoding="utf-8")
     for name in ("vademecum", "vademecum-engine"):
         (program / name).write_text(ECHO, encoding="utf-8")
         (program / name).chmod(0o755)
     return program
+
+
+@pytest.fixture
+def data(program: Path, tmp_path: Path, linux_packages: ModuleType) -> Path:
+    return linux_packages.make_data(program, tmp_path, made=MADE)
 
 
 def called(package: Path, *arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
@@ -60,9 +66,9 @@ def called(package: Path, *arguments: str, home: Path) -> subprocess.CompletedPr
 
 
 def test_the_run_file_unpacks_itself_calls_the_installer_and_leaves_nothing(
-    program: Path, tmp_path: Path, linux_packages: ModuleType
+    program: Path, data: Path, tmp_path: Path, linux_packages: ModuleType
 ) -> None:
-    package = linux_packages.make_run(program, tmp_path, version="1.2", made=MADE)
+    package = linux_packages.make_run(program, data, tmp_path, version="1.2", made=MADE)
     home = tmp_path / "home of ä 中"
     home.mkdir()
     done = called(package, "--silent", "--folder", "/some where", home=home)
@@ -71,8 +77,10 @@ def test_the_run_file_unpacks_itself_calls_the_installer_and_leaves_nothing(
     assert [path for path in home.rglob("*") if path.is_file()] == []
 
 
-def test_a_damaged_run_file_installs_nothing(program: Path, tmp_path: Path, linux_packages: ModuleType) -> None:
-    package = linux_packages.make_run(program, tmp_path, version="1.2", made=MADE)
+def test_a_damaged_run_file_installs_nothing(
+    program: Path, data: Path, tmp_path: Path, linux_packages: ModuleType
+) -> None:
+    package = linux_packages.make_run(program, data, tmp_path, version="1.2", made=MADE)
     content = bytearray(package.read_bytes())
     content[-20] ^= 1
     package.write_bytes(content)
@@ -81,26 +89,31 @@ def test_a_damaged_run_file_installs_nothing(program: Path, tmp_path: Path, linu
     assert "This file is damaged" in done.stderr
 
 
-def test_the_run_file_checks_and_unpacks_when_asked(program: Path, tmp_path: Path, linux_packages: ModuleType) -> None:
-    package = linux_packages.make_run(program, tmp_path, version="1.2", made=MADE)
+def test_the_run_file_checks_and_unpacks_when_asked(
+    program: Path, data: Path, tmp_path: Path, linux_packages: ModuleType
+) -> None:
+    package = linux_packages.make_run(program, data, tmp_path, version="1.2", made=MADE)
     assert called(package, "--check", home=tmp_path).stdout == "The file is whole.\n"
     assert called(package, "--unpack", str(tmp_path / "there"), home=tmp_path).returncode == 0
     assert (tmp_path / "there" / "vademecum" / "vademecum").read_text("utf-8") == ECHO
 
 
-def test_the_same_input_gives_the_same_bytes(program: Path, tmp_path: Path, linux_packages: ModuleType) -> None:
-    first = linux_packages.make_run(program, tmp_path, version="1.2", made=MADE).read_bytes()
+def test_the_same_input_gives_the_same_bytes(
+    program: Path, data: Path, tmp_path: Path, linux_packages: ModuleType
+) -> None:
+    first = linux_packages.make_run(program, data, tmp_path, version="1.2", made=MADE).read_bytes()
     (program / "vademecum").touch()
-    assert linux_packages.make_run(program, tmp_path, version="1.2", made=MADE).read_bytes() == first
+    linux_packages.make_data(program, tmp_path, made=MADE)
+    assert linux_packages.make_run(program, data, tmp_path, version="1.2", made=MADE).read_bytes() == first
 
 
 @pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="not on Debian")
 def test_the_debian_package_holds_program_entries_and_description(
-    program: Path, tmp_path: Path, linux_packages: ModuleType
+    program: Path, data: Path, tmp_path: Path, linux_packages: ModuleType
 ) -> None:
-    package = linux_packages.make_deb(program, tmp_path, version="1.2", made=MADE)
+    package = linux_packages.make_deb(program, data, tmp_path, version="1.2", made=MADE)
     first = package.read_bytes()
-    assert linux_packages.make_deb(program, tmp_path, version="1.2", made=MADE).read_bytes() == first
+    assert linux_packages.make_deb(program, data, tmp_path, version="1.2", made=MADE).read_bytes() == first
     into = tmp_path / "unpacked"
     subprocess.run(["dpkg-deb", "-x", package, into], check=True)
     assert (into / "opt/vademecum/vademecum").read_text("utf-8") == ECHO
