@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=6.0)
     parser.add_argument("--objective", default="sequence")
     chosen = parser.parse_args()
-    separate = _engine("status", chosen.workspace)["active_run"]
+    separate = _engine("status", chosen.workspace)["active"]
     for seed in range(chosen.seeds):
         run = _engine(
             *("train", chosen.workspace, "--what", "joint", "--objective", chosen.objective),
