@@ -1,4 +1,4 @@
-"""`vademecum --install`, `--uninstall` and `--rollback`: with the page, or silently for scripts."""
+"""`vademecum --install`, `--update`, `--rollback` and `--uninstall`: with the page, or silently for scripts."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from desktop.installation.placing import (
     uninstall,
     user_data_folder,
 )
+from desktop.installation.updating import update
 from engine.errors import EngineError
 
 
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     acts.add_argument("--install", action="store_true", help="install this program for yourself")
     acts.add_argument("--uninstall", action="store_true", help="remove it; workspaces stay")
     acts.add_argument("--rollback", action="store_true", help="go back to the version that was installed before")
+    acts.add_argument("--update", type=Path, metavar="FILE", help="check the .run file of a newer version, install it")
     group.add_argument("--silent", action="store_true", help="ask nothing")
     group.add_argument("--folder", type=Path, default=None, help=f"of the program; by default {default_folder()}")
     group.add_argument("--unpacked", action="store_true", help=argparse.SUPPRESS)  # the .run's copy: to be moved
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def is_wanted(chosen: argparse.Namespace) -> bool:
     """Whether the arguments ask for an act of installation."""
-    return bool(chosen.install or chosen.uninstall or chosen.rollback)
+    return bool(chosen.install or chosen.uninstall or chosen.rollback or chosen.update)
 
 
 def act(chosen: argparse.Namespace) -> int:
@@ -46,6 +48,9 @@ def act(chosen: argparse.Namespace) -> int:
     try:
         if chosen.install:
             return _install(program, chosen)
+        if chosen.update:
+            sys.stdout.write(update(chosen.update.absolute(), program) + "\n")
+            return 0
         folder = chosen.folder or program.parent
         if chosen.rollback:
             sys.stdout.write(f"In use again: {rollback(folder)}\n")

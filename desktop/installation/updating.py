@@ -1,0 +1,112 @@
+"""An update from a file: whole and from whom it should be, before anything of it is run. Knows no Qt and no network."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from desktop.installation.placing import PROGRAM, InstallError
+from engine.machine_settings import settings_path
+
+SUMS, SIGNATURE = "SHA256SUMS", "SHA256SUMS.sig"  # beside the package, as the build wrote them
+KEY = "release.pem"  # Ed25519, beside the machine's settings, or among the program's own resources
+_LARGEST_SUMS = 1 << 20
+
+
+def known_keys(program: Path) -> tuple[Path, ...]:
+    """Return the keys that may sign an update: an administrator's, and the one this program came with."""
+    places = (settings_path().parent / KEY, program / "_internal" / "resources" / KEY)
+    return tuple(place for place in places if place.is_file())
+
+
+def update(package: Path, program: Path) -> str:
+    """Check a `.run` file and let it install itself over `program`; return what was said. Raises InstallError.
+
+    It is copied first: what runs is what was checked. The version in use is kept, `rollback` brings it back.
+    """
+    if program.name != PROGRAM:
+        raise InstallError(
+            "This program was installed for the whole machine.",
+            hint="Whoever administers it updates it: apt-get install ./vademecum_VERSION_amd64.deb.",
+        )
+    if not package.is_file():
+        raise InstallError(f"There is no file {package}.", hint="Name the .run file of the newer version.")
+    keys = known_keys(program)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".update-", dir=program.parent.parent) as folder:
+            copy = Path(folder) / package.name
+            digest = _copy(package, copy)
+            origin = _origin(package, digest, keys)
+            environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+            done = subprocess.run(  # noqa: S603 - checked above
+                ["/bin/sh", copy, "--silent", "--folder", program.parent],
+                check=False,
+                capture_output=True,
+                text=True,
+                env=environment,
+            )
+    except OSError as error:
+        raise InstallError(
+            f"{package.name} can't be read or copied: {error.strerror}.",
+            hint="Make room on the disk, or copy it again.",
+        ) from error
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise InstallError(f"The update was not installed: {reason}", hint="The version in use is untouched.")
+    return f"{done.stdout.strip()}\n{origin}"
+
+
+def _origin(package: Path, digest: str, keys: tuple[Path, ...]) -> str:
+    """Say what is known of where the package comes from. Raises InstallError where it is not what it must be."""
+    sums, signature = package.parent / SUMS, package.parent / SIGNATURE
+    if not sums.is_file():
+        if keys:
+            raise InstallError(
+                f"{SUMS} is missing beside {package.name}: its signature can't be checked.",
+                hint=f"Copy {SUMS} and {SIGNATURE} from where the update came from.",
+            )
+        return "Its origin was not checked: no key is installed and no list of digests lies beside it."
+    content = sums.read_bytes()[:_LARGEST_SUMS]
+    if keys and not (signature.is_file() and any(_signed(content, signature.read_bytes(), key) for key in keys)):
+        raise InstallError(
+            f"{SUMS} beside {package.name} is not signed by a key this machine knows.",
+            hint="Don't install it: get the update again, from whom it should come.",
+        )
+    listed = {line[66:]: line[:64] for line in content.decode("utf-8", errors="replace").splitlines()}
+    if listed.get(package.name) != digest:
+        raise InstallError(
+            f"{package.name} is not the file that {SUMS} lists.", hint="Copy it again; the version in use is untouched."
+        )
+    if keys:
+        return "It is signed by a key this machine knows."
+    return f"It is the file that {SUMS} lists; whose list that is was not checked: no key is installed."
+
+
+def _signed(content: bytes, signature: bytes, key: Path) -> bool:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        public = load_pem_public_key(key.read_bytes())
+    except ValueError as error:
+        raise InstallError(f"{key} is not a public key.", hint="Ask whoever administers this machine.") from error
+    if not isinstance(public, Ed25519PublicKey):
+        raise InstallError(f"{key} is not an Ed25519 key.", hint="Ask whoever administers this machine.")
+    try:
+        public.verify(signature, content)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _copy(source: Path, target: Path) -> str:
+    digest = hashlib.sha256()
+    with source.open("rb") as reading, target.open("wb") as writing:
+        while block := reading.read(1 << 20):
+            digest.update(block)
+            writing.write(block)
+    return digest.hexdigest()
