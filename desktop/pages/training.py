@@ -109,8 +109,8 @@ class TrainingPage(QWidget):
                 "training",
                 self.tr("No training yet"),
                 self.tr(
-                    "Import documents and questions with known answers, then press Start. The curves grow here while "
-                    "the models learn; what is measured on held-back questions decides whether the new run is kept."
+                    "Import documents and questions with known answers, then press Start; held-back ones decide what "
+                    "is kept. Without questions the search alone learns, from titles and headings: that is weaker."
                 ),
             )
         )

@@ -18,12 +18,15 @@ from engine.settings import TrainSettings, chosen
 from engine.training.answering import calibrated
 from engine.training.choice import models_to_start_from
 from engine.training.generator_stage import tune_generator
+from engine.training.headings import LEAST_HEADS, MEASURE, are_headings, heading_questions, tune_on_headings
 from engine.training.joint_stage import tune_joint
 from engine.training.retriever_stage import tune_retriever
 from engine.training.stage import Lesson
 
 if TYPE_CHECKING:
     from engine.training.job import Train
+
+Questions = tuple[Question, ...]
 
 LEAST_QUESTIONS = 8
 POINTS_FLUSH_S = 3.0  # points of the curve are stored this often, not one transaction a step
@@ -52,7 +55,7 @@ class Course:
                 raise RunError(f"Run {run.id} is finished: there is nothing to resume.", hint="Start a new training.")
             job = msgspec.convert({**run.settings, "resume": run.id}, type=type(job))
         settings_of(job)
-        lesson_questions(session)  # both checked before a row is written
+        lesson_questions(session, job.what)  # both checked before a row is written
         if job.resume:
             run = replace(run, state="running")
             runs.update(run)
@@ -82,10 +85,11 @@ class Course:
     def complete(self) -> Run:
         """Train what is asked for, and keep it if it measures better than its parent."""
         try:
-            for stage in stages_of(self._job, self._run.parent):
+            training, validation = lesson_questions(self._session, self._job.what)
+            for stage in stages_of(self._job, self._run.parent, training):
                 if f"{stage} kept" not in self._run.after:
-                    self._learn(stage)
-            return self._finish()
+                    self._learn(stage, training, validation)
+            return self._finish(training, validation)
         except EngineError as error:
             self._stop("failed", str(error))
             raise
@@ -93,8 +97,7 @@ class Course:
             self._stop("interrupted", "Stopped before the end; it can be resumed.")
             raise
 
-    def _learn(self, stage: str) -> None:
-        training, validation = lesson_questions(self._session)
+    def _learn(self, stage: str, training: Questions, validation: Questions) -> None:
         lesson = Lesson(
             session=self._session,
             monitor=self._monitor,
@@ -104,10 +107,11 @@ class Course:
             validation=validation,
             settings=settings_of(self._job),
             seed=self._job.seed,
-            seconds=budget_s(self._job, stage, stages_of(self._job, self._run.parent)),
+            seconds=budget_s(self._job, stage, stages_of(self._job, self._run.parent, training)),
             objective=self._job.objective,
         )
-        self._run = replace(TUNERS[stage](lesson), seconds=time.monotonic() - self._started)
+        tune = tune_on_headings if are_headings(training) else TUNERS[stage]
+        self._run = replace(tune(lesson), seconds=time.monotonic() - self._started)
         self._recorder.flush()
         with self._session.workspace.transaction():
             self._session.workspace.runs.update(self._run)
@@ -116,12 +120,12 @@ class Course:
                 self._run.id, {question.document_id for question in training if question.document_id}
             )
 
-    def _finish(self) -> Run:
+    def _finish(self, training: Questions, validation: Questions) -> Run:
         kept = any(self._run.after.get(f"{stage} kept") for stage in TUNERS)
-        validation = lesson_questions(self._session)[1]
+        asked = kept and not are_headings(training)
         run = replace(
             self._run,
-            calibration=calibrated(self._session, self._run, validation, self._monitor) if kept else None,
+            calibration=calibrated(self._session, self._run, validation, self._monitor) if asked else None,
             state="finished",
             kept=kept,
             reason=_reason(self._run, kept),
@@ -144,11 +148,13 @@ def settings_of(job: Train) -> TrainSettings:
     return chosen(job.preset, epochs=job.epochs, batch_size=job.batch_size, learning_rate=job.learning_rate)
 
 
-def stages_of(job: Train, parent: str) -> tuple[str, ...]:
-    """What is trained, in order.
+def stages_of(job: Train, parent: str, training: Questions) -> tuple[str, ...]:
+    """What is trained, in order: from headings only the retriever.
 
     Joint training starts from separately tuned models: from the bundled ones as they come, those are tuned first.
     """
+    if are_headings(training):
+        return ("retriever",)
     if job.what == "all" or (job.what == "joint" and parent == BASE and not (job.model or job.encoder)):
         return ("retriever", "generator") if job.what == "all" else ("retriever", "generator", "joint")
     return (job.what,)
@@ -159,19 +165,25 @@ def budget_s(job: Train, stage: str, stages: tuple[str, ...]) -> float | None:
     return None if job.minutes is None else job.minutes * 60 * SHARES[stage] / sum(SHARES[one] for one in stages)
 
 
-def lesson_questions(session: Session) -> tuple[tuple[Question, ...], tuple[Question, ...]]:
+def lesson_questions(session: Session, what: str) -> tuple[Questions, Questions]:
     """Return (training, validation) questions with evidence; without validation questions a tenth is held out.
 
-    Raises TrainingError when there are too few.
+    Where there are none to train a retriever on, titles and headings stand in for them. Raises TrainingError when there
+    are too few of either.
     """
     stored = session.workspace.questions
     training = [question for question in stored.list("train") if question.evidence]
     validation = tuple(question for question in stored.list("validation") if question.evidence)
+    if not training and what in ("retriever", "all"):
+        made = heading_questions(session.workspace.documents.passages())
+        if made:
+            return hold_out(made)
     if not training:
         asked = stored.counts()["train"]
         raise TrainingError(
             "No training question has evidence in the documents." if asked else "There are no training questions.",
-            hint="Import questions with a context, or with the document the answer stands in.",
+            hint="Import questions with a context, or with the document the answer stands in. Without questions the "
+            f"search can learn from {LEAST_HEADS} different titles or headings and more.",
         )
     if len(training) < LEAST_QUESTIONS:
         raise TrainingError(
@@ -183,11 +195,19 @@ def lesson_questions(session: Session) -> tuple[tuple[Question, ...], tuple[Ques
 
 def _reason(run: Run, kept: bool) -> str:
     parts: list[str] = []
-    for stage, measure in (("retriever", "ndcg@10"), ("generator", "f1"), ("joint", "joint f1")):
+    from_headings = MEASURE in run.after
+    for stage, measure in (
+        ("retriever", MEASURE if from_headings else "ndcg@10"),
+        ("generator", "f1"),
+        ("joint", "joint f1"),
+    ):
         if f"{stage} kept" in run.after:
             verdict = "better" if run.after[f"{stage} kept"] else "no better, so the one before stays"
             parts.append(f"{stage} {verdict}: {measure} {run.before[measure]:.3f} → {run.after[measure]:.3f}")
-    return ("Kept. " if kept else "Not kept. ") + "; ".join(parts) + "."
+    told = (
+        " Learnt from titles and headings, for want of questions: weaker than from questions." if from_headings else ""
+    )
+    return ("Kept. " if kept else "Not kept. ") + "; ".join(parts) + "." + told
 
 
 class _Recorder:

@@ -26,6 +26,8 @@ from engine.training.answering import BATCH, READ_APART, READ_TOGETHER, WEIGHED
 from engine.training.choice import models_to_start_from
 from engine.training.course import budget_s, lesson_questions, settings_of, stages_of
 from engine.training.generator import GeneratorTask, ground
+from engine.training.headings import EPOCHS as HEADING_EPOCHS
+from engine.training.headings import are_headings
 from engine.training.job import Estimate, Train
 from engine.training.loop import time_steps
 from engine.training.retriever import INTERPOLATIONS, PART_TOKENS, POOL_DEPTH, Pair, RetrieverTask
@@ -76,12 +78,11 @@ def estimate(job: Train, session: Session, monitor: Monitor) -> Estimate:
     Keeps nothing but the converted generator, which the training needs too. Raises what `Train` would at its start.
     """
     settings_of(job)
-    lesson_questions(session)
     parent = session.run("active")
     run = replace(parent, **models_to_start_from(job, parent, session))
     session.device.set_threads()
     estimator = _Estimator(job, run, session, monitor)
-    stages = stages_of(job, parent.id)
+    stages = stages_of(job, parent.id, estimator.training)
     seconds: dict[str, float] = {}
     for stage in stages:
         monitor.progress("Estimating time and memory", len(seconds), len(stages))
@@ -104,7 +105,7 @@ class _Estimator:
         self._session = session
         self._monitor = monitor
         self._settings = settings_of(job)
-        self._training, self._validation = lesson_questions(session)
+        self.training, self._validation = lesson_questions(session, job.what)
         self._passages = {passage.id: passage for passage in session.workspace.documents.passages()}
         chance = random.Random(job.seed)
         self._sample = chance.sample(list(self._passages.values()), min(SAMPLED_PASSAGES, len(self._passages)))
@@ -113,7 +114,7 @@ class _Estimator:
         """Return how long a stage takes, its training cut to its time budget."""
         settings, cost = self._settings, self.cost(stage)
         if stage == "retriever":
-            trained_s = cost.trained_s(settings.retriever.epochs)
+            trained_s = cost.trained_s(HEADING_EPOCHS if are_headings(self.training) else settings.retriever.epochs)
         elif stage == "generator":
             trained_s = cost.trained_s(settings.generator.epochs, validations=settings.generator.validations)
         else:
@@ -125,7 +126,7 @@ class _Estimator:
         reckon = {"retriever": self._retriever, "generator": self._generator, "joint": self._joint}[stage]
         of_one_epoch = [replace(one, epochs=1) for one in (self._settings.retriever, self._settings.generator)]
         workspace = self._session.workspace
-        state = (workspace.index_version, workspace.questions.evidence_state(), len(self._training))
+        state = (workspace.index_version, workspace.questions.evidence_state(), len(self.training))
         models = (self._run.encoder, self._run.generator)
         key = (*state, *models, *of_one_epoch, replace(self._settings.joint, epochs=1), self._job.objective)
         cost = self._session.loaded(f"cost of the {stage}", key, reckon)
@@ -170,7 +171,7 @@ class _Estimator:
         wrong = tuple((passage.id, passage.indexed_text) for passage in self._sample)
         return [
             Pair(question.question, self._passages[one].indexed_text, frozenset(question.evidence), one, wrong)
-            for question in self._training
+            for question in self.training
             for one in question.evidence[:1]
             if one in self._passages
         ]
@@ -186,7 +187,7 @@ class _Estimator:
         few = self._validation[:TIMED_QUESTIONS]
         training, validation = (
             ground(questions, [chance.sample(hits, min(8, len(hits))) for _ in questions], self._passages)
-            for questions in (self._training, few)
+            for questions in (self.training, few)
         )
         task = GeneratorTask(
             model,
@@ -258,10 +259,10 @@ class _Estimator:
 
     def _searching_s(self, stage: str) -> float:
         lexical = LexicalIndex(self._session.workspace)
-        few = self._training[:TIMED_QUESTIONS]
+        few = self.training[:TIMED_QUESTIONS]
         search_s = _seconds(lambda: [lexical.features(question.question, top_k=100) for question in few]) / len(few)
         for_training, for_validation = SEARCHES[stage]
-        return search_s * (for_training * len(self._training) + for_validation * len(self._validation))
+        return search_s * (for_training * len(self.training) + for_validation * len(self._validation))
 
 
 def _seconds(act: Callable[[], object]) -> float:

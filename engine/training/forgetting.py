@@ -10,6 +10,7 @@ import numpy as np
 from engine.evaluation.metrics import ndcg_at
 from engine.retrieval.encoder import Encoder
 
+GENERAL = "general ndcg@10"  # what is forgotten shows here
 SAMPLE = Path(__file__).resolve().parents[2] / "resources" / "sample" / "questions.jsonl"
 
 

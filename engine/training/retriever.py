@@ -193,9 +193,13 @@ class RetrieverTask:
 
 
 def interpolate(
-    encoder: Encoder, base: Mapping[str, torch.Tensor], score: float, validation: Validation, monitor: Monitor
+    encoder: Encoder,
+    base: Mapping[str, torch.Tensor],
+    best: float,
+    score: Callable[[Encoder], float],
+    monitor: Monitor,
 ) -> float:
-    """Mix the tuned weights, which reach `score`, with the base's, and leave the best mixture in the encoder.
+    """Mix the tuned weights, which reach a score of `best`, with the base's, and leave the best mixture in the encoder.
 
     Returns the share of the tuned weights, chosen on validation. A mixture forgets less than the tuned end.
     """
@@ -203,9 +207,9 @@ def interpolate(
     best_share = 1.0
     for share in monitor.track(INTERPOLATIONS, "Choosing the mixture with the base"):
         encoder.model.load_state_dict(_mixed(base, tuned, share))
-        reached, _ = validation.measure(encoder)
-        if reached > score:
-            best_share, score = share, reached
+        reached = score(encoder)
+        if reached > best:
+            best_share, best = share, reached
     encoder.model.load_state_dict(_mixed(base, tuned, best_share))
     return best_share
 

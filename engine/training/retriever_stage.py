@@ -11,13 +11,11 @@ from engine.retrieval.encoder import Encoder
 from engine.retrieval.fusion import mean_metric, tune
 from engine.retrieval.retriever import Retriever, load_retriever, vectors_key
 from engine.session import BASE, TUNED
-from engine.training.forgetting import general_ndcg
+from engine.training.forgetting import GENERAL, general_ndcg
 from engine.training.loop import train
 from engine.training.matching import learn_matching
 from engine.training.retriever import RetrieverTask, Validation, interpolate, mine
 from engine.training.stage import Lesson
-
-GENERAL = "general ndcg@10"  # what is forgotten shows here
 
 
 def tune_retriever(lesson: Lesson) -> Run:
@@ -79,9 +77,11 @@ def _tune_encoder(lesson: Lesson, retriever: Retriever) -> Run:
     settings = lesson.settings.retriever
     pairs = mine(lesson.training, passages, retriever, settings, monitor)
     validation = Validation(lesson.validation, passages, retriever, monitor)
-    task = RetrieverTask(
-        encoder, pairs, settings, score=lambda encoder: validation.measure(encoder)[0], seed=lesson.seed
-    )
+
+    def score(encoder: Encoder) -> float:
+        return validation.measure(encoder)[0]
+
+    task = RetrieverTask(encoder, pairs, settings, score=score, seed=lesson.seed)
     outcome = train(
         task,
         lesson.plan(settings, validations_per_epoch=1),
@@ -90,7 +90,7 @@ def _tune_encoder(lesson: Lesson, retriever: Retriever) -> Run:
         device=session.device,
         monitor=monitor,
     )
-    interpolate(encoder, base, outcome.best_score, validation, monitor)
+    interpolate(encoder, base, outcome.best_score, score, monitor)
     digest = session.workspace.objects.publish_folder({**files, "model.safetensors": encoder.weights()})
     return replace(
         lesson.run, encoder=TUNED + digest, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step

@@ -49,7 +49,7 @@ def joint_task(
     """Build the task as the joint stage does, for the workspace's own questions."""
     run = Run("joint-0", "joint", session.run("base").encoder, model, session.run("base").fusion, state="running")
     session.workspace.runs.add(run)
-    training, validation = lesson_questions(session)
+    training, validation = lesson_questions(session, "all")
     encoder = Encoder(session.model_files(run.encoder), session.device)
     files = session.model_files(model)
     pair = Pair(encoder, encoder, load_generator(files), temperature=0.05)

@@ -176,7 +176,7 @@ def test_a_bad_setting_is_refused_before_a_run_is_written(filled: Session) -> No
 
 
 def test_validation_questions_are_never_trained_on(filled: Session) -> None:
-    training, validation = lesson_questions(filled)
+    training, validation = lesson_questions(filled, "all")
     assert {question.id for question in training}.isdisjoint(question.id for question in validation)
     assert [question.id for question in validation] == [question.id for question in held_out(filled, "validation")]
     assert {question.split for question in training} == {"train"}

@@ -1,0 +1,78 @@
+"""Learning without questions: titles and headings, and the passages under them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import TrainingError
+from engine.importing import ImportFiles
+from engine.jobs import Monitor
+from engine.records import Passage
+from engine.retrieval.job import Search
+from engine.session import BASE, TUNED, Session
+from engine.training import headings
+from engine.training.headings import MEASURE, are_headings, heading_questions
+from engine.training.job import EstimateTraining, Train
+
+
+def passage(number: int, title: str, section: str = "") -> Passage:
+    return Passage(f"d{number}:0", f"d{number}", title, f"Text {number}.", None, section, 0, 7)
+
+
+def test_a_heading_asks_for_every_passage_under_it_one_of_them_first() -> None:
+    held = [passage(1, "Lease", "Part A › Notice"), passage(2, "Will", "Part B › Notice")]
+    held += [passage(10 + number, f"Title number {number}") for number in range(headings.LEAST_HEADS)]
+    made = {question.id: question for question in heading_questions(held)}
+    assert made["heading:d1:0"].question == "Notice"
+    assert made["heading:d1:0"].evidence == ("d1:0", "d2:0")
+    assert made["heading:d2:0"].evidence == ("d2:0", "d1:0")
+    assert are_headings(tuple(made.values()))
+
+
+@pytest.mark.parametrize("title", ["Report", "2026-11", "§ 1"])
+def test_headings_that_tell_nothing_apart_are_none(title: str) -> None:
+    assert heading_questions([passage(number, title) for number in range(40)]) == ()
+
+
+def fill(session: Session, folder: Path, count: int) -> None:
+    folder.mkdir()
+    for number in range(count):
+        name = f"Rule {'abcdefghijklmnopqrstuvwxyz'[number % 26] * 4} {number}"
+        (folder / f"{number}.md").write_text(f"# {name}\n\nThe ward keeps item {number} in place {number * 7}.")
+    ImportFiles((str(folder),)).run(session, Monitor())
+
+
+def test_documents_without_questions_train_the_retriever_alone(session: Session, tmp_path: Path) -> None:
+    fill(session, tmp_path / "files", 40)
+    job = Train("all", preset="quick", learning_rate=1e-3)
+    assert list(EstimateTraining(job).run(session, Monitor()).stages) == ["retriever"]
+    run = job.run(session, Monitor())
+    assert run.state == "finished"
+    assert run.before.keys() == {MEASURE, "general ndcg@10"}
+    assert "Learnt from titles and headings, for want of questions: weaker" in run.reason
+    assert run.generator == session.run(BASE).generator
+    assert run.kept == run.encoder.startswith(TUNED)
+    assert session.workspace.runs.active == (run.id if run.kept else BASE)
+    assert Search("item 7").run(session, Monitor()).run == session.workspace.runs.active
+
+
+def test_an_encoder_that_finds_headings_no_better_or_forgets_is_not_kept(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(session, tmp_path / "files", 40)
+    scores = iter([0.5, 0.4])
+    monkeypatch.setattr(headings, "general_ndcg", lambda encoder: next(scores))
+    monkeypatch.setattr(headings.HeldOut, "score", lambda self, encoder: next(rising))
+    rising = iter(range(100))
+    run = Train("retriever", preset="quick").run(session, Monitor())
+    assert run.after[MEASURE] > run.before[MEASURE]
+    assert not run.kept
+    assert run.encoder == session.run(BASE).encoder
+
+
+def test_a_generator_still_needs_questions(session: Session, tmp_path: Path) -> None:
+    fill(session, tmp_path / "files", 40)
+    with pytest.raises(TrainingError, match="no training questions"):
+        Train("generator").run(session, Monitor())
