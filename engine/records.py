@@ -218,6 +218,8 @@ class Run:
     reading: Reading = "together"
     temperature: float = 0.05  # divides the retriever's scores where they weigh passages against each other
     passages_weighed: int = 8  # read apart: how many the generator looks through before it reads the best
+    reranker: str = ""  # a cross-encoder that judges the best passages once more; "" for none
+    rerank_weight: float = 0.0  # of its judgement beside the fused score, 0 to 1
     doubt: float = 0.3  # read apart: how much the refusal's log-probability counts against a passage
     trust: float = 1.0  # read apart: how much an answer's own log-probability counts
     calibration: Calibration | None = None  # None where there were too few validation questions to fit one
@@ -269,7 +271,7 @@ class ModelInfo:
     """One model of the library."""
 
     name: str
-    kind: Literal["encoder", "seq2seq", "causal", "rag"]
+    kind: Literal["encoder", "reranker", "seq2seq", "causal", "rag"]
     parameters: int
     path: str
     digest: str  # SHA-256 of model.safetensors

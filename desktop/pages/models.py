@@ -48,6 +48,7 @@ class ModelsPage(QWidget):
         self.drop_area.paths_dropped.connect(self._import_folders)
         kinds = {
             "encoder": self.tr("encoder, searches"),
+            "reranker": self.tr("reranker, orders what is found"),
             "seq2seq": self.tr("generator, reads and answers"),
             "causal": self.tr("generator, writes on"),
             "rag": self.tr("RAG checkpoint, both"),

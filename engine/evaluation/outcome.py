@@ -119,7 +119,7 @@ class Asker:
         """The best 20 passages for each question."""
         stage = f"Searching with run {run.id}" if mode == "hybrid" else f"Untuned retrieval, {mode}"
         bound = [] if mode == "lexical" else [run.encoder, run.passage_encoder, run.id]
-        bound += [run.fusion] if mode == "hybrid" else []
+        bound += [run.fusion, run.reranker, run.rerank_weight] if mode == "hybrid" else []
 
         def search(rows: Sequence[int]) -> list[str]:
             retriever = open_retriever(self.session, run, self.monitor)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BASE = "base"
 _TUNED = "object:"
-_MODELS = ("encoder", "passage_encoder", "generator")  # of a run
+_MODELS = ("encoder", "passage_encoder", "generator", "reranker")  # of a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,8 @@ class ImportRun:
                 for name, data in files.items():
                     (folder / name).write_bytes(data)
                 kind = check_folder(folder).kind  # before anything of it is parsed by a model library
-            if (kind == "encoder") != (part != "generator"):
+            wanted = {"generator": ("seq2seq", "causal"), "reranker": ("reranker",)}.get(part, ("encoder",))
+            if kind not in wanted:
                 raise ModelError(f"The {part} of the package is a {kind}.", hint="Export the run again.")
             models[part] = _same_in_library(session, package.manifest.models[part], files) or (
                 _TUNED + session.workspace.objects.publish_folder(files)
@@ -146,6 +147,7 @@ class ImportRun:
             encoder=models["encoder"],
             passage_encoder=models.get("passage_encoder", ""),
             generator=models["generator"],
+            reranker=models.get("reranker", ""),
             parent=BASE,
             state="finished",
             reason=f"Imported. {described.reason}",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
-from engine.models.architectures import SPECIAL_TOKEN_KEYS
+from engine.models.architectures import SPECIAL_TOKEN_KEYS, UNREAD_KEYS
 from engine.models.chat_templates import choose_chat_template
 from engine.models.safety import MAX_CONFIG_INTEGER, TOKENIZER_CONFIG, parse_object, read_token
 from engine.models.sentence import read_max_tokens
@@ -30,7 +30,8 @@ def plain_config(config: dict[str, Any]) -> dict[str, Any]:
 
     Half precision is a choice of the device that runs the model, probed there, not of the folder.
     """
-    kept = {key: value for key, value in config.items() if key not in ("_name_or_path", "torch_dtype")}
+    dropped = UNREAD_KEYS | {"_name_or_path", "torch_dtype"}
+    kept = {key: value for key, value in config.items() if key not in dropped}
     return kept | {"dtype": "float32"}
 
 

@@ -11,7 +11,7 @@ class Architecture:
     """One architecture of transformers that is loaded without code of the model's own."""
 
     model_type: str
-    kind: Literal["encoder", "seq2seq", "causal"]
+    kind: Literal["encoder", "reranker", "seq2seq", "causal"]
 
 
 ARCHITECTURES = {
@@ -24,6 +24,10 @@ ARCHITECTURES = {
     "BertForMaskedLM": Architecture("bert", "encoder"),
     "DPRQuestionEncoder": Architecture("dpr", "encoder"),
     "DPRContextEncoder": Architecture("dpr", "encoder"),
+    "BertForSequenceClassification": Architecture("bert", "reranker"),
+    "RobertaForSequenceClassification": Architecture("roberta", "reranker"),
+    "XLMRobertaForSequenceClassification": Architecture("xlm-roberta", "reranker"),
+    "DistilBertForSequenceClassification": Architecture("distilbert", "reranker"),
     "T5ForConditionalGeneration": Architecture("t5", "seq2seq"),
     "BartForConditionalGeneration": Architecture("bart", "seq2seq"),
     "LlamaForCausalLM": Architecture("llama", "causal"),
@@ -68,6 +72,8 @@ _GENERATION = """
     output_past output_attentions output_hidden_states task_specific_params num_beams max_length min_length
     early_stopping length_penalty no_repeat_ngram_size prefix classifier_dropout_prob tokenizer_class num_labels
 """
+# What cross-encoders' folders say besides, and nothing here reads.
+UNREAD_KEYS = frozenset({"problem_type", "sbert_ce_default_activation_function", "sentence_transformers"})
 # A config's keys are an allow-list: an unknown one may mean another computation, or code to fetch.
 CONFIG_KEYS = frozenset(" ".join((_HISTORY, _TOKENS, _SHAPE, _ATTENTION, _ACTIVATION, _DROPOUT, _GENERATION)).split())
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from engine.errors import ModelError
-from engine.models.architectures import ARCHITECTURES, CONFIG_KEYS, SPECIAL_TOKEN_KEYS
+from engine.models.architectures import ARCHITECTURES, CONFIG_KEYS, SPECIAL_TOKEN_KEYS, UNREAD_KEYS
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
@@ -40,7 +40,7 @@ FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 class CheckedFolder:
     """What a folder that passed every check holds."""
 
-    kind: Literal["encoder", "seq2seq", "causal"]
+    kind: Literal["encoder", "reranker", "seq2seq", "causal"]
     parameters: int
     files: tuple[str, ...]  # the ones the program reads, to be copied
     config: dict[str, Any]
@@ -159,7 +159,7 @@ def _check_size(path: Path, size_bytes: int) -> None:
         )
 
 
-def _check_config(folder: Path, config: dict[str, Any]) -> Literal["encoder", "seq2seq", "causal"]:
+def _check_config(folder: Path, config: dict[str, Any]) -> Literal["encoder", "reranker", "seq2seq", "causal"]:
     if "auto_map" in config:
         raise ModelError(
             f"{folder.name} wants to bring its own program code (auto_map in config.json).",
@@ -177,7 +177,12 @@ def _check_config(folder: Path, config: dict[str, Any]) -> Literal["encoder", "s
             f"The architecture of {folder.name} ({_shown(names)}) is not one this program knows.",
             hint=f"It knows {', '.join(sorted(ARCHITECTURES))}.",
         )
-    unknown = sorted(config.keys() - CONFIG_KEYS)
+    if known.kind == "reranker" and _labels(config) != 1:
+        raise ModelError(
+            f"{folder.name} sorts texts into {_labels(config)} kinds: as a reranker it must give one score.",
+            hint="Choose a cross-encoder with a single label, such as those trained on MS MARCO.",
+        )
+    unknown = sorted(config.keys() - CONFIG_KEYS - (UNREAD_KEYS if known.kind == "reranker" else frozenset()))
     if unknown:
         raise ModelError(
             f"config.json of {folder.name} has settings this program does not know: {', '.join(unknown)[:200]}.",
@@ -189,6 +194,13 @@ def _check_config(folder: Path, config: dict[str, Any]) -> Literal["encoder", "s
                 f"config.json of {folder.name} asks for the size {number:,}.", hint="Choose another model."
             )
     return known.kind
+
+
+def _labels(config: dict[str, Any]) -> int:
+    """How many labels a classifier has: transformers' own number where the config doesn't say."""
+    names = config.get("id2label")
+    given = len(cast("dict[str, Any]", names)) if isinstance(names, dict) else config.get("num_labels")
+    return given if type(given) is int else 2
 
 
 def _shown(names: Any) -> str:

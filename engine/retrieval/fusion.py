@@ -46,6 +46,16 @@ def fuse(candidates: Candidates, fusion: Fusion) -> np.ndarray:
     return fusion.weight * dense + (1 - fusion.weight) * lexical
 
 
+def rerank(fused: np.ndarray, rows: np.ndarray, judged: np.ndarray, *, weight: float) -> np.ndarray:
+    """Return the fused scores with a reranker's, 0 to 1, mixed into those of `rows`, the best ones: they stay the best.
+
+    What it did not judge counts as judged worst.
+    """
+    scores = (1 - weight) * fused
+    scores[rows] += weight * judged
+    return scores
+
+
 def tune(
     candidates: Sequence[Candidates],
     evidence: Sequence[Sequence[str]],

@@ -10,9 +10,10 @@ import numpy as np
 from engine.jobs import Monitor
 from engine.records import Fusion, Hit, Run
 from engine.retrieval.encoder import Encoder
-from engine.retrieval.fusion import Candidates, fuse
+from engine.retrieval.fusion import Candidates, fuse, rerank
 from engine.retrieval.index import DenseIndex
 from engine.retrieval.lexical import LexicalIndex
+from engine.retrieval.reranker import Reranker
 from engine.session import TUNED, Session
 from engine.workspace.scope import EVERYTHING, Scope
 from engine.workspace.vectors import VectorStore
@@ -21,14 +22,26 @@ from engine.workspace.workspace import Workspace
 Mode = Literal["hybrid", "dense", "lexical"]
 
 CANDIDATES = 100  # taken from each index before fusion
+RERANKED = 20  # of the fused ranking, what a reranker reads: each costs as much as embedding a passage
 SEGMENT = 2000  # passages embedded between two publications: what a crash can cost
 
 
 class Retriever:
     """Answers with hits: passages with their fused, dense and lexical scores."""
 
-    def __init__(self, *, workspace: Workspace, encoder: Encoder, index: DenseIndex, fusion: Fusion) -> None:
+    def __init__(
+        self,
+        *,
+        workspace: Workspace,
+        encoder: Encoder,
+        index: DenseIndex,
+        fusion: Fusion,
+        reranker: Reranker | None = None,
+        rerank_weight: float = 0.0,
+    ) -> None:
         """`encoder` embeds the questions."""
+        self._reranker = reranker
+        self._rerank_weight = rerank_weight
         self.encoder = encoder
         self.index = index
         self.fusion = fusion
@@ -55,7 +68,7 @@ class Retriever:
             if hidden:
                 found = found.without(hidden[row])
             if mode == "hybrid":
-                scores = fuse(found, self.fusion)
+                scores = self._reranked(questions[row], found, fuse(found, self.fusion))
             else:
                 scores = found.dense if mode == "dense" else found.lexical
             order = np.argsort(-scores, kind="stable")[:top_k]
@@ -88,6 +101,18 @@ class Retriever:
             self._scored(question, vector, numbers[numbers >= 0], mode=mode, top_k=top_k, allowed=allowed)
             for question, vector, numbers in zip(questions, vectors, near, strict=True)
         ]
+
+    def best(self, found: Candidates, fused: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        """Return the rows of the candidates that a reranker reads, and what it reads of them."""
+        rows = np.argsort(-fused, kind="stable")[:RERANKED]
+        passages = self._workspace.documents.passages_by_id([found.passage_ids[row] for row in rows])
+        return rows, [passages[found.passage_ids[row]].indexed_text for row in rows]
+
+    def _reranked(self, question: str, found: Candidates, fused: np.ndarray) -> np.ndarray:
+        if self._reranker is None or not len(fused):
+            return fused
+        rows, texts = self.best(found, fused)
+        return rerank(fused, rows, self._reranker.scores(question, texts), weight=self._rerank_weight)
 
     def _scored(
         self,
@@ -156,9 +181,7 @@ def load_passage_encoder(session: Session, run: Run) -> Encoder:
 def load_retriever(session: Session, run: Run, monitor: Monitor) -> Retriever:
     """Load a run's retriever with an index of its own: what is imported later doesn't change it."""
     index = _up_to_date(session, run, monitor, DenseIndex)
-    return Retriever(
-        workspace=session.workspace, encoder=load_encoder(session, run.encoder), index=index, fusion=run.fusion
-    )
+    return _bound(session, run, index)
 
 
 def open_retriever(session: Session, run: Run, monitor: Monitor) -> Retriever:
@@ -169,12 +192,27 @@ def open_retriever(session: Session, run: Run, monitor: Monitor) -> Retriever:
 
     def load() -> Retriever:
         index = _up_to_date(session, run, monitor, held)
-        return Retriever(
-            workspace=session.workspace, encoder=load_encoder(session, run.encoder), index=index, fusion=run.fusion
-        )
+        return _bound(session, run, index)
 
-    key = (run.id, run.encoder, run.passage_encoder, run.fusion, session.workspace.index_version)
+    models = (run.encoder, run.passage_encoder, run.reranker, run.rerank_weight)
+    key = (run.id, *models, run.fusion, session.workspace.index_version)
     return session.loaded("retriever", key, load)
+
+
+def load_reranker(session: Session, model: str) -> Reranker:
+    """Load a reranker by name; the one used last stays loaded."""
+    return session.loaded("reranker", model, lambda: Reranker(session.model_files(model), session.device))
+
+
+def _bound(session: Session, run: Run, index: DenseIndex) -> Retriever:
+    return Retriever(
+        workspace=session.workspace,
+        encoder=load_encoder(session, run.encoder),
+        index=index,
+        fusion=run.fusion,
+        reranker=load_reranker(session, run.reranker) if run.reranker else None,
+        rerank_weight=run.rerank_weight,
+    )
 
 
 def _up_to_date(

@@ -92,11 +92,22 @@ def try_model(library: ModelLibrary, device: Device, name: str, monitor: Monitor
 def _tried(library: ModelLibrary, device: Device, name: str, kind: str) -> str:
     if kind == "encoder":
         return _encoded(library, device, name)
+    if kind == "reranker":
+        return _judged(library, device, name)
     if kind == "rag":  # a published checkpoint: its parts work on their own
         return (
             f"{_written(library, device, f'{name}/generator')}; {_encoded(library, device, f'{name}/question_encoder')}"
         )
     return _written(library, device, name)
+
+
+def _judged(library: ModelLibrary, device: Device, name: str) -> str:
+    from engine.retrieval.reranker import Reranker
+
+    scores = Reranker(library.files(name), device).scores(_QUESTION, [_TEXT, "The lease ends in May."])
+    if not np.isfinite(scores).all():
+        raise ModelError(f"{name} computes no scores.", hint="Its weights are damaged: import it again.")
+    return f"score {scores[0]:.2f} for a passage that answers, {scores[1]:.2f} for another"
 
 
 def _written(library: ModelLibrary, device: Device, name: str) -> str:

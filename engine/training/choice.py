@@ -31,6 +31,10 @@ def models_to_start_from(job: Train, parent: Run, session: Session) -> dict[str,
                 )
             changes |= published_run(session, name)
             continue
+        if kind == "reranker":
+            raise TrainingError(
+                f"{name} is a reranker.", hint="It is tried by itself whenever the search is trained: name no model."
+            )
         encodes = kind == "encoder"
         if (encodes and job.what == "generator") or (not encodes and job.what == "retriever"):
             raise TrainingError(f"{name} is no {job.what}.", hint="Choose another model, or train the other part.")

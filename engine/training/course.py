@@ -20,6 +20,8 @@ from engine.training.choice import models_to_start_from
 from engine.training.generator_stage import tune_generator
 from engine.training.headings import LEAST_HEADS, MEASURE, are_headings, heading_questions, tune_on_headings
 from engine.training.joint_stage import tune_joint
+from engine.training.reranker_stage import MEASURE as RERANKED
+from engine.training.reranker_stage import choose_reranker
 from engine.training.retriever_stage import tune_retriever
 from engine.training.stage import Lesson
 
@@ -110,8 +112,11 @@ class Course:
             seconds=budget_s(self._job, stage, stages_of(self._job, self._run.parent, training)),
             objective=self._job.objective,
         )
-        tune = tune_on_headings if are_headings(training) else TUNERS[stage]
-        self._run = replace(tune(lesson), seconds=time.monotonic() - self._started)
+        asked = not are_headings(training)
+        run = (TUNERS[stage] if asked else tune_on_headings)(lesson)
+        if stage == "retriever" and asked:
+            run = choose_reranker(lesson, run)
+        self._run = replace(run, seconds=time.monotonic() - self._started)
         self._recorder.flush()
         with self._session.workspace.transaction():
             self._session.workspace.runs.update(self._run)
@@ -121,7 +126,7 @@ class Course:
             )
 
     def _finish(self, training: Questions, validation: Questions) -> Run:
-        kept = any(self._run.after.get(f"{stage} kept") for stage in TUNERS)
+        kept = any(self._run.after.get(f"{stage} kept") for stage in (*TUNERS, "reranker"))
         asked = kept and not are_headings(training)
         run = replace(
             self._run,
@@ -198,6 +203,7 @@ def _reason(run: Run, kept: bool) -> str:
     from_headings = MEASURE in run.after
     for stage, measure in (
         ("retriever", MEASURE if from_headings else "ndcg@10"),
+        ("reranker", RERANKED),
         ("generator", "f1"),
         ("joint", "joint f1"),
     ):

@@ -204,4 +204,4 @@ class RunStore:
 
 
 def _models(run: Run) -> tuple[str, ...]:
-    return run.encoder, run.passage_encoder, run.generator
+    return run.encoder, run.passage_encoder, run.generator, run.reranker
