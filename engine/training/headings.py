@@ -23,14 +23,18 @@ from engine.training.retriever import Pair, RetrieverTask, interpolate
 from engine.training.stage import Lesson
 
 MEASURE = "headings ndcg@10"
+SENTENCES = "sentences ndcg@10"  # a sentence asks for the rest of its passage: whether passages are still told apart
 LEAST_HEADS = 20  # different ones: fewer teach nothing and measure nothing
 MOST_UNDER_A_HEAD = 100  # passages: a heading over more says too little of each
 PASSAGES_A_HEAD = 6
 MOST_PAIRS = 3000
+SENTENCES_ASKED = 150
 POOL = 1000  # passages that the held-out headings are looked for among
 EPOCHS = 1  # more learn the headings by heart
-MOST_FORGOTTEN = 0.01  # of nDCG@10 on the general check set
+MOST_FORGOTTEN = 0.01  # of nDCG@10 on the general check set, and of the sentences'
 _PREFIX = "heading:"
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_SENTENCE_WORDS = (6, 60)
 _WORD = re.compile(r"[^\W\d_]{3,}")
 
 
@@ -65,8 +69,8 @@ def are_headings(questions: Sequence[Question]) -> bool:
 def tune_on_headings(lesson: Lesson) -> Run:
     """Return the run with an encoder that learnt which passages stand under which heading.
 
-    It is kept only if it finds held-out ones better and forgets little. The fusion stays as it is: there is no question
-    to tune it on.
+    It is kept only if it finds held-out ones better, tells single passages apart as well as before (what stands under
+    one heading is not one answer) and forgets little. The fusion stays as it is: there is no question to tune it on.
     """
     session, monitor = lesson.session, lesson.monitor
     passages = lesson.passages()
@@ -75,7 +79,7 @@ def tune_on_headings(lesson: Lesson) -> Run:
     base = {name: tensor.detach().clone() for name, tensor in encoder.model.state_dict().items()}
     settings = replace(lesson.settings.retriever, epochs=EPOCHS, hard_negatives=0)
     check = HeldOut(lesson.validation, passages, monitor, seed=lesson.seed)
-    before = {MEASURE: check.score(encoder), GENERAL: general_ndcg(encoder)}
+    before = check.measures(encoder)
     pairs = _pairs(lesson.training, passages)
     task = RetrieverTask(encoder, pairs, settings, score=check.score, seed=lesson.seed)
     outcome = train(
@@ -87,8 +91,10 @@ def tune_on_headings(lesson: Lesson) -> Run:
         monitor=monitor,
     )
     interpolate(encoder, base, outcome.best_score, check.score, monitor)
-    after = {MEASURE: check.score(encoder), GENERAL: general_ndcg(encoder)}
-    kept = after[MEASURE] > before[MEASURE] and after[GENERAL] >= before[GENERAL] - MOST_FORGOTTEN
+    after = check.measures(encoder)
+    kept = after[MEASURE] > before[MEASURE] and all(
+        after[name] >= before[name] - MOST_FORGOTTEN for name in (SENTENCES, GENERAL)
+    )
     run = replace(lesson.run, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step)
     if kept:
         digest = session.workspace.objects.publish_folder({**files, "model.safetensors": encoder.weights()})
@@ -114,9 +120,45 @@ class HeldOut:
         pool = asked[:POOL] + chance.sample(others, max(0, min(POOL - len(asked), len(others))))
         self._ids = pool
         self._texts = [passages[one].text for one in pool]
+        self._sentences = [
+            found for row in chance.sample(range(len(pool)), len(pool)) if (found := self._sentence(row))
+        ]
+        del self._sentences[SENTENCES_ASKED:]
+
+    def measures(self, encoder: Encoder) -> dict[str, float]:
+        """Return what an encoder is judged by, before and after."""
+        return {
+            MEASURE: self.score(encoder),
+            SENTENCES: self._sentence_score(encoder),
+            GENERAL: general_ndcg(encoder),
+        }
+
+    def _sentence(self, row: int) -> tuple[int, str, str] | None:
+        """A passage's row, its middle sentence, and the passage without it; None where it has too few sentences."""
+        sentences = _SENTENCE_END.split(self._texts[row])
+        middle = len(sentences) // 2
+        least, most = _SENTENCE_WORDS
+        if len(sentences) < 3 or not least <= len(sentences[middle].split()) <= most:
+            return None
+        return row, sentences[middle], " ".join(sentences[:middle] + sentences[middle + 1 :])
+
+    def _sentence_score(self, encoder: Encoder) -> float:
+        """nDCG@10 of finding a passage by a sentence taken out of it (the inverse cloze task, Lee et al. 2019)."""
+        if not self._sentences:
+            return 0.0
+        texts = list(self._texts)
+        for row, _, rest in self._sentences:
+            texts[row] = rest
+        vectors = encoder.encode(texts, report=lambda done: self._monitor.check())
+        asked = encoder.encode([sentence for _, sentence, _ in self._sentences], questions=True)
+        gains: list[float] = []
+        for (row, _, _), scores in zip(self._sentences, asked @ vectors.T, strict=True):
+            ranked = [self._ids[one] for one in np.argsort(-scores, kind="stable")[:10]]
+            gains.append(ndcg_at(ranked, (self._ids[row],)))
+        return float(np.mean(gains))
 
     def score(self, encoder: Encoder) -> float:
-        """Return nDCG@10 of the dense ranking."""
+        """Return nDCG@10 of the dense ranking of the held-out headings."""
         vectors = encoder.encode(self._texts, report=lambda done: self._monitor.check())
         scores = encoder.encode(self._heads, questions=True) @ vectors.T  # (H, P)
         ranked = [[self._ids[row] for row in np.argsort(-one, kind="stable")[:10]] for one in scores]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,11 @@ import pytest
 from engine.errors import TrainingError
 from engine.importing import ImportFiles
 from engine.jobs import Monitor
-from engine.records import Passage
+from engine.records import Passage, Question
 from engine.retrieval.job import Search
 from engine.session import BASE, TUNED, Session
 from engine.training import headings
-from engine.training.headings import MEASURE, are_headings, heading_questions
+from engine.training.headings import MEASURE, SENTENCES, are_headings, heading_questions
 from engine.training.job import EstimateTraining, Train
 
 
@@ -50,7 +51,7 @@ def test_documents_without_questions_train_the_retriever_alone(session: Session,
     assert list(EstimateTraining(job).run(session, Monitor()).stages) == ["retriever"]
     run = job.run(session, Monitor())
     assert run.state == "finished"
-    assert run.before.keys() == {MEASURE, "general ndcg@10"}
+    assert run.before.keys() == {MEASURE, SENTENCES, "general ndcg@10"}
     assert "Learnt from titles and headings, for want of questions: weaker" in run.reason
     assert run.generator == session.run(BASE).generator
     assert run.kept == run.encoder.startswith(TUNED)
@@ -58,12 +59,14 @@ def test_documents_without_questions_train_the_retriever_alone(session: Session,
     assert Search("item 7").run(session, Monitor()).run == session.workspace.runs.active
 
 
-def test_an_encoder_that_finds_headings_no_better_or_forgets_is_not_kept(
-    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("falls", ["general", "sentence"])
+def test_an_encoder_that_forgets_or_tells_passages_apart_worse_is_not_kept(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, falls: str
 ) -> None:
     fill(session, tmp_path / "files", 40)
-    scores = iter([0.5, 0.4])
-    monkeypatch.setattr(headings, "general_ndcg", lambda encoder: next(scores))
+    scores = {"general": iter([0.5, 0.5]), "sentence": iter([0.5, 0.5])} | {falls: iter([0.5, 0.4])}
+    monkeypatch.setattr(headings, "general_ndcg", lambda encoder: next(scores["general"]))
+    monkeypatch.setattr(headings.HeldOut, "_sentence_score", lambda self, encoder: next(scores["sentence"]))
     monkeypatch.setattr(headings.HeldOut, "score", lambda self, encoder: next(rising))
     rising = iter(range(100))
     run = Train("retriever", preset="quick").run(session, Monitor())
@@ -76,3 +79,14 @@ def test_a_generator_still_needs_questions(session: Session, tmp_path: Path) -> 
     fill(session, tmp_path / "files", 40)
     with pytest.raises(TrainingError, match="no training questions"):
         Train("generator").run(session, Monitor())
+
+
+def test_a_passage_is_looked_for_by_a_sentence_that_is_taken_out_of_it() -> None:
+    text = "The first says one thing. The middle one says what is asked for here. The last says another."
+    held = {f"d{number}:0": replace(passage(number, "T"), text=text.replace("one", str(number))) for number in range(3)}
+    check = headings.HeldOut([Question("q", "T", (), ("d1:0",))], held, Monitor(), seed=0)
+    found = {check._ids[row]: (asked, rest) for row, asked, rest in check._sentences}
+    assert found["d1:0"] == (
+        "The middle 1 says what is asked for here.",
+        "The first says 1 thing. The last says another.",
+    )
