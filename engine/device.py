@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import time
@@ -71,6 +72,15 @@ class Device:
 
             return torch.cuda.mem_get_info()[0]
         return psutil.virtual_memory().available
+
+    def give_back(self) -> None:
+        """Return freed memory to the system.
+
+        glibc keeps it between blocks that live on, and batches of many lengths leave ever more: a training grew from 4
+        to 12 GB in 175 steps, and went from 5.4 back to 3.4 GB by this. Other systems' allocators do it themselves.
+        """
+        if self.kind == "cpu" and platform.libc_ver()[0] == "glibc":
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _may_have_cuda() -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -112,12 +113,26 @@ class TrainingForm(QFrame):
         )
         note.setWordWrap(True)
         note.setObjectName("faint")
+        choices = QWidget()
+        fields = QVBoxLayout(choices)
+        fields.setContentsMargins(0, 0, SPACING, 0)
+        fields.setSpacing(SPACING)
+        fields.addLayout(form)
+        fields.addWidget(self._numbers)
+        fields.addWidget(self._import)
+        fields.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(choices)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setSizeAdjustPolicy(QScrollArea.SizeAdjustPolicy.AdjustToContents)
+        for behind in (scroll.viewport(), choices):
+            behind.setAutoFillBackground(False)  # the card's own colour
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 16, 18, 16)
         column.setSpacing(SPACING)
-        column.addLayout(form)
-        column.addWidget(self._numbers)
-        column.addWidget(self._import)
+        column.addWidget(scroll, 1)
         column.addWidget(estimate)
         column.addWidget(self.start)
         column.addLayout(running)

@@ -23,6 +23,7 @@ from engine.workspace.workspace import Workspace
 GRADIENT_NORM = 1.0
 LEAST_CHECKPOINT_INTERVAL_S = 45.0
 CHECKPOINT_SHARE = 0.05  # of the time, at most, goes into writing checkpoints
+GIVE_BACK_EVERY = 4  # steps: what batches of other lengths left is returned to the system
 FINAL_RATE = 0.02  # of the peak learning rate, at the last step
 
 
@@ -151,6 +152,8 @@ def train(task: Task, plan: Plan, *, run_id: str, workspace: Workspace, device: 
             state = replace(state, step=state.step + 1, seconds=clock.seconds())
             monitor.report(Measured(state.step, {f"{task.name}/train_loss": loss}))
             monitor.progress(f"Training the {task.name}", state.step, total)
+            if state.step % GIVE_BACK_EVERY == 0:
+                device.give_back()
             if state.step % every == 0 or state.step == total:
                 state, best = _validated(task, state, best, measure, workspace, run_id, monitor)
                 if state.since_best >= plan.patience:
@@ -167,6 +170,7 @@ def train(task: Task, plan: Plan, *, run_id: str, workspace: Workspace, device: 
         state, best = _validated(task, state, best, measure, workspace, run_id, monitor)
     model.load_state_dict(best, strict=False)
     model.eval()
+    device.give_back()
     return Outcome(state.step, state.best_step, state.best_score, clock.seconds(), probe, stopped)
 
 

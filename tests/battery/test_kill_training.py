@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from engine.device import Device
 from engine.jobs import Monitor
 from engine.models.library import ModelLibrary
@@ -17,6 +19,7 @@ from engine.workspace.workspace import Workspace
 from tests.engine.training.test_train_job import fill
 
 KILLS = 20
+pytestmark = [pytest.mark.timeout(3600)]
 
 # Checkpoints as often as they can be written, so that kills fall into the writing too.
 TRAIN = """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+
+import psutil
 import pytest
 
 from engine.device import Device, Precision, probe_precision
@@ -51,3 +54,14 @@ def test_the_cpu_says_how_much_it_has() -> None:
     device = Device.detect("cpu", threads=3)
     assert (device.kind, device.cores) == ("cpu", 3)
     assert device.free_memory_bytes() > 0
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators give memory back themselves")
+def test_freed_memory_is_given_back_to_the_system() -> None:
+    blocks = [bytearray(b"x" * 60_000) for _ in range(5000)]  # small enough for the heap, 300 MB in all
+    live = blocks[::50]
+    held = psutil.Process().memory_info().rss
+    del blocks
+    CPU.give_back()
+    assert psutil.Process().memory_info().rss < held - 200e6
+    assert len(live) == 100
