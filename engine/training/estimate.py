@@ -36,7 +36,7 @@ from engine.training.room import BACKWARD, TRAINED_BYTES, kept_bytes_per_token
 TIMED_STEPS = 3
 TIMED_QUESTIONS = 12  # of validation, of answering and of searching
 SAMPLED_PASSAGES = 64
-POOL_SHARE = 0.6  # of the hits that enter the validation pool, those that no other question brought already
+POOL_SHARE = 0.3  # of the hits that enter the validation pool, those that no other question brought already
 GENERAL_PASSAGES = 400  # what measuring twice on the general check set embeds
 SEARCHES = {"retriever": (3, 4), "generator": (1, 2), "joint": (1, 4)}  # of each training and validation question
 FORWARD = 1 / 3  # of a step's time, the part without gradients
@@ -142,13 +142,12 @@ class _Estimator:
         texts = [encoder.input_of(passage) for passage in self._sample]
         rows = encoder.token_ids(texts)
         longest = max(len(row) for row in rows)
-        few = rows[: max(1, PART_TOKENS // longest)]
-        kept = kept_bytes_per_token(encoder.model, lambda: (encoder.forward(few).sum(), sum(map(len, few))))
-        encoder.encode(texts[:1])  # probes the precision, before the clock runs
-        passage_s = _seconds(lambda: encoder.encode(texts[: max(1, BATCH_TOKENS // longest)])) / len(
-            texts[: max(1, BATCH_TOKENS // longest)]
-        )
+        batch = texts[: max(1, BATCH_TOKENS // longest)]
+        encoder.encode(batch)  # probes the precision and warms up, before the clock runs
+        passage_s = _seconds(lambda: encoder.encode(batch)) / len(batch)
         task = RetrieverTask(encoder, self._pairs(), settings, score=lambda encoder: 0.0, seed=self._job.seed)
+        few = rows[: max(1, PART_TOKENS // longest)]
+        kept = kept_bytes_per_token(encoder.model, lambda: (encoder.forward(few).sum(), len(few) * longest))
         pace = time_steps(task, range(min(TIMED_STEPS - 1, task.steps_per_epoch)), self._session.device)
         step_s = statistics.mean(pace.steps_s.values()) + pace.update_s
         brought = len(self._validation) * (2 + POOL_SHARE * 2 * POOL_DEPTH)  # itself, its evidence, and hits
@@ -245,7 +244,7 @@ class _Estimator:
             for question, passage in zip(few, self._sample, strict=False)
         ]
         targets = [runtime.writer.target(REFUSAL)] * len(prompts)
-        runtime.score(prompts[:1], targets[:1])  # warm
+        runtime.score(prompts, targets)  # warm
         read_s = _seconds(lambda: runtime.score(prompts, targets))
         lengths = sorted(
             len(runtime.writer.target(question.answers[0])) for question in self._validation if question.answers

@@ -140,14 +140,18 @@ class GeneratorTask:
 
     def losses(self, step: int) -> Iterator[torch.Tensor]:
         """Cross-entropy over the answers' tokens of the step's batch, in parts that fit the memory."""
+        batch = self.batch(step)
+        tokens = sum(len(target) for _, target in batch)
+        for part in self._parts(batch):
+            yield self._loss(part) / tokens
+
+    def batch(self, step: int) -> list[Example]:
+        """Return the examples of a step: the same ones each time."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             self._prepare(epoch)
         rows = self._examples[self._batches[position]]
-        batch = list(zip(rows["prompt"], rows["target"], strict=True))
-        tokens = sum(len(target) for _, target in batch)
-        for part in self._parts(batch):
-            yield self._loss(part) / tokens
+        return list(zip(rows["prompt"], rows["target"], strict=True))
 
     def probe(self) -> torch.Tensor:
         """The loss of a few training examples."""
