@@ -24,6 +24,7 @@ bench-answers: setup
 bench-retrieval: setup
 	@$(BIN)/python -m tests.benchmarks.retrieval_sets
 	@$(BIN)/python -m tests.benchmarks.encoder_speed
+	@$(BIN)/python -m tests.benchmarks.without_questions
 	@d=$$(mktemp -d) && $(BIN)/python -m tests.benchmarks.retrieval_scale $$d; rm -rf $$d
 
 battery: setup

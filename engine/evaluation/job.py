@@ -210,6 +210,7 @@ class Evaluate:
         from engine.evaluation.outcome import Asker
         from engine.evaluation.provenance import provenance
         from engine.evaluation.scores import abstention_scores
+        from engine.questions.repeats import with_repeats
         from engine.retrieval.base_fusion import current_run
 
         started = time.perf_counter()
@@ -218,7 +219,7 @@ class Evaluate:
         other = session.run(self.against) if self.against else None
         if other is not None and other.id == run.id:
             other = None
-        questions = held_out(session, self.split)
+        questions = with_repeats(held_out(session, self.split), session.workspace, monitor)
         notes = _notes(session, questions)
         asker = Asker(session, monitor)
         outcome = asker.outcome(run, questions)

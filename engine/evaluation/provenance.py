@@ -52,6 +52,7 @@ def settings_of(run: Run) -> dict[str, str]:
     settings = {
         "encoder": run.encoder,
         "generator": run.generator,
+        **({"reranker": f"{run.reranker}, weight {run.rerank_weight:g}"} if run.reranker else {}),
         "fusion": fusion,
         "passages read": str(run.passages_shown),
         "trained": run.what,

@@ -136,7 +136,7 @@ def _card(session: Session, run: Run, report: Report | None) -> str:
 
 def _lineage(session: Session, run: Run) -> list[str]:
     """The models of a run and of those it was trained from, by name."""
-    names = [run.encoder, run.generator]
+    names = [run.encoder, run.generator, run.reranker]
     seen = {run.id}
     while run.parent and run.parent not in seen:
         seen.add(run.parent)

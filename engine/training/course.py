@@ -11,6 +11,7 @@ import msgspec
 
 from engine.errors import EngineError, RunError, TrainingError
 from engine.jobs import Event, Measured, Monitor
+from engine.questions.repeats import with_repeats
 from engine.questions.split import hold_out
 from engine.records import Question, Run, RunState
 from engine.session import BASE, Session
@@ -88,6 +89,10 @@ class Course:
         """Train what is asked for, and keep it if it measures better than its parent."""
         try:
             training, validation = lesson_questions(self._session, self._job.what)
+            if not are_headings(training):
+                workspace = self._session.workspace
+                training = with_repeats(training, workspace, self._monitor)
+                validation = with_repeats(validation, workspace, self._monitor)
             for stage in stages_of(self._job, self._run.parent, training):
                 if f"{stage} kept" not in self._run.after:
                     self._learn(stage, training, validation)

@@ -2,9 +2,9 @@
 
 usage: python -m tests.benchmarks.encoder_speed [PASSAGES]
 
-sentence-transformers is no package of this program's: make a scratch environment that sees this one's packages
-(`python -m venv --system-site-packages`), install it there without dependencies, and run this with that Python. Without
-it only our own encoder is timed, in each precision.
+sentence-transformers (6.2) is no package of this program's: install it without dependencies, with scikit-learn, scipy,
+joblib, threadpoolctl, narwhals and accelerate, into a folder of its own (`pip install --target`) and name that in
+PYTHONPATH. Without it only our own encoder is timed, in each precision.
 """
 
 from __future__ import annotations
@@ -67,15 +67,16 @@ def timed(encode: Callable[[], np.ndarray], count: int) -> tuple[np.ndarray, flo
 def reference(folder: Path, texts: list[str], count: int, threads: int) -> tuple[np.ndarray, float] | None:
     """Return sentence-transformers' vectors and rate, as it comes; None where it is not installed."""
     try:
-        from sentence_transformers import SentenceTransformer, models
+        from sentence_transformers import SentenceTransformer
+        from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
     except ImportError:
         return None
     import torch
 
     torch.set_num_threads(threads)
-    transformer = models.Transformer(str(folder), max_seq_length=256)
+    transformer = Transformer(str(folder), max_seq_length=256)
     model = SentenceTransformer(
-        modules=[transformer, models.Pooling(transformer.get_word_embedding_dimension()), models.Normalize()],
+        modules=[transformer, Pooling(transformer.get_embedding_dimension()), Normalize()],
         device="cpu",
     )
     return timed(lambda: model.encode(texts, show_progress_bar=False), count)
