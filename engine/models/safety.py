@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 
 from engine.errors import ModelError
 from engine.models.architectures import ARCHITECTURES, CONFIG_KEYS, SPECIAL_TOKEN_KEYS, UNREAD_KEYS
+from engine.models.packing import count_packed
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
@@ -64,7 +65,7 @@ def check_folder(folder: Path) -> CheckedFolder:
 
 
 def check_weights(path: Path) -> int:
-    """Check a safetensors file by its header alone and count its float parameters.
+    """Check a safetensors file by its header alone and count its parameters, those of packed matrices included.
 
     Layout: an 8-byte little-endian header length, a JSON header, then the tensors without gaps or overlaps.
     """
@@ -89,6 +90,10 @@ def check_weights(path: Path) -> int:
         position = end
     if position != size_bytes - 8 - length:
         raise _bad_weights(path, "it is shorter or longer than its header says")
+    try:
+        parameters += count_packed(header)
+    except ValueError as error:
+        raise _bad_weights(path, str(error)) from error
     if parameters == 0:
         raise _bad_weights(path, "it holds no weights")
     return parameters

@@ -14,6 +14,7 @@ from transformers import AutoConfig, DPRContextEncoder, DPRQuestionEncoder
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from engine.device import Device, Precision, probe_precision
+from engine.models.packing import read_weights
 from engine.models.safety import TOKENIZER_CONFIG
 from engine.models.sentence import SENTENCE, SentenceSettings
 from engine.records import Passage
@@ -44,7 +45,7 @@ class Encoder:
         self.is_dpr = architecture in _DPR
         self._takes_titles = architecture == "DPRContextEncoder"
         family = _DPR[architecture] if self.is_dpr else MODEL_MAPPING[type(config)]
-        weights = safetensors.torch.load(files["model.safetensors"])
+        weights = read_weights(files["model.safetensors"])
         device.set_threads()
         self.device = device
         self.model = family.from_pretrained(None, config=config, state_dict=weights).to(device.kind)

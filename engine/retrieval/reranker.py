@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-import safetensors.torch
 import torch
 from tokenizers import Tokenizer
 from transformers import AutoConfig
@@ -14,6 +13,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICA
 
 from engine.device import Device, Precision, probe_precision
 from engine.errors import ModelError
+from engine.models.packing import read_weights
 from engine.models.safety import TOKENIZER_CONFIG
 from engine.retrieval.encoder import BATCH_TOKENS, LENGTH_STEP, PROBE_TEXTS, autocast, length_buckets, padded
 
@@ -28,7 +28,7 @@ class Reranker:
         """Raises ModelError where the weights have no classifier of one label: it would be drawn at random."""
         settings = json.loads(files["config.json"])
         config = AutoConfig.for_model(**{**settings, "num_labels": 1})
-        weights = safetensors.torch.load(files["model.safetensors"])
+        weights = read_weights(files["model.safetensors"])
         last = [tensor for name, tensor in weights.items() if name.startswith(_CLASSIFIER) and tensor.shape[0] == 1]
         if not last:
             raise ModelError(
