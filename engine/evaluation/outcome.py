@@ -11,7 +11,7 @@ import hashlib
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
@@ -21,6 +21,7 @@ from engine.errors import QuestionError
 from engine.evaluation.report import Latency, decoded
 from engine.generation.prompt import MAX_EVIDENCE
 from engine.generation.rag import Rag, open_rag
+from engine.generation.remembering import Memory
 from engine.jobs import Monitor
 from engine.records import Answer, Asking, Hit, Passage, Question, Run
 from engine.retrieval.retriever import Mode, open_retriever
@@ -89,6 +90,7 @@ class Asker:
 
     session: Session
     monitor: Monitor
+    _memories: dict[str, Memory] = field(default_factory=dict)  # by the run's generator
 
     def outcome(self, run: Run, questions: Sequence[Question]) -> Outcome:
         """Ask `run` the questions, end to end and with the right passages given."""
@@ -221,7 +223,8 @@ class Asker:
         return tuple(by_row.get(row) for row in range(len(questions)))
 
     def _rag(self, run: Run) -> Rag:
-        return open_rag(self.session, run, self.monitor)
+        memory = self._memories.setdefault(run.generator, Memory())
+        return open_rag(self.session, run, self.monitor, memory=memory)
 
     def _kept(self, keys: Sequence[str], make: Callable[[Sequence[int]], list[str]], *, stage: str) -> list[str]:
         """What is kept under each key; what is not yet is made, in batches, each published when it is there."""

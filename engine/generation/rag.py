@@ -24,6 +24,7 @@ from engine.generation.reading import (
     read_apart,
     read_together,
 )
+from engine.generation.remembering import Memory, RememberingGenerator
 from engine.jobs import Monitor, Token
 from engine.records import AS_TUNED, REFUSAL, Answer, Asking, Hit, Passage, Run
 from engine.retrieval.prior import log_priors
@@ -242,10 +243,15 @@ class Rag:
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 
-def open_rag(session: Session, run: Run, monitor: Monitor) -> Rag:
-    """Return the run's model; the one asked last stays loaded until documents or the run change."""
+def open_rag(session: Session, run: Run, monitor: Monitor, *, memory: Memory | None = None) -> Rag:
+    """Return the run's model; the one asked last stays loaded until documents or the run change.
+
+    With a `memory` it reads nothing again that it read with the same one before.
+    """
     retriever = open_retriever(session, run, monitor)
     generator = session.loaded("generator", run.generator, lambda: load_runtime(session, run.generator))
+    if memory is not None:
+        generator = RememberingGenerator(generator, memory)
     reader = load_reader(session, run, generator)
     return Rag(run=run, retriever=retriever, generator=generator, session=session, reader=reader)
 

@@ -59,17 +59,20 @@ def test_a_killed_training_goes_on_at_its_last_published_checkpoint(tmp_path: Pa
     chance = random.Random(0)
     published = 0
     for kill in range(KILLS):
-        child = subprocess.Popen(
-            [sys.executable, "-c", TRAIN, str(path), str(tiny_models)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        said = tmp_path / "stderr.txt"
+        with said.open("w") as stderr:
+            child = subprocess.Popen(
+                [sys.executable, "-c", TRAIN, str(path), str(tiny_models)],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            )
         assert child.stdout is not None
         first = child.stdout.readline()
         time.sleep(chance.uniform(0.0, 0.4))
         child.kill()
         child.communicate()
+        assert first, f"kill {kill}: it ended by itself: {said.read_text()[-2000:]}"
         assert int(first.split()[0]) == (published + 1 if published else 0), f"kill {kill}: a step was lost or repeated"
         with Workspace.open(path) as workspace:
             assert workspace.verify(Monitor(), deep=True).ok

@@ -17,6 +17,7 @@ from engine.evaluation import outcome
 from engine.evaluation.asked import KNOWN, UNSEEN, held_out
 from engine.evaluation.job import Amend, CheckPinned, Evaluate, ReadPerQuestion, ReadQuestion, ReadReport
 from engine.evaluation.report import ANSWER_METRICS, RETRIEVAL_METRICS
+from engine.generation.remembering import Memory
 from engine.jobs import Monitor, Skipped
 from engine.models.library import ModelLibrary
 from engine.records import Answer, Citation, Document, Fusion, Hit, Passage, Question, Run
@@ -115,9 +116,10 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
         passages = {passage.id: passage for passage in session.workspace.documents.passages()}
         return FakeRetriever(passages, FakeIndex(len(passages)))
 
-    monkeypatch.setattr(
-        outcome, "open_rag", lambda session, run, monitor: FakeRag(run, retriever(session, run, monitor), found.asked)
-    )
+    def rag(session: Session, run: Run, monitor: Monitor, *, memory: Memory | None = None) -> FakeRag:
+        return FakeRag(run, retriever(session, run, monitor), found.asked)
+
+    monkeypatch.setattr(outcome, "open_rag", rag)
     monkeypatch.setattr(outcome, "open_retriever", retriever)
     return found
 
@@ -487,10 +489,10 @@ def test_a_damaged_run_to_compare_with_costs_the_comparison_only(
     session.workspace.runs.add(Run("broken", "all", "all-MiniLM-L6-v2", "x", Fusion()))
     opened = outcome.open_rag
 
-    def open_rag(session: Session, run: Run, monitor: Monitor) -> FakeRag:
+    def open_rag(session: Session, run: Run, monitor: Monitor, *, memory: Memory | None = None) -> FakeRag:
         if run.id == "broken":
             raise DamagedError("The object abc is damaged.", hint="Restore it.")
-        return opened(session, run, monitor)  # type: ignore[return-value]  # a fake already
+        return opened(session, run, monitor, memory=memory)  # type: ignore[return-value]  # a fake already
 
     monkeypatch.setattr(outcome, "open_rag", open_rag)
     skipped: list[object] = []
