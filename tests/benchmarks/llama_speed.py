@@ -52,6 +52,8 @@ def main() -> None:
         for question, passages in asked:
             for name, (writer, answer) in runs.items():
                 taken[name].append(answer(writer.prompt(question, passages)))
+                first, whole, tokens = taken[name][-1]
+                print(f"  {name:34}{1000 * first:7.0f} ms {1000 * whole:7.0f} ms {tokens:3} tokens", flush=True)
         base_first, base_whole = (_median(taken[f"{CHAT_GENERATOR}, llama.cpp"], place) for place in (0, 1))
         for name, times in taken.items():
             first, whole, tokens = (_median(times, place) for place in (0, 1, 2))
