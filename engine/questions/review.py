@@ -71,7 +71,7 @@ class Review:
         if raw.context.strip() and raw.answers and not _is_in(raw):
             self._note(raw, "answer not in context", "None of its answers stands in its context.")
         if not question.evidence:
-            reason = "No passage of the documents holds its answer, or too many do to tell: it is not trained on."
+            reason = "No passage of the documents holds its answer, or several do and rank alike: it is not trained on."
             self._note(raw, "no evidence", reason)
         elif own_context and self.has_documents:
             reason = "Its context is in no imported document: it has become a small document of its own."

@@ -19,7 +19,7 @@ from engine.settings import TrainSettings, chosen
 from engine.training.answering import calibrated
 from engine.training.choice import models_to_start_from
 from engine.training.generator_stage import tune_generator
-from engine.training.headings import LEAST_HEADS, MEASURE, are_headings, heading_questions, tune_on_headings
+from engine.training.headings import LEAST_HEADS, MEASURE, are_headings, heading_questions, suffers, tune_on_headings
 from engine.training.joint_stage import tune_joint
 from engine.training.reranker_stage import MEASURE as RERANKED
 from engine.training.reranker_stage import choose_reranker
@@ -212,7 +212,9 @@ def _reason(run: Run, kept: bool) -> str:
         ("generator", "f1"),
         ("joint", "joint f1"),
     ):
-        if f"{stage} kept" in run.after:
+        if stage == "retriever" and from_headings and (worse := suffers(run.before, run.after)):
+            parts.append(f"retriever worse in what it could: {worse} {run.before[worse]:.3f} → {run.after[worse]:.3f}")
+        elif f"{stage} kept" in run.after:
             verdict = "better" if run.after[f"{stage} kept"] else "no better, so the one before stays"
             parts.append(f"{stage} {verdict}: {measure} {run.before[measure]:.3f} → {run.after[measure]:.3f}")
     told = (

@@ -90,11 +90,14 @@ def tune_on_headings(lesson: Lesson) -> Run:
         device=session.device,
         monitor=monitor,
     )
-    interpolate(encoder, base, outcome.best_score, check.score, monitor)
+
+    def allowed(encoder: Encoder) -> float:
+        reached = check.measures(encoder)
+        return -1.0 if suffers(before, reached) else reached[MEASURE]
+
+    interpolate(encoder, base, allowed(encoder), allowed, monitor)
     after = check.measures(encoder)
-    kept = after[MEASURE] > before[MEASURE] and all(
-        after[name] >= before[name] - MOST_FORGOTTEN for name in (SENTENCES, GENERAL)
-    )
+    kept = after[MEASURE] > before[MEASURE] and not suffers(before, after)
     run = replace(lesson.run, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step)
     if kept:
         digest = session.workspace.objects.publish_folder({**files, "model.safetensors": encoder.weights()})
@@ -102,6 +105,11 @@ def tune_on_headings(lesson: Lesson) -> Run:
         embed_missing(session, encoder, run.indexed_by, monitor)
     scores = {**after, "retriever kept": float(kept)}
     return replace(run, before={**run.before, **before}, after={**run.after, **scores})
+
+
+def suffers(before: Mapping[str, float], after: Mapping[str, float]) -> str:
+    """Return what an encoder does worse than before by more than is allowed; "" for nothing."""
+    return next((name for name in (SENTENCES, GENERAL) if after[name] < before[name] - MOST_FORGOTTEN), "")
 
 
 class HeldOut:
