@@ -131,6 +131,7 @@ class _Estimator:
         key = (*state, *models, *of_one_epoch, replace(self._settings.joint, epochs=1), self._job.objective)
         cost = self._session.loaded(f"cost of the {stage}", key, reckon)
         gc.collect()  # the model's memory, before the next is loaded
+        self._session.device.give_back()
         self._monitor.check()
         return cost
 
