@@ -1,4 +1,4 @@
-"""SmolLM2-135M-Instruct: a GGUF file is dequantised, once, into the tensors of a LlamaForCausalLM.
+"""SmolLM2-135M-Instruct: a GGUF file's integers and scales become, once, the tensors of a LlamaForCausalLM.
 
 Done here with the gguf package alone: transformers' own reader takes 24 s, needs accelerate, and hands back
 a model that can neither be saved nor trained.
@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gguf import GGUFReader, dequantize
+from gguf import GGMLQuantizationType, GGUFReader, ReaderTensor
 from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from conversion.folder import write_json
+from engine.models.packing import pack
 
 _CONTROL_TOKEN = 3  # tokenizer.ggml.token_type
 
@@ -39,12 +40,11 @@ def convert(unpacked: Path, folder: Path) -> None:
     heads = {"attn_q": facts["llama.attention.head_count"], "attn_k": facts["llama.attention.head_count_kv"]}
     tensors: dict[str, np.ndarray] = {}
     for tensor in reader.tensors:
-        values = dequantize(tensor.data, tensor.tensor_type)  # float32, (out, in)
+        parts = _parts(_tensor_name(tensor.name), tensor)
         part = tensor.name.split(".")[-2]
         if part in heads:
-            values = _unpermute(values, heads=heads[part])
-        # float16 halves the folder; against float32 the next-token KL divergence is 4e-6.
-        tensors[_tensor_name(tensor.name)] = np.ascontiguousarray(values.astype(np.float16))
+            parts = {name: _unpermute(rows, heads=heads[part]) for name, rows in parts.items()}
+        tensors |= {name: np.ascontiguousarray(values) for name, values in parts.items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     _build_tokenizer(facts).save(str(folder / "tokenizer.json"), pretty=False)
     (folder / "chat_template.jinja").write_text(facts["tokenizer.chat_template"], encoding="utf-8")
@@ -68,6 +68,26 @@ def _tensor_name(name: str) -> str:
         return _OUTSIDE_BLOCKS[name]
     _, block, part, suffix = name.split(".")
     return f"model.layers.{block}.{_IN_BLOCK[part]}.{suffix}"
+
+
+def _parts(name: str, tensor: ReaderTensor) -> dict[str, np.ndarray]:
+    """Return what stands for one tensor, its integers as they are; the values are rounded to float16.
+
+    Against float32 the next-token KL divergence is 4e-6. A block is float16 scale, (float16 minimum,) 32 integers.
+    """
+    if tensor.tensor_type == GGMLQuantizationType.F32:
+        return {name: tensor.data.astype(np.float16)}
+    nibbles = tensor.tensor_type == GGMLQuantizationType.Q4_1
+    if not nibbles and tensor.tensor_type != GGMLQuantizationType.Q8_0:
+        raise ValueError(f"{tensor.name} is stored as {tensor.tensor_type.name}.")
+    rows = len(tensor.data)
+    head = 4 if nibbles else 2  # bytes before a block's integers
+    blocks = tensor.data.reshape(rows, -1, head + (16 if nibbles else 32))
+    floats = np.ascontiguousarray(blocks[:, :, :head]).view(np.float16)  # (rows, blocks, 1 or 2)
+    integers = blocks[:, :, head:].reshape(rows, -1)
+    if nibbles:
+        return pack(name, integers, scale=floats[:, :, 0], minimum=floats[:, :, 1], nibbles=True)
+    return pack(name, integers ^ 128, scale=floats[:, :, 0], zero=np.array([[128]], np.uint8))  # of a signed byte
 
 
 def _unpermute(weights: np.ndarray, *, heads: int) -> np.ndarray:
@@ -98,7 +118,7 @@ def _config(facts: dict[str, Any]) -> dict[str, Any]:
         "attention_bias": False,
         "attention_dropout": 0.0,
         "bos_token_id": facts["tokenizer.ggml.bos_token_id"],
-        "dtype": "float32",  # what it is loaded as, though it lies here in float16
+        "dtype": "float32",  # what it is loaded as
         "eos_token_id": facts["tokenizer.ggml.eos_token_id"],
         "head_dim": facts["llama.rope.dimension_count"],
         "hidden_act": "silu",

@@ -11,6 +11,7 @@ from onnx import numpy_helper
 from safetensors.numpy import save_file
 
 from conversion.folder import plain_tokenizer, write_json
+from engine.models.packing import pack
 
 # The embedding and the output layer of flan-t5 are two different matrices. `tie_word_embeddings: false` says so, and
 # transformers 5 also reads from it that the decoder's output is not to be scaled.
@@ -41,11 +42,10 @@ CONFIG = {
 def convert(unpacked: Path, folder: Path) -> None:
     """Write the model folder from the unpacked wheel."""
     source = unpacked / "traceforge_title_model" / "data" / "span"
-    tensors = {
-        f"encoder.{name}": tensor for name, tensor in _read_tensors(source / "encoder.onnx", root="enc.").items()
-    }
+    encoder = _read_tensors(source / "encoder.onnx", root="enc.")
+    own = {name: tensor for name, tensor in encoder.items() if not name.startswith("embed_tokens.")}  # shared.weight's
+    tensors = {f"encoder.{name}": tensor for name, tensor in own.items()}
     tensors |= _read_tensors(source / "decoder.onnx", root="m.")
-    tensors.pop("encoder.embed_tokens.weight", None)  # a second copy of shared.weight
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "tokenizer.json").write_bytes(plain_tokenizer((source / "tokenizer.json").read_bytes()))
     write_json(folder / "config.json", CONFIG)
@@ -62,7 +62,7 @@ def convert(unpacked: Path, folder: Path) -> None:
 
 
 def _read_tensors(path: Path, *, root: str) -> dict[str, np.ndarray]:
-    """Name and dequantise the weights of one graph; `root` is what the exporter called the model, with its dot."""
+    """Name the weights of one graph, matrices as packed integers; `root` is what the exporter called the model."""
     graph = onnx.load(path).graph
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     tensors: dict[str, np.ndarray] = {}
@@ -73,29 +73,23 @@ def _read_tensors(path: Path, *, root: str) -> dict[str, np.ndarray]:
             tensors[name.removeprefix(root)] = tensor
         elif name.endswith("_quantized"):
             quantized = name.removesuffix("_quantized")
-            tensors[quantized.removeprefix(root)] = _dequantise(stored, quantized)
+            tensors |= _packed(quantized.removeprefix(root), stored, quantized)
     # Linear layers keep no name of their own: the node that multiplies by them has it. ONNX stores them (in, out).
     for node in graph.node:
-        if node.op_type not in ("MatMul", "MatMulInteger"):
-            continue
-        for operand in node.input:
-            matrix = _matrix(stored, operand, quantized=node.op_type == "MatMulInteger")
-            if matrix is not None:
+        for operand in node.input if node.op_type == "MatMulInteger" else ():
+            if operand in stored and operand.endswith("_quantized"):
                 layer = re.sub(r"/MatMul(_quant)?(_\d+)?$", "", node.name).strip("/").replace("/", ".")
-                tensors[layer.removeprefix(root) + ".weight"] = np.ascontiguousarray(matrix.T)  # (out, in)
+                name = layer.removeprefix(root) + ".weight"
+                tensors |= _packed(name, stored, operand.removesuffix("_quantized"), transposed=True)
     return tensors
 
 
-def _matrix(stored: dict[str, np.ndarray], operand: str, *, quantized: bool) -> np.ndarray | None:
-    """Return the weight matrix an operand stands for; None when it is an activation."""
-    if operand not in stored or (quantized and not operand.endswith("_quantized")):
-        return None
-    matrix = _dequantise(stored, operand.removesuffix("_quantized")) if quantized else stored[operand]
-    return matrix if matrix.ndim == 2 else None
-
-
-def _dequantise(stored: dict[str, np.ndarray], name: str) -> np.ndarray:
-    """(q − zero point) × scale; both are scalars, or one a column of the (in, out) matrix."""
-    quantized = stored[f"{name}_quantized"].astype(np.float32)
-    zero_point = stored[f"{name}_zero_point"].astype(np.float32)
-    return (quantized - zero_point) * stored[f"{name}_scale"].astype(np.float32)
+def _packed(
+    name: str, stored: dict[str, np.ndarray], source: str, *, transposed: bool = False
+) -> dict[str, np.ndarray]:
+    """Return what stands for one matrix: its integers as unsigned bytes, with its one scale and zero point."""
+    codes, zero = stored[f"{source}_quantized"], stored[f"{source}_zero_point"]
+    if codes.dtype == np.int8:
+        codes, zero = codes.view(np.uint8) ^ 128, zero.view(np.uint8) ^ 128  # both moved by 128: the same differences
+    codes = np.ascontiguousarray(codes.T if transposed else codes)  # (out, in)
+    return pack(name, codes, scale=stored[f"{source}_scale"].reshape(1, 1), zero=zero.reshape(1, 1))
