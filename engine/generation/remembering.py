@@ -36,7 +36,8 @@ class RememberingGenerator:
         keys = [_key(prompt, [max_tokens]) for prompt in prompts]
         held = self._memory.written
         new = _first_places(keys, held)
-        said = self._generator.generate([prompts[place] for place in new], max_tokens=max_tokens, stopped=stopped)
+        asked = [prompts[place] for place in new]
+        said = self._generator.generate(asked, max_tokens=max_tokens, stopped=stopped) if asked else []
         written = {keys[place]: one for place, one in zip(new, said, strict=True)}
         if not stopped():
             held.update(written)
@@ -47,7 +48,8 @@ class RememberingGenerator:
         keys = [_key(prompt, target) for prompt, target in zip(prompts, targets, strict=True)]
         held = self._memory.scored
         new = _first_places(keys, held)
-        scored = self._generator.score([prompts[place] for place in new], [targets[place] for place in new])
+        asked = [prompts[place] for place in new]
+        scored = self._generator.score(asked, [targets[place] for place in new]) if asked else []
         held.update((keys[place], one) for place, one in zip(new, scored, strict=True))
         return [held[key] for key in keys]
 

@@ -46,3 +46,11 @@ def test_what_was_stopped_half_way_is_not_remembered() -> None:
     assert len(generator.generate([[1]], max_tokens=8, stopped=lambda: True)) == 1
     generator.generate([[1]], max_tokens=8)
     assert counting.asked == [[[1]], [[1]]]
+
+
+def test_a_runtime_is_not_called_for_nothing() -> None:
+    counting, memory = Counting(), Memory()
+    generator = RememberingGenerator(counting, memory)
+    for _ in range(2):
+        assert len(generator.generate([[1]], max_tokens=8)) == len(generator.score([[1]], [[2]])) == 1
+    assert counting.asked == [[[1]], [[1]]]
