@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from transformers import PreTrainedModel
 
 from engine.device import Device
@@ -65,7 +66,7 @@ def find_room(
     )
 
 
-def kept_bytes_per_token(model: PreTrainedModel, probe: Callable[[], tuple[torch.Tensor, int]]) -> float:
+def kept_bytes_per_token(model: nn.Module, probe: Callable[[], tuple[torch.Tensor, int]]) -> float:
     """Return the bytes that the forward pass keeps for the backward one, by token of the prompts."""
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     kept: dict[int, int] = {}
@@ -74,7 +75,7 @@ def kept_bytes_per_token(model: PreTrainedModel, probe: Callable[[], tuple[torch
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
             kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        return tensor.detach()  # what an operation keeps of its own output would else hold the graph, and it that
 
     model.train()
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -11,7 +13,7 @@ from engine.device import Device
 from engine.errors import TrainingError
 from engine.generation.weights import load_generator
 from engine.models.library import DEFAULT_GENERATOR, ModelLibrary
-from engine.training.room import Room, find_room
+from engine.training.room import Room, find_room, kept_bytes_per_token
 
 
 def room_with(library: ModelLibrary, free_bytes: int, monkeypatch: pytest.MonkeyPatch, *, wanted: int = 4096) -> Room:
@@ -47,3 +49,18 @@ def test_too_little_for_one_question_recomputes_and_then_says_so(
     with pytest.raises(TrainingError, match="free") as failure:
         room_with(tiny_library, 2**20, monkeypatch)
     assert "smaller model" in failure.value.hint
+
+
+def test_what_was_counted_is_freed() -> None:
+    # exp keeps its own output: handed back as it is, output and graph hold each other where no collector looks.
+    model = torch.nn.Linear(8, 8)
+    kept: list[weakref.ref[torch.Tensor]] = []
+
+    def probe() -> tuple[torch.Tensor, int]:
+        hidden = model(torch.ones(4, 8)).exp()
+        kept.append(weakref.ref(hidden))
+        return hidden.softmax(-1).log().sum(), 4
+
+    assert kept_bytes_per_token(model, probe) >= 8 * 4
+    gc.collect()
+    assert kept[0]() is None
