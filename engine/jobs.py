@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Result_co = TypeVar("Result_co", covariant=True)
+
+STILL_EVERY_S = 0.15  # how often work that can't say how far it is tells that it goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,19 @@ class Monitor:
         self._resumed.wait()
         if self._cancelled.is_set():
             raise Cancelled
+
+    def still_at(self, stage: str) -> Callable[[], None]:
+        """Return a check for work that can't say how far it is; called often, it tells that the stage goes on."""
+        told_s = -math.inf
+
+        def check() -> None:
+            nonlocal told_s
+            self.check()
+            if self.clock() - told_s >= STILL_EVERY_S:
+                told_s = self.clock()
+                self.progress(stage, 0, None)
+
+        return check
 
     def stopping(self) -> bool:
         """Whether cancel was asked: for what must not be interrupted by an exception, as a callback of C++."""

@@ -18,7 +18,7 @@ from engine.documents.reader import Reader, ReadFile
 from engine.documents.sketch import sketch
 from engine.documents.splitter import split_many
 from engine.errors import DocumentError
-from engine.jobs import Monitor
+from engine.jobs import STILL_EVERY_S, Monitor
 from engine.records import Document
 from engine.workspace.workspace import Workspace
 
@@ -26,7 +26,6 @@ _BATCH_DOCUMENTS = 500
 _BATCH_CHARACTERS = 500_000
 _BATCH_S = 1.0  # what a kill may cost of files already read
 _CHUNK_BYTES = 1 << 20
-_TELL_EVERY_S = 0.15
 _SMALL_BYTES = 1 << 20  # originals up to this size wait in memory and are published together
 _PUBLISHED_AT_ONCE = 16  # the disk makes many files durable in little more time than one
 _ATTACHMENTS_MAX = 200  # of one mail
@@ -120,7 +119,7 @@ class DocumentImport:
 
         def check() -> None:
             self.monitor.check()
-            if self.monitor.clock() - told_s >= _TELL_EVERY_S:
+            if self.monitor.clock() - told_s >= STILL_EVERY_S:
                 progress(*reached)  # a reader that says nothing for a while is still at it
 
         return self.reader.read(path, attachment=attachment, check=check, progress=progress)

@@ -132,12 +132,10 @@ class QuestionImport:
         return question
 
     def _store(self, questions: Sequence[Question], given: Mapping[str, Split]) -> None:
-        self.monitor.progress("Splitting", 0, None)
         ids = {question.id for question in questions}
         settled = [question for question in self._known.values() if question.id not in ids]
-        assigned = assign(
-            questions, given=given, settled=settled, shares=self.shares, seed=self.seed, check=self.monitor.check
-        )
+        check = self.monitor.still_at("Splitting")
+        assigned = assign(questions, given=given, settled=settled, shares=self.shares, seed=self.seed, check=check)
         for start in range(0, len(assigned), _STORED_TOGETHER):
             self.monitor.progress("Storing questions", start, len(assigned))
             self.workspace.questions.add_many(assigned[start : start + _STORED_TOGETHER])

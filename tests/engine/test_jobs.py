@@ -64,3 +64,18 @@ def test_a_paused_job_goes_on_after_resume_and_ends_after_cancel() -> None:
     monitor.cancel()
     with pytest.raises(Cancelled):
         monitor.check()
+
+
+def test_work_that_cannot_say_how_far_it_is_tells_that_it_goes_on() -> None:
+    clock = Clock()
+    told: list[Event] = []
+    monitor = Monitor(listen=told.append, clock=clock)
+    check = monitor.still_at("Splitting")
+    for _ in range(100):
+        clock.now += 0.01
+        check()
+    assert 6 <= len(told) <= 8  # of a second: not a hundred
+    assert told[0] == Progress("Splitting", 0, None)
+    monitor.cancel()
+    with pytest.raises(Cancelled):
+        check()
