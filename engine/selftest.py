@@ -80,6 +80,7 @@ def engine_checks() -> tuple[Check, ...]:
         Check("datasets", check_datasets),
         Check("evaluate", check_evaluate),
         Check("worker", check_worker),
+        Check("proof", check_proof),
         *(Check(f"train {kind}", lambda folder, kind=kind: check_training(folder, kind)) for kind in training_kinds()),
     )
 
@@ -232,6 +233,22 @@ def check_worker(folder: Path) -> str:
             raise SelfTestError(f"A search among {passages} passages did not find the right one.")
         answer = client.submit(AnswerQuestion("What is the usual dose of heparin?")).result()
     return f"It imported {passages} passages, found the right one and answered “{answer.answer[:60]}”."
+
+
+def check_proof(folder: Path) -> str:
+    """Whether the models as they come are measured with every metric, and the report is written in every form."""
+    from engine.evaluation.job import Evaluate
+    from engine.evaluation.publication import WriteReport
+    from engine.worker.client import WorkerClient
+
+    with closing(WorkerClient(log_path=folder / "worker.log")) as client:
+        _filled(client, folder)
+        report = client.submit(Evaluate("base", "validation", against=None)).result()
+        written = client.submit(WriteReport(str(folder / "report"), "base", "validation")).result()
+    files = [Path(getattr(written, form)) for form in written.__dataclass_fields__]
+    if not all(path.stat().st_size for path in files):
+        raise SelfTestError("A report is empty.")
+    return f"F1 {100 * report.answers['f1']:.0f} of {report.questions} questions; {len(files)} files written."
 
 
 def check_training(folder: Path, kind: str) -> str:

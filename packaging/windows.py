@@ -42,7 +42,8 @@ UNUSED = re.compile(
     r"|PySide6/(qml|metatypes|typesystems|glue|include|scripts|support|plugins/(qmltooling|qmllint|sqldrivers|designer))"
     r"|PySide6/translations/(?!qtbase_|qt_)"
     r"|PySide6/(Qt6(Qml|Quick|Designer|Help|Sql|Test|Pdf|VirtualKeyboard)[^/]*\.dll|Qt(Qml|Quick|Designer|Help|Sql|Test)[^/]*\.pyd)"
-    r"|PySide6/[^/]*\.exe$"
+    r"|PySide6/[^/]*\.exe$|PySide6/(opengl32sw\.dll|resources/icudtl)"  # software OpenGL, a browser's
+    r"|cv2/opencv_videoio_ffmpeg"  # films
 )
 
 
@@ -96,6 +97,11 @@ def split_lock() -> tuple[Path, Path]:
 
 def prune(root: Path) -> None:
     """Delete what nothing loads, and refuse a path that Windows could not take."""
+    for module in (*payload.UNUSED_MODULES, *payload.unused_models()):
+        place = root.joinpath("Lib", "site-packages", *module.split("."))
+        shutil.rmtree(place, ignore_errors=True)
+        for path in (place.with_suffix(".py"), place.with_suffix(".pyd")):
+            path.unlink(missing_ok=True)
     for path in sorted(root.rglob("*"), reverse=True):
         inside = path.relative_to(root).as_posix()
         if path.is_file() and inside.startswith("Lib/") and UNUSED.search(inside.removeprefix("Lib/site-packages/")):

@@ -31,7 +31,7 @@ try:
 except ImportError:  # Windows: the parent's watchdog and the size caps stand alone
     resource = None  # type: ignore[assignment]  # a module, or none
 
-MEMORY_BYTES_MAX = 2 << 30  # of address space
+MEMORY_BYTES_MAX = 2 << 30  # that it writes to: libraries and what threads merely reserve differ by machine
 CPU_S_MAX = 120  # of one file, all threads together
 FILE_BYTES_MAX = 1 << 30
 _REQUEST_BYTES_MAX = 64 << 20  # it may hold a page's text
@@ -64,6 +64,7 @@ class Reply(msgspec.Struct, frozen=True):
     total: int = 0
     recognising: bool = False  # a page whose words were recognised is done: the next has the file's time again
     wants_password: bool = False
+    unforeseen: bool = False  # what failed may be this process, after many files: in a new one it may go well
     original: bytes | None = None  # the file without its password, where it had one
 
 
@@ -131,6 +132,7 @@ def parse(path: Path, attachment: Sequence[int] = (), reading: Reading | None = 
         return Reply(
             message=f"{name} needs more memory than a file may take.",
             hint="Split it into smaller files and import those.",
+            unforeseen=True,
         )
     except OSError as error:
         return Reply(
@@ -141,6 +143,7 @@ def parse(path: Path, attachment: Sequence[int] = (), reading: Reading | None = 
         return Reply(
             message=f"{name} can't be read: it is damaged ({type(error).__name__}).",
             hint="Open it in its own program, save it again and import that.",
+            unforeseen=True,
         )
 
 
@@ -237,7 +240,8 @@ def close_doors() -> None:
         # A child that hangs in a file must not outlive a parent that was killed.
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     if resource is not None:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+        memory = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
+        resource.setrlimit(memory, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     go_offline()

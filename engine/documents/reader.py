@@ -52,6 +52,7 @@ class Reader:
     silence_s: float = SILENCE_S
     passwords: tuple[str, ...] = field(default=(), repr=False)  # tried on each file that asks for one
     _child: subprocess.Popen[bytes] | None = None
+    _files_read: int = 0  # by this child
     _drawn: str = ""  # name of the file the child drew a page of
     _replies: queue.SimpleQueue[bytes | None] = field(default_factory=queue.SimpleQueue)
 
@@ -67,14 +68,12 @@ class Reader:
 
         `check` may raise to give up at any time; `progress` hears how much of a large file is read.
         """
-        child = self._running()
+        request = msgspec.json.encode(Request(str(path), attachment, self.passwords))
         try:
-            assert child.stdin is not None  # opened as a pipe
-            try:
-                write_frame(child.stdin, msgspec.json.encode(Request(str(path), attachment, self.passwords)))
-            except OSError:  # it died since the last file
-                self._given_up(path)
-            reply = self._wait(path, check, progress)
+            reply = self._reply(path, request, check, progress)
+            if self._files_read > 1 and (reply.unforeseen if reply else not self._ran_out_of_time()):
+                self.close()  # the files before it may have left too little memory
+                reply = self._reply(path, request, check, progress)
             if reply is None:
                 self._given_up(path)
         except BaseException:
@@ -84,6 +83,19 @@ class Reader:
         if reply.content is None:
             raise (PasswordError if reply.wants_password else DocumentError)(reply.message, hint=reply.hint)
         return ReadFile(reply.content, reply.digest, reply.original)
+
+    def _reply(
+        self, path: Path, request: bytes, check: Callable[[], None], progress: Callable[[int, int], None]
+    ) -> Reply | None:
+        """Ask the child for a file; None when it ended."""
+        child = self._running()
+        self._files_read += 1
+        assert child.stdin is not None  # opened as a pipe
+        try:
+            write_frame(child.stdin, request)
+        except OSError:  # it died since the last file
+            return None
+        return self._wait(path, check, progress)
 
     def draw(self, request: Draw, load: Callable[[], bytes], *, check: Callable[[], None] = lambda: None) -> Drawn:
         """Return a page drawn, with the boxes of the span asked for. Raises DocumentError.
@@ -133,7 +145,7 @@ class Reader:
         self.close()
         # An own queue for each child: nothing a dead one left can be taken for the new one's.
         self._replies = queue.SimpleQueue()
-        self._child = start_child(child_command())
+        self._child, self._files_read = start_child(child_command()), 0
         threading.Thread(target=_listen, args=(self._child, self._replies), name="parser replies", daemon=True).start()
         return self._child
 
@@ -163,13 +175,18 @@ class Reader:
         self.close()
         raise _too_long(path)
 
-    def _given_up(self, path: Path) -> NoReturn:
+    def _ran_out_of_time(self) -> bool:
+        """Whether the system ended the child for computing too long."""
         child = self._child
         with suppress(subprocess.TimeoutExpired):  # its pipe closes a moment before it ends
-            if child is not None and child.wait(timeout=1) == -_CPU_TIME_IS_UP:
-                self.close()
-                raise _too_long(path)
+            return child is not None and child.wait(timeout=1) == -_CPU_TIME_IS_UP
+        return False
+
+    def _given_up(self, path: Path) -> NoReturn:
+        too_long = self._ran_out_of_time()
         self.close()
+        if too_long:
+            raise _too_long(path)
         raise DocumentError(
             f"{path.name} made its reader crash.",
             hint="It may be damaged or hostile. Open it in its own program, save it again and import that.",

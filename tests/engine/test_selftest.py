@@ -17,6 +17,7 @@ from engine.selftest import (
     check_evaluate,
     check_models,
     check_network,
+    check_proof,
     check_recognition,
     check_training,
     engine_checks,
@@ -82,3 +83,13 @@ def test_a_training_of_each_kind_runs_through_in_the_worker(
     folder = tmp_path / "self-test ä 中"
     folder.mkdir()
     assert "validated and published" in check_training(folder, kind)
+
+
+@pytest.mark.slow
+def test_a_run_is_measured_and_reported_in_the_worker(
+    tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VADEMECUM_MODELS", str(tiny_models))
+    folder = tmp_path / "self-test ä 中"
+    folder.mkdir()
+    assert "of 2 questions; 5 files written" in check_proof(folder)
