@@ -73,6 +73,10 @@ class Device:
             return torch.cuda.mem_get_info()[0]
         return psutil.virtual_memory().available
 
+    def resident_bytes(self) -> int:
+        """Memory of the machine that this process has."""
+        return psutil.Process().memory_info().rss
+
     def give_back(self) -> None:
         """Return freed memory to the system.
 

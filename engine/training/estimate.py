@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import psutil
-
 from engine.generation.confidence import MIN_QUESTIONS
 from engine.generation.rag import load_runtime
 from engine.generation.weights import load_generator, load_writer
@@ -89,7 +87,7 @@ def estimate(job: Train, session: Session, monitor: Monitor) -> Estimate:
         seconds[stage] = estimator.seconds(stage, budget_s=budget_s(job, stage, stages))
     on_cpu = session.device.kind == "cpu"
     memory_bytes = max(estimator.cost(stage).memory_bytes for stage in stages) + (LIBRARIES if on_cpu else 0)
-    own_bytes = psutil.Process().memory_info().rss if on_cpu else 0
+    own_bytes = session.device.resident_bytes() if on_cpu else 0
     return Estimate(sum(seconds.values()), memory_bytes, session.device.free_memory_bytes() + own_bytes, seconds)
 
 

@@ -23,7 +23,7 @@ from engine.workspace.workspace import Workspace
 GRADIENT_NORM = 1.0
 LEAST_CHECKPOINT_INTERVAL_S = 45.0
 CHECKPOINT_SHARE = 0.05  # of the time, at most, goes into writing checkpoints
-GIVE_BACK_EVERY = 4  # steps: what batches of other lengths left is returned to the system
+GROWN_BYTES = 1 << 30  # that the process may grow by before what batches of other lengths left is given back
 FINAL_RATE = 0.02  # of the peak learning rate, at the last step
 
 
@@ -90,10 +90,12 @@ def time_steps(task: Task, steps: Sequence[int], device: Device) -> Pace:
     optimizer = _optimizer(parameters, learning_rate=0.0)
     probe = probe_precision(lambda precision: _probe_step(task, device, precision), device)
     task.model.train()
+    memory = _Memory(device)
     steps_s: dict[int, float] = {}
     for step in steps:
         started = time.perf_counter()
         _backward(task, step, device, probe.precision)
+        memory.give_back_if_grown()
         steps_s[step] = time.perf_counter() - started
     for _ in range(2):  # the first update allocates the moments
         started = time.perf_counter()
@@ -124,6 +126,7 @@ def train(task: Task, plan: Plan, *, run_id: str, workspace: Workspace, device: 
     every = max(1, task.steps_per_epoch // plan.validations_per_epoch)
     saver = _Saver(workspace, run_id, model, optimizer)
     clock = _Clock(state.seconds)
+    memory = _Memory(device)
 
     def measure() -> dict[str, float]:
         model.eval()
@@ -152,8 +155,7 @@ def train(task: Task, plan: Plan, *, run_id: str, workspace: Workspace, device: 
             state = replace(state, step=state.step + 1, seconds=clock.seconds())
             monitor.report(Measured(state.step, {f"{task.name}/train_loss": loss}))
             monitor.progress(f"Training the {task.name}", state.step, total)
-            if state.step % GIVE_BACK_EVERY == 0:
-                device.give_back()
+            memory.give_back_if_grown()
             if state.step % every == 0 or state.step == total:
                 state, best = _validated(task, state, best, measure, workspace, run_id, monitor)
                 if state.since_best >= plan.patience:
@@ -216,6 +218,19 @@ class _Saver:
         self._write(state)
         self._written, self._step = time.monotonic(), state.step
         self._interval_s = max(LEAST_CHECKPOINT_INTERVAL_S, (self._written - started) / CHECKPOINT_SHARE)
+
+
+class _Memory:
+    """Gives freed memory back when it has grown by much: rarely, as it has to be zeroed when it is taken again."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._held_bytes = device.resident_bytes()
+
+    def give_back_if_grown(self) -> None:
+        if self._device.resident_bytes() - self._held_bytes > GROWN_BYTES:
+            self._device.give_back()
+            self._held_bytes = self._device.resident_bytes()
 
 
 class _Clock:

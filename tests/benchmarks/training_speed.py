@@ -101,9 +101,11 @@ def _theirs(model: str, data: Path, steps: int) -> dict[str, float]:
     writer = load_writer(library.files(model))
     examples = _examples(data, writer)
     encodes = writer.kind == "seq2seq"
-    folder = library.folder(model)
     family = AutoModelForSeq2SeqLM if encodes else AutoModelForCausalLM
-    loaded = family.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in library.files(model).items():  # as they come they are packed
+            Path(folder, name).write_bytes(content)
+        loaded = family.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
     ended: list[float] = []
     seen: list[int] = []
     padded: list[int] = []
