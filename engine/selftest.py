@@ -8,7 +8,7 @@ import time
 import typing
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from engine.errors import EngineError, PassphraseError
@@ -245,7 +245,7 @@ def check_proof(folder: Path) -> str:
         _filled(client, folder)
         report = client.submit(Evaluate("base", "validation", against=None)).result()
         written = client.submit(WriteReport(str(folder / "report"), "base", "validation")).result()
-    files = [Path(getattr(written, form)) for form in written.__dataclass_fields__]
+    files = [Path(path) for path in astuple(written)]
     if not all(path.stat().st_size for path in files):
         raise SelfTestError("A report is empty.")
     return f"F1 {100 * report.answers['f1']:.0f} of {report.questions} questions; {len(files)} files written."
