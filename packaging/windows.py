@@ -100,8 +100,9 @@ def prune(root: Path) -> None:
     for module in (*payload.UNUSED_MODULES, *payload.unused_models()):
         place = root.joinpath("Lib", "site-packages", *module.split("."))
         shutil.rmtree(place, ignore_errors=True)
-        for path in (place.with_suffix(".py"), place.with_suffix(".pyd")):
-            path.unlink(missing_ok=True)
+        for path in place.parent.glob(f"{place.name}.*"):  # a .pyd has the interpreter's tag in its name
+            if path.suffix in (".py", ".pyd"):
+                path.unlink()
     for path in sorted(root.rglob("*"), reverse=True):
         inside = path.relative_to(root).as_posix()
         if path.is_file() and inside.startswith("Lib/") and UNUSED.search(inside.removeprefix("Lib/site-packages/")):
