@@ -19,6 +19,7 @@ import numpy as np
 
 from engine.device import Device
 from engine.models.library import BETTER_ENCODER, DEFAULT_ENCODER, ModelLibrary
+from engine.models.safety import TOKENIZER_CONFIG
 from engine.retrieval.encoder import Encoder
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "med_covidqa" / "corpus.jsonl"
@@ -44,7 +45,8 @@ def main(arguments: list[str]) -> None:
             f"worst cosine {float((exact * probed).sum(1).min()):.5f}",
             flush=True,
         )
-        theirs = reference(library.folder(name), texts, count, device.cores)
+        limit = json.loads(library.files(name)[TOKENIZER_CONFIG])["model_max_length"]
+        theirs = reference(library.folder(name), texts, count, threads=device.cores, most_tokens=limit)
         if theirs is not None:
             vectors, their_rate = theirs
             print(
@@ -64,7 +66,9 @@ def timed(encode: Callable[[], np.ndarray], count: int) -> tuple[np.ndarray, flo
     return vectors, best
 
 
-def reference(folder: Path, texts: list[str], count: int, threads: int) -> tuple[np.ndarray, float] | None:
+def reference(
+    folder: Path, texts: list[str], count: int, *, threads: int, most_tokens: int
+) -> tuple[np.ndarray, float] | None:
     """Return sentence-transformers' vectors and rate, as it comes; None where it is not installed."""
     try:
         from sentence_transformers import SentenceTransformer
@@ -74,7 +78,7 @@ def reference(folder: Path, texts: list[str], count: int, threads: int) -> tuple
     import torch
 
     torch.set_num_threads(threads)
-    transformer = Transformer(str(folder), max_seq_length=256)
+    transformer = Transformer(str(folder), max_seq_length=most_tokens, model_kwargs={"dtype": torch.float32})
     model = SentenceTransformer(
         modules=[transformer, Pooling(transformer.get_embedding_dimension()), Normalize()],
         device="cpu",

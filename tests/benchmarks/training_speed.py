@@ -85,6 +85,7 @@ def _ours(model: str, data: Path, steps: int) -> dict[str, float]:
 
 def _theirs(model: str, data: Path, steps: int) -> dict[str, float]:
     import torch
+    from safetensors.torch import save_file
     from transformers import (
         AutoModelForCausalLM,
         AutoModelForSeq2SeqLM,
@@ -96,6 +97,7 @@ def _theirs(model: str, data: Path, steps: int) -> dict[str, float]:
     )
 
     from engine.generation.weights import load_writer
+    from engine.models.packing import read_weights
 
     library = ModelLibrary.default()
     writer = load_writer(library.files(model))
@@ -103,8 +105,9 @@ def _theirs(model: str, data: Path, steps: int) -> dict[str, float]:
     encodes = writer.kind == "seq2seq"
     family = AutoModelForSeq2SeqLM if encodes else AutoModelForCausalLM
     with tempfile.TemporaryDirectory() as folder:
-        for name, content in library.files(model).items():  # as they come they are packed
+        for name, content in library.files(model).items():
             Path(folder, name).write_bytes(content)
+        save_file(read_weights(library.files(model)["model.safetensors"]), Path(folder, "model.safetensors"))
         loaded = family.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
     ended: list[float] = []
     seen: list[int] = []
