@@ -17,7 +17,7 @@ from engine.workspace.workspace import Workspace
 
 PLAIN = Matching()
 MAX_TERMS = 64  # a pasted page is a query too; more terms add time, not precision
-MAX_ROWS = 60_000  # matches that BM25 scores for one question over many passages: rare terms first
+MAX_ROWS = 45_000  # matches that BM25 scores for one question over many passages: rare terms first
 EXACT_PASSAGES = 50_000  # up to this many passages every term is scored, however frequent
 
 # Words that stand in every question and say nothing about the passage.

@@ -25,7 +25,7 @@ PART_TOKENS = 4096  # padded tokens embedded at once with gradients
 STEPS_PER_EPOCH = 10  # at least, where a batch can be made smaller for it: few pairs need their steps too
 LEAST_BATCH = 8
 HARDEST = 10  # of the negatives mined, those drawn from
-INTERPOLATIONS = (0.75, 0.5)  # share of the tuned weights in a mixture with the base (WiSE-FT, arXiv 2109.01903)
+INTERPOLATIONS = (0.75, 0.5, 0.25)  # share of the tuned weights in a mixture with the base (WiSE-FT, arXiv 2109.01903)
 
 
 @dataclass(frozen=True, slots=True)
