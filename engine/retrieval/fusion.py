@@ -90,8 +90,20 @@ def mean_metric(
     metric: Callable[[Sequence[str], Sequence[str]], float],
 ) -> float:
     """Return the mean of `metric(ranked ids, evidence)` over the questions; 0 without questions."""
-    values = [metric(ranked(found, fusion), relevant) for found, relevant in zip(candidates, evidence, strict=True)]
-    return float(np.mean(values)) if values else 0.0
+    values = metric_values(candidates, evidence, fusion, metric=metric)
+    return float(values.mean()) if len(values) else 0.0
+
+
+def metric_values(
+    candidates: Sequence[Candidates],
+    evidence: Sequence[Sequence[str]],
+    fusion: Fusion,
+    *,
+    metric: Callable[[Sequence[str], Sequence[str]], float],
+) -> np.ndarray:
+    """Return `metric(ranked ids, evidence)` of each question, shape (Q,)."""
+    found = zip(candidates, evidence, strict=True)
+    return np.array([metric(ranked(one, fusion), relevant) for one, relevant in found], dtype=np.float64)
 
 
 def ranked(candidates: Candidates, fusion: Fusion) -> list[str]:

@@ -156,7 +156,7 @@ class _Estimator:
             epoch_s=task.steps_per_epoch * step_s,
             validation_s=validation_s,
             other_s=(missing + len(self._passages) + GENERAL_PASSAGES) * passage_s
-            + len(INTERPOLATIONS) * validation_s
+            + (1 + len(INTERPOLATIONS)) * validation_s
             + self._searching_s("retriever"),
             memory_bytes=round(
                 sum(map(len, files.values()))

@@ -91,11 +91,11 @@ def tune_on_headings(lesson: Lesson) -> Run:
         monitor=monitor,
     )
 
-    def allowed(encoder: Encoder) -> float:
-        reached = check.measures(encoder)
-        return -1.0 if suffers(before, reached) else reached[MEASURE]
+    def allowed(encoder: Encoder) -> np.ndarray:
+        gains = check.gains(encoder)
+        return np.full_like(gains, -1.0) if suffers(before, check.measures(encoder)) else gains
 
-    interpolate(encoder, base, allowed(encoder), allowed, monitor)
+    interpolate(encoder, base, allowed, monitor)
     after = check.measures(encoder)
     kept = after[MEASURE] > before[MEASURE] and not suffers(before, after)
     run = replace(lesson.run, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step)
@@ -166,11 +166,15 @@ class HeldOut:
         return float(np.mean(gains))
 
     def score(self, encoder: Encoder) -> float:
-        """Return nDCG@10 of the dense ranking of the held-out headings."""
+        """Return nDCG@10 of the dense ranking, the mean over the held-out headings."""
+        return float(self.gains(encoder).mean())
+
+    def gains(self, encoder: Encoder) -> np.ndarray:
+        """Return nDCG@10 of the dense ranking of each held-out heading, shape (H,)."""
         vectors = encoder.encode(self._texts, report=lambda done: self._monitor.check())
         scores = encoder.encode(self._heads, questions=True) @ vectors.T  # (H, P)
         ranked = [[self._ids[row] for row in np.argsort(-one, kind="stable")[:10]] for one in scores]
-        return float(np.mean([ndcg_at(ids, held) for ids, held in zip(ranked, self._evidence, strict=True)]))
+        return np.array([ndcg_at(ids, held) for ids, held in zip(ranked, self._evidence, strict=True)])
 
 
 def _pairs(questions: Sequence[Question], passages: Mapping[str, Passage]) -> list[Pair]:

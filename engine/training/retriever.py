@@ -12,9 +12,9 @@ import torch
 
 from engine.evaluation.metrics import ndcg_at
 from engine.jobs import Monitor
-from engine.records import Fusion, Passage, Question
+from engine.records import Passage, Question
 from engine.retrieval.encoder import Encoder, length_buckets
-from engine.retrieval.fusion import Candidates, mean_metric, tune
+from engine.retrieval.fusion import Candidates, metric_values, tune
 from engine.retrieval.retriever import Retriever
 from engine.settings import RetrieverSettings
 
@@ -99,11 +99,11 @@ class Validation:
             score_of = dict(zip(one.passage_ids, one.lexical.tolist(), strict=True))
             self._lexical.append(np.array([score_of.get(passage_id, 0.0) for passage_id in self._ids]))
 
-    def measure(self, encoder: Encoder, fusion: Fusion | None = None) -> tuple[float, Fusion]:
-        """Return nDCG@10 of the fused ranking and the fusion it was reached with: the given one, else the best."""
+    def gains(self, encoder: Encoder) -> np.ndarray:
+        """Return nDCG@10 of each question, shape (Q,), by the fusion that is best for this encoder."""
         candidates = self._candidates(encoder)
-        chosen = fusion or tune(candidates, self.evidence, metric=ndcg_at)
-        return mean_metric(candidates, self.evidence, chosen, metric=ndcg_at), chosen
+        fusion = tune(candidates, self.evidence, metric=ndcg_at)
+        return metric_values(candidates, self.evidence, fusion, metric=ndcg_at)
 
     def _candidates(self, encoder: Encoder) -> list[Candidates]:
         vectors = encoder.encode(self._texts, report=lambda done: self._monitor.check())
@@ -195,23 +195,30 @@ class RetrieverTask:
 def interpolate(
     encoder: Encoder,
     base: Mapping[str, torch.Tensor],
-    best: float,
-    score: Callable[[Encoder], float],
+    gains: Callable[[Encoder], np.ndarray],
     monitor: Monitor,
 ) -> float:
-    """Mix the tuned weights, which reach a score of `best`, with the base's, and leave the best mixture in the encoder.
+    """Mix the tuned weights with the base's, leave the chosen mixture in the encoder, return its share of the tuned.
 
-    Returns the share of the tuned weights, chosen on validation. A mixture forgets less than the tuned end.
+    `gains` measures an encoder on each validation question, shape (Q,), higher is better. A mixture forgets less than
+    the tuned end and is better on texts it has not seen, so the least share is chosen that is not worse than the best
+    by more than one standard error of their paired difference (the rule of Breiman et al. 1984 for simpler models).
     """
     tuned = {name: tensor.detach().clone() for name, tensor in encoder.model.state_dict().items()}
-    best_share = 1.0
+    reached = {1.0: gains(encoder)}
     for share in monitor.track(INTERPOLATIONS, "Choosing the mixture with the base"):
         encoder.model.load_state_dict(_mixed(base, tuned, share))
-        reached = score(encoder)
-        if reached > best:
-            best_share, best = share, reached
-    encoder.model.load_state_dict(_mixed(base, tuned, best_share))
-    return best_share
+        reached[share] = gains(encoder)
+    best = max(reached.values(), key=np.mean)
+    chosen = min(share for share, values in reached.items() if not _is_worse(values, best))
+    encoder.model.load_state_dict(_mixed(base, tuned, chosen))
+    return chosen
+
+
+def _is_worse(values: np.ndarray, best: np.ndarray) -> bool:
+    """Whether the mean of `values` is below that of `best` by more than a standard error; both of shape (Q,)."""
+    less = best - values
+    return bool(less.mean() > less.std() / np.sqrt(len(less)))
 
 
 def without_dropout(model: torch.nn.Module) -> None:

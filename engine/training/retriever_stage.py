@@ -79,7 +79,7 @@ def _tune_encoder(lesson: Lesson, retriever: Retriever) -> Run:
     validation = Validation(lesson.validation, passages, retriever, monitor)
 
     def score(encoder: Encoder) -> float:
-        return validation.measure(encoder)[0]
+        return float(validation.gains(encoder).mean())
 
     task = RetrieverTask(encoder, pairs, settings, score=score, seed=lesson.seed)
     outcome = train(
@@ -90,7 +90,7 @@ def _tune_encoder(lesson: Lesson, retriever: Retriever) -> Run:
         device=session.device,
         monitor=monitor,
     )
-    interpolate(encoder, base, outcome.best_score, score, monitor)
+    interpolate(encoder, base, validation.gains, monitor)
     digest = session.workspace.objects.publish_folder({**files, "model.safetensors": encoder.weights()})
     return replace(
         lesson.run, encoder=TUNED + digest, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step

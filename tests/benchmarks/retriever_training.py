@@ -143,11 +143,7 @@ def ours(session: Session, pairs: Sequence[Pair], validation: Validation) -> tup
         task, plan, run_id="bench", workspace=session.workspace, device=session.device, monitor=Monitor(listen=listen)
     )
     encoder.model.eval()
-
-    def score(encoder: Encoder) -> float:
-        return validation.measure(encoder)[0]
-
-    share = interpolate(encoder, base, score(encoder), score, Monitor())
+    share = interpolate(encoder, base, validation.gains, Monitor())
     print(f"ours: {outcome.steps} steps in {outcome.probe.precision}, share of the tuned weights {share}", flush=True)
     return encoder, whole(ends)
 

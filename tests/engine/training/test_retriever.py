@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from engine.device import Device, Precision
+from engine.jobs import Monitor
 from engine.models.library import DEFAULT_ENCODER, ModelLibrary
 from engine.retrieval.encoder import Encoder, autocast
 from engine.settings import RetrieverSettings
 from engine.training import retriever
-from engine.training.retriever import Pair, RetrieverTask
+from engine.training.retriever import Pair, RetrieverTask, interpolate
 
 CPU = Device.detect("cpu")
 
@@ -76,3 +78,25 @@ def test_evidence_of_a_question_is_never_its_negative(encoder: Encoder) -> None:
     alone = step_gradient(task_of(encoder, shared))[0]
     assert strangers > 0
     assert alone == pytest.approx(0, abs=1e-6)
+
+
+ALIKE = np.array([0.6, 0.9, 0.3, 1.0, 0.5, 0.4])
+
+
+@pytest.mark.parametrize(
+    ("gains", "chosen"),
+    [
+        pytest.param([ALIKE, ALIKE, ALIKE, ALIKE], 0.25, id="alike"),
+        pytest.param([ALIKE, ALIKE - 0.1, ALIKE - 0.2, ALIKE - 0.3], 1.0, id="the tuned end is surely better"),
+        pytest.param([ALIKE, ALIKE[::-1] - 0.01, ALIKE - 0.2, ALIKE - 0.3], 0.75, id="less, but within the error"),
+        pytest.param([ALIKE - 0.1, ALIKE, ALIKE[::-1] - 0.01, ALIKE - 0.2], 0.5, id="a mixture is best"),
+    ],
+)
+def test_the_least_share_that_is_not_surely_worse_is_chosen(
+    encoder: Encoder, gains: list[np.ndarray], chosen: float
+) -> None:
+    base = {name: torch.zeros_like(tensor) for name, tensor in encoder.model.state_dict().items()}
+    name, tuned = next((name, one.clone()) for name, one in encoder.model.state_dict().items() if one.ndim == 2)
+    told = iter(gains)
+    assert interpolate(encoder, base, lambda encoder: next(told), Monitor()) == chosen
+    assert torch.allclose(encoder.model.state_dict()[name], chosen * tuned)
