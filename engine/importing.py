@@ -84,7 +84,7 @@ class ImportFiles:
             )
             question_files: list[Path] = []
             try:
-                for number, path in enumerate(monitor.track(files, "Reading documents"), start=1):
+                for path in monitor.track(files, "Reading documents"):
                     with problems.of(path):
                         match _destination(path, self.kind, questions.reader):
                             case "questions":
@@ -92,8 +92,7 @@ class ImportFiles:
                             case "corpus":
                                 documents.add_corpus(path, problems.note)
                             case "document":
-                                coming = next(filter(_is_surely_document, files[number : number + 1]), None)
-                                documents.add_file(path, problems.note, coming=coming)
+                                documents.add_file(path, problems.note)
                 if self.remove_missing:
                     documents.remove_missing([path for path in map(Path, self.paths) if path.is_dir()])
                 documents.flush()
@@ -253,13 +252,6 @@ def _destination(path: Path, kind: ImportKind, reader: QuestionReader) -> Litera
     if kind == "auto" and _may_be_questions(path, head) and _has_questions(path, reader):
         return "questions"
     return "document"
-
-
-def _is_surely_document(path: Path) -> bool:
-    """Whether the file's name alone keeps it from being questions or a corpus."""
-    from engine.questions.reader import QUESTION_SUFFIXES
-
-    return path.suffix.lower() not in QUESTION_SUFFIXES
 
 
 def _may_be_questions(path: Path, head: bytes) -> bool:

@@ -60,11 +60,10 @@ class DocumentImport:
             self._note_part(path)
         self._flushed = self.monitor.clock()
 
-    def add_file(self, path: Path, problem: Callable[[str], None], *, coming: Path | None = None) -> None:
+    def add_file(self, path: Path, problem: Callable[[str], None]) -> None:
         """Import a file as one document, and what is attached to a mail as documents of their own.
 
-        The file `coming` next is read while this one is split and stored. Raises DocumentError when the file can't be
-        read; `problem` is told of attachments that can't.
+        Raises DocumentError when the file can't be read; `problem` is told of attachments that can't.
         """
         digest = _digest_of(path)
         if self._is_known(str(path), digest):
@@ -73,8 +72,6 @@ class DocumentImport:
         read = self._read(path)
         if read.digest != digest:
             raise _changed_meanwhile(path)
-        if coming is not None and str(coming) not in self._paths and not read.content.attachments:
-            self.reader.read_ahead(coming)
         original = self._original(path, digest) if read.original is None else read.original
         if read.content.attachments and isinstance(original, bytes):
             original = self.workspace.objects.publish(original)  # which all of them refer to

@@ -53,7 +53,6 @@ class Reader:
     passwords: tuple[str, ...] = field(default=(), repr=False)  # tried on each file that asks for one
     _child: subprocess.Popen[bytes] | None = None
     _files_read: int = 0  # by this child
-    _ahead: bytes = b""  # the request whose reply nobody has waited for yet
     _drawn: str = ""  # name of the file the child drew a page of
     _replies: queue.SimpleQueue[bytes | None] = field(default_factory=queue.SimpleQueue)
 
@@ -69,7 +68,7 @@ class Reader:
 
         `check` may raise to give up at any time; `progress` hears how much of a large file is read.
         """
-        request = self._request(path, attachment)
+        request = msgspec.json.encode(Request(str(path), attachment, self.passwords))
         try:
             reply = self._reply(path, request, check, progress)
             if self._files_read > 1 and (reply.unforeseen if reply else not self._ran_out_of_time()):
@@ -85,41 +84,25 @@ class Reader:
             raise (PasswordError if reply.wants_password else DocumentError)(reply.message, hint=reply.hint)
         return ReadFile(reply.content, reply.digest, reply.original)
 
-    def read_ahead(self, path: Path) -> None:
-        """Let the child begin with the file that will be read next, while its caller does something else."""
-        with suppress(OSError):  # it died since the last file: `read` sees to that
-            self._send(self._request(path, ()))
-
-    def _request(self, path: Path, attachment: tuple[int, ...]) -> bytes:
-        return msgspec.json.encode(Request(str(path), attachment, self.passwords))
-
     def _reply(
         self, path: Path, request: bytes, check: Callable[[], None], progress: Callable[[int, int], None]
     ) -> Reply | None:
-        """Wait for what the child makes of a file, asked for ahead or now; None when it ended."""
-        try:
-            self._running()  # one that died took what it was asked ahead along
-            if self._ahead != request:
-                self._send(request)
-        except OSError:  # it died since the last file
-            return None
-        self._ahead = b""
-        return self._wait(path, check, progress)
-
-    def _send(self, request: bytes) -> None:
-        """Ask the child for a file. Raises OSError when it ended."""
-        child = self._idle()
+        """Ask the child for a file; None when it ended."""
+        child = self._running()
         self._files_read += 1
         assert child.stdin is not None  # opened as a pipe
-        write_frame(child.stdin, request)
-        self._ahead = request
+        try:
+            write_frame(child.stdin, request)
+        except OSError:  # it died since the last file
+            return None
+        return self._wait(path, check, progress)
 
     def draw(self, request: Draw, load: Callable[[], bytes], *, check: Callable[[], None] = lambda: None) -> Drawn:
         """Return a page drawn, with the boxes of the span asked for. Raises DocumentError.
 
         `load` brings the file's bytes where the child hasn't them from the page before.
         """
-        child = self._idle()
+        child = self._running()
         sends_file = self._drawn != request.name
         try:
             assert child.stdin is not None  # opened as a pipe
@@ -142,7 +125,7 @@ class Reader:
 
     def close(self) -> None:
         """End the child."""
-        self._drawn, self._ahead = "", b""
+        self._drawn = ""
         child, self._child = self._child, None
         if child is None:
             return
@@ -155,12 +138,6 @@ class Reader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _idle(self) -> subprocess.Popen[bytes]:
-        """The child without a reply to come: one that was not waited for must never be taken for another file's."""
-        if self._ahead:
-            self.close()
-        return self._running()
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._child is not None and self._child.poll() is None:

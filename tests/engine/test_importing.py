@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from engine.documents.reader import Reader
 from engine.errors import Cancelled
 from engine.importing import ImportFiles, ImportReport
 from engine.jobs import Event, Monitor, Progress, Skipped
@@ -376,28 +375,6 @@ def test_a_protected_workspace_keeps_no_word_readable(session: Session, folder: 
         assert workspace.documents.passage_count() == 1
     stored = b"".join(path.read_bytes() for path in (tmp_path / "secret").rglob("*") if path.is_file())
     assert b"Zebedee" not in stored
-
-
-def test_the_next_file_is_read_while_one_is_stored(
-    session: Session, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
-    read_ahead = Reader.read_ahead
-
-    def noted(reader: Reader, path: Path) -> None:
-        asked.append(path.name)
-        read_ahead(reader, path)
-
-    monkeypatch.setattr(Reader, "read_ahead", noted)
-    for number in range(3):
-        _write(folder / f"{number}.txt", f"{TEXT} Number {number}.")
-    _lines(folder / "3.jsonl", {"id": "r1", "text": "A record is no file of its own."})
-    assert _run(session, folder).documents_added == 4
-    assert asked == ["1.txt", "2.txt"]  # not what may hold questions
-    _write(folder / "0.txt", f"{TEXT} Changed.")
-    _write(folder / "2.txt", f"{TEXT} Changed too.")
-    assert _run(session, folder).documents_replaced == 2
-    assert asked == ["1.txt", "2.txt"]  # nor what is probably known
 
 
 @pytest.mark.parametrize("batch", ["files", "records"])

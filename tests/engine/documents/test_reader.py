@@ -112,39 +112,6 @@ def test_what_fails_after_other_files_is_tried_once_more_by_a_new_child(reader: 
         reader.read(_text_file(tmp_path, "crash.txt"))
 
 
-def test_a_file_asked_ahead_is_read_meanwhile(reader: Reader, tmp_path: Path) -> None:
-    path = _text_file(tmp_path, "next.txt", "read before anybody asked")
-    reader.read_ahead(path)
-    until = time.monotonic() + 30
-    while reader._replies.empty() and time.monotonic() < until:
-        time.sleep(0.01)
-    path.unlink()
-    assert reader.read(path).content.text == "read before anybody asked"
-    with pytest.raises(DocumentError, match=r"next\.txt can't be read"):  # and only once
-        reader.read(path)
-
-
-def test_what_was_asked_ahead_in_vain_is_never_taken_for_another_file(reader: Reader, tmp_path: Path) -> None:
-    reader.read_ahead(_text_file(tmp_path, "expected.txt", "not wanted"))
-    assert reader.read(_text_file(tmp_path, "other.txt", "wanted")).content.text == "wanted"
-    reader.read_ahead(tmp_path / "expected.txt")
-    reader.read_ahead(tmp_path / "other.txt")
-    assert reader.read(tmp_path / "expected.txt").content.text == "not wanted"
-
-
-@pytest.mark.usefixtures("misbehaving")
-def test_a_crash_ahead_costs_that_file_alone(reader: Reader, tmp_path: Path) -> None:
-    good = _text_file(tmp_path, "good.txt")
-    reader.read(good)
-    reader.read_ahead(_text_file(tmp_path, "crash.txt"))
-    with pytest.raises(DocumentError, match=r"crash\.txt made its reader crash"):
-        reader.read(tmp_path / "crash.txt")
-    reader.read_ahead(tmp_path / "crash.txt")
-    assert reader.read(good).content.text == "words"
-    reader.read_ahead(_text_file(tmp_path, "heavy.txt"))
-    assert reader.read(tmp_path / "heavy.txt").content.text == "words"
-
-
 @pytest.mark.usefixtures("misbehaving")
 def test_a_hang_costs_one_file_and_its_time(reader: Reader, tmp_path: Path) -> None:
     reader.read(_text_file(tmp_path, "good.txt"))
