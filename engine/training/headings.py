@@ -93,7 +93,7 @@ def tune_on_headings(lesson: Lesson) -> Run:
 
     def allowed(encoder: Encoder) -> np.ndarray:
         gains = check.gains(encoder)
-        return np.full_like(gains, -1.0) if suffers(before, check.measures(encoder)) else gains
+        return np.full_like(gains, -1.0) if suffers(before, check.guarded(encoder)) else gains
 
     interpolate(encoder, base, allowed, monitor)
     after = check.measures(encoder)
@@ -135,11 +135,11 @@ class HeldOut:
 
     def measures(self, encoder: Encoder) -> dict[str, float]:
         """Return what an encoder is judged by, before and after."""
-        return {
-            MEASURE: self.score(encoder),
-            SENTENCES: self._sentence_score(encoder),
-            GENERAL: general_ndcg(encoder),
-        }
+        return {MEASURE: self.score(encoder), **self.guarded(encoder)}
+
+    def guarded(self, encoder: Encoder) -> dict[str, float]:
+        """Return what must not suffer."""
+        return {SENTENCES: self._sentence_score(encoder), GENERAL: general_ndcg(encoder)}
 
     def _sentence(self, row: int) -> tuple[int, str, str] | None:
         """A passage's row, its middle sentence, and the passage without it; None where it has too few sentences."""

@@ -23,6 +23,7 @@ import numpy as np
 
 from engine.device import Device
 from engine.evaluation.metrics import hit_at, ndcg_at
+from engine.evaluation.significance import intervals
 from engine.importing import ImportFiles
 from engine.jobs import Monitor
 from engine.models.library import BETTER_ENCODER, DEFAULT_ENCODER, ModelLibrary
@@ -36,7 +37,6 @@ from engine.workspace.workspace import Workspace
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SETS = ("med_covidqa", "law_legalbenchrag", "tech_pyfaq", "med_pubmedqa")
-ROUNDS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Row:
     documents: tuple[str, ...]  # what each question is about
 
     def __str__(self) -> str:
-        low, high = 100 * interval(self.gains, self.documents)
+        low, high = _interval(self.gains, self.documents)
         at = "".join(f"{100 * hits.mean():>8.1f}" for hits in self.hits.values())
         between = f"{low:.1f} to {high:.1f}"
         return f"{f'{self.encoder[:10]} {self.name}':<28}{100 * self.gains.mean():>9.1f}{between:>15}{at}"
@@ -61,20 +61,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sets", nargs="*", default=SETS, metavar="SET")
     parser.add_argument("--seeds", nargs="*", type=int, default=())
-    parser.add_argument("--encoders", nargs="*", default=(DEFAULT_ENCODER, BETTER_ENCODER))
+    parser.add_argument("--encoders", nargs="*", default=())
     parser.add_argument("--heads", choices=("on", "off"), default="on")
     chosen = parser.parse_args()
     print(f"{'set':<20}{'row':<28}{'nDCG@10':>9}{'95 %':>15}{'hit@1':>8}{'hit@5':>8}{'hit@20':>8}", flush=True)
     for name in chosen.sets:
         with tempfile.TemporaryDirectory() as folder, Workspace.create(Path(folder) / "w") as workspace:
             session = Session(workspace=workspace, library=ModelLibrary.default(), device=Device.detect("cpu"))
-            session.device.set_threads()
             plain = patch.object(Passage, "indexed_text", property(lambda self: self.text))
             with plain if chosen.heads == "off" else nullcontext():
                 files = [DATA / name / file for file in ("corpus.jsonl", "train.jsonl", "test.jsonl")]
                 ImportFiles(tuple(str(file) for file in files)).run(session, Monitor())
-                for encoder in chosen.encoders:
+                for encoder in chosen.encoders or _bundled(session.library):
                     _measure(session, name, encoder, chosen.seeds)
+
+
+def _bundled(library: ModelLibrary) -> list[str]:
+    return [name for name in (DEFAULT_ENCODER, BETTER_ENCODER) if library.has(name)]  # set-up may have left one out
 
 
 def _measure(session: Session, name: str, encoder: str, seeds: Sequence[int]) -> None:
@@ -91,7 +94,7 @@ def _measure(session: Session, name: str, encoder: str, seeds: Sequence[int]) ->
         for row in tuned_rows(session, run, f"seed {seed}"):
             print(f"{name:<20}{row}", flush=True)
             more = row.hits[1] - best.hits[1]
-            low, high = 100 * interval(more, row.documents)
+            low, high = _interval(more, row.documents)
             gained = f"{100 * more.mean():+.1f} ({low:+.1f} to {high:+.1f})"
             print(f"{'':<20}  hit@1 {gained} against {best.name}; {minutes:.1f} minutes, kept: {run.kept}", flush=True)
 
@@ -133,12 +136,10 @@ def measured(session: Session, retriever: Retriever, encoder: str, name: str, mo
     )
 
 
-def interval(values: np.ndarray, groups: Sequence[str]) -> np.ndarray:
-    """Return the 95 % interval of the mean, drawing whole documents."""
-    names, which = np.unique(groups, return_inverse=True)
-    sums, sizes = np.bincount(which, values), np.bincount(which)
-    drawn = np.random.default_rng(0).integers(0, len(names), (ROUNDS, len(names)))
-    return np.percentile(sums[drawn].sum(1) / sizes[drawn].sum(1), (2.5, 97.5))
+def _interval(values: np.ndarray, documents: Sequence[str]) -> tuple[float, float]:
+    """The 95 % interval of the mean, in points."""
+    ((low, high),) = intervals(values[:, None], documents, seed=0)
+    return 100 * low, 100 * high
 
 
 if __name__ == "__main__":

@@ -5,9 +5,8 @@ usage: python -m tests.benchmarks.retriever_training [PAIRS]
 Pairs are questions of `med_covidqa` with their evidence and the negative that mining ranks hardest. Theirs is what the
 documentation of MultipleNegativesRankingLoss shows: batches of 16 without duplicates, learning rate 2e-5, a tenth of
 warm-up, in the precision that our probe chose. Ours is mixed with the untuned weights as validation questions say, as
-every training here is. Both are measured on the test questions, over the passages of their
-articles and others, 1,200 in all: nDCG@10 of the dense ranking, and of the hybrid one with its weight tuned on
-validation questions.
+every training here is. Both are measured on the test questions, over the passages of their articles and others, 1,200
+in all: nDCG@10 of the dense ranking, and of the hybrid one with its weight tuned on validation questions.
 
 sentence-transformers is no package of this program's: see tests/benchmarks/encoder_speed.py.
 """

@@ -99,15 +99,15 @@ def _theirs(model: str, data: Path, steps: int) -> dict[str, float]:
     from engine.generation.weights import load_writer
     from engine.models.packing import read_weights
 
-    library = ModelLibrary.default()
-    writer = load_writer(library.files(model))
+    files = ModelLibrary.default().files(model)
+    writer = load_writer(files)
     examples = _examples(data, writer)
     encodes = writer.kind == "seq2seq"
     family = AutoModelForSeq2SeqLM if encodes else AutoModelForCausalLM
     with tempfile.TemporaryDirectory() as folder:
-        for name, content in library.files(model).items():
+        for name, content in files.items():
             Path(folder, name).write_bytes(content)
-        save_file(read_weights(library.files(model)["model.safetensors"]), Path(folder, "model.safetensors"))
+        save_file(read_weights(files["model.safetensors"]), Path(folder, "model.safetensors"))
         loaded = family.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
     ended: list[float] = []
     seen: list[int] = []
