@@ -50,12 +50,8 @@ class Session:
             BASE, BASE, DEFAULT_ENCODER, DEFAULT_GENERATOR, fusion, kept=True, reason="The bundled models, untuned."
         )
 
-    def set_base_fusion(self, fusion: Fusion, *, state: str | None = None) -> None:
-        """Keep the fusion weight of the untuned retriever, tuned on validation questions like every run's.
-
-        `state` names the questions it was tuned on; None for those of now.
-        """
-        state = self.workspace.questions.evidence_state() if state is None else state
+    def set_base_fusion(self, fusion: Fusion, *, state: str) -> None:
+        """Keep the fusion weight of the untuned retriever; `state` names the questions it was tuned on."""
         with self.workspace.transaction():
             self.workspace.set_setting(_BASE_FUSION, msgspec.json.encode(fusion).decode("utf-8"))
             self.workspace.set_setting(_BASE_FUSION_STATE, state)

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.records import Fusion, Matching
-from engine.retrieval.lexical import PLAIN
+from engine.records import Fusion
 
 RRF_CONSTANT = 60  # Cormack, Clarke & Büttcher 2009
-MIN_QUESTIONS_FOR_WEIGHT = 30  # below it, a tuned weight is noise: reciprocal ranks are used
+MIN_QUESTIONS_FOR_WEIGHT = 30  # below it, a tuned weight is noise
 WEIGHTS = tuple(round(step * 0.05, 2) for step in range(21))
 
 
@@ -61,19 +60,27 @@ def tune(
     evidence: Sequence[Sequence[str]],
     *,
     metric: Callable[[Sequence[str], Sequence[str]], float],
-    matching: Matching = PLAIN,
+    known: Fusion = Fusion(),  # noqa: B008 - frozen
 ) -> Fusion:
-    """Choose the weight with the best mean `metric(ranked ids, evidence)`; RRF below 30 labelled questions.
+    """Choose the weight with the best mean `metric(ranked ids, evidence)`; below 30 labelled questions the known one.
 
     The units are the questions' means: of the span of their dense scores, and of their best lexical score.
-    Neighbouring weights are averaged, so that one lucky value is not taken for a trend. `matching`, with which the
-    candidates' lexical scores were made, becomes part of the fusion.
+    Neighbouring weights are averaged, so that one lucky value is not taken for a trend. `known` is the fusion so far,
+    by whose matching the candidates' lexical scores were made: the matching stays, and with few questions the weight.
     """
-    if len(candidates) < MIN_QUESTIONS_FOR_WEIGHT:
-        return Fusion("rrf", matching=matching)
+    few = len(candidates) < MIN_QUESTIONS_FOR_WEIGHT
+    if few and known.mode == "rrf":
+        return known
     spans = [float(np.ptp(found.dense)) for found in candidates if found.passage_ids]
     tops = [float(found.lexical.max()) for found in candidates if found.passage_ids]
-    units = Fusion("convex", 0.5, matching, float(np.mean(spans or 1)) or 1.0, float(np.mean(tops or 1)) or 1.0)
+    units = replace(
+        known,
+        mode="convex",
+        dense_unit=float(np.mean(spans or 1)) or 1.0,
+        lexical_unit=float(np.mean(tops or 1)) or 1.0,
+    )
+    if few:
+        return units
     means = np.array(
         [mean_metric(candidates, evidence, replace(units, weight=weight), metric=metric) for weight in WEIGHTS]
     )

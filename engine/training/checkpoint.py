@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from engine.device import Precision
 from engine.errors import DamagedError
 from engine.workspace.workspace import Workspace
 
@@ -29,6 +30,7 @@ class Progressed:
     best_score: float = float("-inf")
     since_best: int = 0  # validations without improvement
     seconds: float = 0.0
+    precision: Precision | None = None  # of every step so far
 
 
 def save(

@@ -14,6 +14,7 @@ from engine.jobs import Event, Measured, Monitor
 from engine.questions.repeats import with_repeats
 from engine.questions.split import hold_out
 from engine.records import Question, Run, RunState
+from engine.retrieval.base_fusion import current_run
 from engine.session import BASE, Session
 from engine.settings import TrainSettings, chosen
 from engine.training.answering import calibrated
@@ -63,7 +64,7 @@ class Course:
             run = replace(run, state="running")
             runs.update(run)
             return cls(job, run, session, monitor)
-        parent = session.run("active")
+        parent = current_run(session, "active", monitor)
         changes = models_to_start_from(job, parent, session)
         run = replace(
             parent,

@@ -12,7 +12,6 @@ from engine.training.adapters import add_adapters, merge_adapters
 from engine.training.answering import answered, best_reading
 from engine.training.generator import GeneratorTask, ground
 from engine.training.loop import train
-from engine.training.retriever_stage import measured
 from engine.training.stage import Lesson
 
 RETRIEVED = 10  # hits per question that distractors are taken from
@@ -23,8 +22,6 @@ def tune_generator(lesson: Lesson) -> Run:
     session, monitor = lesson.session, lesson.monitor
     passages = lesson.passages()
     retriever = load_retriever(session, lesson.run, monitor)
-    if retriever.fusion.mode == "rrf":  # never tuned: ranks are fused only while there are too few labelled questions
-        retriever.fusion, _ = measured(retriever, lesson.validation)
     monitor.progress("Retrieving passages for the examples", 0, 2)
     training_hits = retriever.search([question.question for question in lesson.training], top_k=RETRIEVED)
     monitor.progress("Retrieving passages for the examples", 1, 2)
@@ -72,5 +69,4 @@ def tune_generator(lesson: Lesson) -> Run:
     else:
         run = replace(run, generator=lesson.run.generator, reading=lesson.run.reading)
     scores = {**after, "generator kept": float(kept)}
-    run = replace(run, fusion=retriever.fusion)
     return replace(run, before={**run.before, **before}, after={**run.after, **scores})

@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from engine.device import Device, Precision, Probe, probe_precision
+from engine.device import CLEAR_RATIO, Device, Precision, Probe, probe_precision
 from engine.errors import TrainingError
 from engine.jobs import Measured, Monitor
 from engine.retrieval.encoder import autocast
@@ -121,6 +121,8 @@ def train(task: Task, plan: Plan, *, run_id: str, workspace: Workspace, device: 
     optimizer = _optimizer(parameters, learning_rate=plan.learning_rate)
     probe = probe_precision(lambda precision: _probe_step(task, device, precision), device)
     state = checkpoint.restore(workspace, run_id, model, optimizer, task.name)
+    probe = replace(probe, precision=_precision(state, probe))
+    state = replace(state, precision=probe.precision)
     best = _weights(model) if state.step == 0 or state.best_step == 0 else _stored_best(workspace, run_id, task)
     total = task.steps_per_epoch * plan.epochs
     every = max(1, task.steps_per_epoch // plan.validations_per_epoch)
@@ -255,6 +257,14 @@ def _probe_step(task: Task, device: Device, precision: Precision) -> float:
     loss.backward()
     task.model.zero_grad(set_to_none=True)
     return loss.item()
+
+
+def _precision(state: Progressed, probe: Probe) -> Precision:
+    """The precision to go on in: the one so far, so that a stop changes nothing, unless it is far slower here."""
+    seconds = probe.seconds
+    if state.precision in seconds and seconds[state.precision] <= CLEAR_RATIO * min(seconds.values()):
+        return state.precision
+    return probe.precision
 
 
 def _backward(task: Task, step: int, device: Device, precision: Precision) -> float:

@@ -84,6 +84,7 @@ class Validation:
         self, questions: Sequence[Question], passages: Mapping[str, Passage], retriever: Retriever, monitor: Monitor
     ) -> None:
         self._monitor = monitor
+        self._fusion = retriever.fusion
         self.questions = [question.question for question in questions]
         self.evidence = [question.evidence for question in questions]
         found = retriever.candidates(self.questions)
@@ -102,7 +103,7 @@ class Validation:
     def gains(self, encoder: Encoder) -> np.ndarray:
         """Return nDCG@10 of each question, shape (Q,), by the fusion that is best for this encoder."""
         candidates = self._candidates(encoder)
-        fusion = tune(candidates, self.evidence, metric=ndcg_at)
+        fusion = tune(candidates, self.evidence, metric=ndcg_at, known=self._fusion)
         return metric_values(candidates, self.evidence, fusion, metric=ndcg_at)
 
     def _candidates(self, encoder: Encoder) -> list[Candidates]:

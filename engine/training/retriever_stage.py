@@ -10,7 +10,7 @@ from engine.records import Fusion, Question, Run
 from engine.retrieval.encoder import Encoder
 from engine.retrieval.fusion import mean_metric, tune
 from engine.retrieval.retriever import Retriever, load_retriever, vectors_key
-from engine.session import BASE, TUNED
+from engine.session import TUNED
 from engine.training.forgetting import GENERAL, general_ndcg
 from engine.training.loop import train
 from engine.training.matching import learn_matching
@@ -29,8 +29,6 @@ def tune_retriever(lesson: Lesson) -> Run:
     retriever.fusion, before = measured(retriever, lesson.validation)
     parent_fusion = retriever.fusion
     before[GENERAL] = general_ndcg(retriever.encoder)
-    if lesson.parent.id == BASE:
-        session.set_base_fusion(parent_fusion)
     matching = learn_matching(lesson.training, retriever.lexical, monitor)
     retriever.fusion = replace(parent_fusion, matching=matching)
     retriever.fusion, reached = measured(retriever, lesson.validation)
@@ -56,7 +54,7 @@ def measured(
     """Return `fusion`, or else the best one on `questions`, and what it reaches: nDCG@10 and hit@1."""
     candidates = retriever.candidates([question.question for question in questions])
     evidence = [question.evidence for question in questions]
-    fusion = fusion or tune(candidates, evidence, metric=ndcg_at, matching=retriever.fusion.matching)
+    fusion = fusion or tune(candidates, evidence, metric=ndcg_at, known=retriever.fusion)
 
     def hit_at_1(ranked: Sequence[str], relevant: Sequence[str]) -> float:
         return hit_at(ranked, relevant, k=1)

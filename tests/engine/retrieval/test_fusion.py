@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.evaluation.metrics import ndcg_at
-from engine.records import Fusion
+from engine.records import Fusion, Matching
 from engine.retrieval.fusion import Candidates, fuse, ranked, tune
 
 
@@ -54,3 +54,13 @@ def test_the_weight_goes_where_the_right_passages_are(right: str, weight_side: f
 
 def test_below_thirty_questions_the_ranks_are_fused() -> None:
     assert tune([found(("a", 0.9, 1.0))] * 29, [("a",)] * 29, metric=ndcg_at) == Fusion("rrf")
+
+
+def test_below_thirty_questions_a_known_weight_stays_in_units_of_the_scores_of_now() -> None:
+    known = Fusion("convex", 0.3, Matching(0.5, 0.25, 0.1), 9.0, 9.0)
+    questions = [found(("a", 0.9, 1.0), ("b", 0.2, 9.0))] * 29
+    fusion = tune(questions, [("a",)] * 29, metric=ndcg_at, known=known)
+    assert (fusion.mode, fusion.weight, fusion.matching) == ("convex", 0.3, known.matching)
+    assert (fusion.dense_unit, fusion.lexical_unit) == pytest.approx((0.7, 9.0))
+    learnt = tune([*questions, *questions], [("a",)] * 58, metric=ndcg_at, known=known)
+    assert learnt.weight > 0.3 and learnt.matching == known.matching

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 from torch import nn
 
-from engine.device import Device
+from engine.device import Device, Precision, Probe
 from engine.errors import Cancelled, TrainingError
 from engine.jobs import Event, Measured, Monitor
 from engine.records import Fusion, Run
@@ -52,6 +52,19 @@ def run(workspace: Workspace) -> Run:
     run = Run("generator-1", "generator", "e", "g", Fusion(), state="running")
     workspace.runs.add(run)
     return run
+
+
+@pytest.fixture(autouse=True)
+def precision_s(monkeypatch: pytest.MonkeyPatch) -> dict[Precision, float]:
+    """Seconds that a probe finds a step to take: two real ones of this tiny task differ by chance only."""
+    seconds: dict[Precision, float] = {"fp32": 1.0, "bf16": 2.0}
+
+    def probed(step: Callable[[Precision], float], device: Device) -> Probe:
+        step("fp32")
+        return Probe(min(seconds, key=lambda name: seconds[name]), dict(seconds), {})
+
+    monkeypatch.setattr("engine.training.loop.probe_precision", probed)
+    return seconds
 
 
 def fit(task: Line, plan: Plan, workspace: Workspace, monitor: Monitor | None = None):
@@ -100,15 +113,7 @@ def test_cancelled_training_resumes_at_the_saved_step_and_ends_where_an_undistur
     fit(undisturbed, PLAN, workspace)
     workspace.runs.drop_checkpoints("generator-1")
 
-    monitor = Monitor()
-
-    def cancel_at_seven(event: Event) -> None:
-        if isinstance(event, Measured) and event.step == 7:
-            monitor.cancel()
-
-    monitor.listen = cancel_at_seven
-    with pytest.raises(Cancelled):
-        fit(Line(), PLAN, workspace, monitor)
+    fit_and_stop_at(7, workspace)
     saved = workspace.runs.latest_checkpoint("generator-1", stage="generator")
     assert saved is not None and saved.step == 7
 
@@ -122,6 +127,28 @@ def test_cancelled_training_resumes_at_the_saved_step_and_ends_where_an_undistur
     )
     assert steps[0] == 8
     assert torch.equal(resumed.model.weight, undisturbed.model.weight)
+
+
+def fit_and_stop_at(step: int, workspace: Workspace) -> None:
+    monitor = Monitor()
+
+    def cancel(event: Event) -> None:
+        if isinstance(event, Measured) and event.step == step:
+            monitor.cancel()
+
+    monitor.listen = cancel
+    with pytest.raises(Cancelled):
+        fit(Line(), PLAN, workspace, monitor)
+
+
+@pytest.mark.parametrize(("now_s", "then"), [(1.5, "bf16"), (100.0, "fp32")])
+def test_a_resumed_training_keeps_its_precision_unless_it_is_far_slower_here(
+    now_s: float, then: Precision, workspace: Workspace, run: Run, precision_s: dict[Precision, float]
+) -> None:
+    precision_s |= {"fp32": 2.0, "bf16": 1.0}
+    fit_and_stop_at(7, workspace)
+    precision_s |= {"fp32": 1.0, "bf16": now_s}
+    assert fit(Line(), PLAN, workspace).probe.precision == then
 
 
 def test_a_checkpoint_and_what_it_restores_are_twins(workspace: Workspace, run: Run) -> None:
