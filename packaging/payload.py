@@ -29,8 +29,8 @@ UNUSED_MODULES = (
 )  # fmt: skip
 
 # What PyInstaller runs before every start of the program, its worker and its parsers, for parts that are not used: the
-# first imports all of nltk to say where its data lies, of which there is none.
-UNUSED_HOOKS = ("pyi_rth_nltk", "pyi_rth_pyqtgraph_multiprocess")
+# first imports all of nltk to say where its data lies, of which there is none; the last setuptools, which builds.
+UNUSED_HOOKS = ("pyi_rth_nltk", "pyi_rth_pyqtgraph_multiprocess", "pyi_rth_setuptools")
 
 # Files that are collected with a library and never loaded: headers, type stubs, test data, Qt's QML, GTK's theme.
 # Kept on purpose: torch/bin/torch_shm_manager and torch.testing._internal, without which torch can't be imported.
