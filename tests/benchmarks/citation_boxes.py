@@ -109,16 +109,16 @@ def _under(page: pdfium.PdfPage, boxes: list[tuple[float, float, float, float]])
     text_page = page.get_textpage()
     asked = Boxes.of(page, text_page)
     characters = page_characters(text_page)
-    middles = []
+    middles: dict[int, tuple[float, float, str]] = {}
     for index in range(len(characters)):
         left, top, right, bottom = asked.of_character(index)
         if right - left > 0.01 and bottom - top > 0.01:
-            middles.append(((left + right) / 2, (top + bottom) / 2, characters[index]))
-    found = "".join(
-        character for x0, y0, x1, y1 in boxes for x, y, character in middles if x0 <= x <= x1 and y0 <= y <= y1
-    )
+            middles[index] = ((left + right) / 2, (top + bottom) / 2, characters[index])
+    found: dict[int, str] = {}  # each once, however many boxes it lies under: it is marked once
+    for x0, y0, x1, y1 in boxes:
+        found |= {index: one for index, (x, y, one) in middles.items() if x0 <= x <= x1 and y0 <= y <= y1}
     text_page.close()
-    return found
+    return "".join(found.values())
 
 
 def _plain(text: str) -> str:
