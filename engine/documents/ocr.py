@@ -76,16 +76,15 @@ def _models() -> Any:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from rapidocr import RapidOCR
 
-    threads = min(
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, _THREADS_MAX
-    )
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return RapidOCR(
         params={
             "Global.log_level": "critical",
             "Global.text_score": 0.0,  # filtered here
             "Global.return_word_box": True,
-            "EngineConfig.onnxruntime.intra_op_num_threads": threads,
-            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            # RapidOCR holds any number but -1 against a count of cores, which not every system tells.
+            "EngineConfig.onnxruntime.intra_op_num_threads": min(cores, _THREADS_MAX) if cores else -1,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1 if cores else -1,
         }
     )
 
