@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,6 @@ from transformers import PreTrainedModel
 
 from engine.device import Device
 from engine.evaluation.metrics import f1
-from engine.generation.likelihood import Example
-from engine.generation.prompt import PromptWriter
 from engine.generation.pytorch import TorchGenerator
 from engine.generation.weights import load_generator, load_writer, model_files, own_weights
 from engine.jobs import Monitor
@@ -37,7 +36,6 @@ from engine.workspace.workspace import Workspace
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 BATCH = 8  # questions a step: the default of both
-QUESTIONS = 400
 DISTRACTORS = 4
 
 
@@ -46,33 +44,55 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA / "med_covidqa", help="folder with a train.jsonl")
     parser.add_argument("--models", nargs="*", default=[DEFAULT_GENERATOR, CHAT_GENERATOR])
     parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--questions", type=int, default=400, help="to train on")
     parser.add_argument("--f1", type=int, default=0, metavar="N", help="questions to answer after an epoch")
     parser.add_argument("--only", nargs=2, metavar=("WHOSE", "MODEL"), help="one of them, in this process")
     chosen = parser.parse_args()
     if chosen.only:
         whose, model = chosen.only
-        print(json.dumps((_ours if whose == "ours" else _theirs)(model, chosen.data, chosen.steps, chosen.f1)))
+        terms = Terms(chosen.data, chosen.questions, chosen.steps, chosen.f1)
+        print(json.dumps(_ours(model, terms) if whose == "ours" else _theirs(model, terms)))
         return
-    steps = QUESTIONS // BATCH - 1 if chosen.f1 else chosen.steps
+    steps = chosen.questions // BATCH - 1 if chosen.f1 else chosen.steps
+    terms = Terms(chosen.data, chosen.questions, steps, chosen.f1)
     for model in chosen.models:
-        told = {whose: _in_a_process(whose, model, chosen.data, steps, chosen.f1) for whose in ("theirs", "ours")}
+        told = {whose: _in_a_process(whose, model, terms) for whose in ("theirs", "ours")}
         for name in told["ours"]:
             theirs, ours = (told[whose][name] for whose in ("theirs", "ours"))
             print(f"{model:28}{name:12}theirs {theirs:14,.1f}  ours {ours:14,.1f}  {ours / theirs:.2f} ×", flush=True)
 
 
-def _in_a_process(whose: str, model: str, data: Path, steps: int, asked: int) -> dict[str, float]:
-    numbers = ["--steps", str(steps), "--f1", str(asked)]
-    command = [sys.executable, "-m", __spec__.name, "--data", str(data), *numbers, "--only", whose, model]
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What both train on."""
+
+    data: Path
+    questions: int  # to train on
+    steps: int  # to time, after one to warm up
+    f1: int  # questions to answer after an epoch
+
+    def rows(self) -> list[Grounded]:
+        """The questions to train on, each with its passage and others'."""
+        return _grounded(self.data, 0, self.questions)
+
+    def asked(self) -> list[Grounded]:
+        """The questions that follow."""
+        return _grounded(self.data, self.questions, self.questions + self.f1)
+
+
+def _in_a_process(whose: str, model: str, terms: Terms) -> dict[str, float]:
+    options = [f"--{name}={getattr(terms, name)}" for name in ("data", "questions", "steps", "f1")]
+    command = [sys.executable, "-m", __spec__.name, *options, "--only", whose, model]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8")
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _ours(model: str, data: Path, steps: int, asked: int) -> dict[str, float]:
+def _ours(model: str, terms: Terms) -> dict[str, float]:
     device = Device.detect("cpu")
     device.set_threads()
     files = ModelLibrary.default().files(model)
-    task = _task(files, data)
+    steps = terms.steps
+    task = _task(files, terms)
     task.fit_memory(device)
     padded = task.step_tokens()[: steps + 1]
     real = [sum(len(prompt) + len(target) for prompt, target in task.batch(step)) for step in range(steps + 1)]
@@ -80,16 +100,16 @@ def _ours(model: str, data: Path, steps: int, asked: int) -> dict[str, float]:
     seconds = sum(pace.steps_s[step] for step in range(1, steps + 1)) + steps * pace.update_s
     prompts = [sum(len(prompt) for prompt, _ in task.batch(step)) for step in range(steps + 1)]
     told = {"tokens_s": sum(real[1:]) / seconds, "peak_bytes": _peak_bytes(), "padding": sum(padded) / sum(prompts)}
-    if asked:
-        task = _task(files, data)  # anew: timing spoiled the other
+    if terms.f1:
+        task = _task(files, terms)  # anew: timing spoiled the other
         task.fit_memory(device)
         _train_an_epoch(task, device)
-        told["f1"] = _f1(task.model, files, data, asked)
+        told["f1"] = _f1(task.model, files, terms)
     return told
 
 
-def _task(files: Mapping[str, bytes], data: Path) -> GeneratorTask:
-    rows = _grounded(data)
+def _task(files: Mapping[str, bytes], terms: Terms) -> GeneratorTask:
+    rows = terms.rows()
     return GeneratorTask(
         load_generator(files),
         load_writer(files),
@@ -125,7 +145,7 @@ class _LastWins:
         return {"validations": float(self._asked)}
 
 
-def _f1(model: PreTrainedModel, files: Mapping[str, bytes], data: Path, asked: int) -> float:
+def _f1(model: PreTrainedModel, files: Mapping[str, bytes], terms: Terms) -> float:
     """Token F1, in percent, of the model's greedy answers to questions that follow those trained on."""
     import torch
 
@@ -134,13 +154,13 @@ def _f1(model: PreTrainedModel, files: Mapping[str, bytes], data: Path, asked: i
     with torch.inference_mode():
         generator = TorchGenerator(trained, writer, Device.detect("cpu"))
         chance = random.Random(1)
-        rows = _grounded(data, first=QUESTIONS, count=asked)
+        rows = terms.asked()
         prompts = [example(one, writer, GeneratorSettings(alone_share=0, refusal_share=0), chance)[0] for one in rows]
         answers = [generator.generate([one], max_tokens=writer.most_answer_tokens)[0].text for one in prompts]
     return 100 * sum(f1(text, [one.answer]) for text, one in zip(answers, rows, strict=True)) / len(rows)
 
 
-def _theirs(model: str, data: Path, steps: int, asked: int) -> dict[str, float]:
+def _theirs(model: str, terms: Terms) -> dict[str, float]:
     import torch
     from safetensors.torch import save_file
     from transformers import (
@@ -157,7 +177,9 @@ def _theirs(model: str, data: Path, steps: int, asked: int) -> dict[str, float]:
 
     files = ModelLibrary.default().files(model)
     writer = load_writer(files)
-    examples = _examples(data, writer)
+    chance = random.Random(0)
+    examples = [example(one, writer, GeneratorSettings(), chance) for one in terms.rows()]
+    steps = terms.steps
     encodes = writer.kind == "seq2seq"
     family = AutoModelForSeq2SeqLM if encodes else AutoModelForCausalLM
     with tempfile.TemporaryDirectory() as folder:
@@ -212,18 +234,13 @@ def _theirs(model: str, data: Path, steps: int, asked: int) -> dict[str, float]:
         "peak_bytes": _peak_bytes(),
         "padding": sum(padded[: steps + 1]) / sum(seen[: steps + 1]),
     }
-    if asked:
-        told["f1"] = _f1(loaded, files, data, asked)
+    if terms.f1:
+        told["f1"] = _f1(loaded, files, terms)
     return told
 
 
-def _examples(data: Path, writer: PromptWriter) -> list[Example]:
-    chance = random.Random(0)
-    return [example(one, writer, GeneratorSettings(), chance) for one in _grounded(data)]
-
-
-def _grounded(data: Path, *, first: int = 0, count: int = QUESTIONS) -> list[Grounded]:
-    lines = (data / "train.jsonl").read_text("utf-8").splitlines()[first : first + count]
+def _grounded(data: Path, first: int, end: int) -> list[Grounded]:
+    lines = (data / "train.jsonl").read_text("utf-8").splitlines()[first:end]
     rows = [json.loads(line) for line in lines]
     passages = [
         Passage(str(number), str(number), "", row["context"][:1200], None, "", 0, len(row["context"][:1200]))
