@@ -168,17 +168,19 @@ def installer() -> None:
 
 def msi() -> None:
     """Make the MSI with wixl: the same files, for software distribution."""
-    listed = "\n".join(str(path) for path in sorted(ROOT.rglob("*")) if path.is_file())
-    heat = ["wixl-heat", "-p", f"{ROOT}/", "--component-group", "Files", "--var", "var.Payload", "--directory-ref"]
+    listed = "\n".join(path.relative_to(WORK).as_posix() for path in sorted(ROOT.rglob("*")) if path.is_file())
+    heat = ["wixl-heat", "-p", f"{ROOT.name}/", "--component-group", "Files", "--var", "var.Payload", "--directory-ref"]
     fragment = subprocess.run(
-        [*heat, "INSTALLDIR", "--win64"], input=listed, check=True, capture_output=True, text=True
+        [*heat, "INSTALLDIR", "--win64"], input=listed, check=True, capture_output=True, text=True, cwd=WORK
     ).stdout
     (WORK / "files.wxs").write_text(fragment, encoding="utf-8")
     output = DIST / f"vademecum-{version()}-windows-x86_64.msi"
-    defined = [f"Payload={ROOT}", f"Version={version()}"]
+    DIST.mkdir(exist_ok=True)
+    # wixl finds files beside its sources only: no absolute path.
+    defined = [f"Payload={ROOT.name}", f"Version={version()}", "Win64=yes"]
     options = [option for value in defined for option in ("-D", value)]
     sources = [str(SCRIPTS / "vademecum.wxs"), str(WORK / "files.wxs")]
-    subprocess.run(["wixl", "-a", "x64", *options, "-o", str(output), *sources], check=True)
+    subprocess.run(["wixl", "-a", "x64", *options, "-o", str(output), *sources], check=True, cwd=WORK)
     print(output)
 
 
