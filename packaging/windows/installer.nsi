@@ -66,6 +66,8 @@ keep:
   !include "${LISTING}"
   Delete "$INSTDIR\uninstall.exe"
   RMDir "$INSTDIR"
+  RMDir /r "$LOCALAPPDATA\vademecum\Logs"
+  RMDir "$LOCALAPPDATA\vademecum" ; only when no workspace is in it
   DeleteRegKey HKCU "Software\Classes\Directory\shell\Vademecum"
   DeleteRegKey HKCU "Software\Vademecum"
   DeleteRegKey HKCU "${UNINSTALL}"
