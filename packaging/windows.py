@@ -74,6 +74,8 @@ def collect() -> None:
     pip("install", *target, *foreign, "-r", str(wheels))
     pip("install", *target, "--no-build-isolation", "-r", str(sources))
     (SITE / "sitecustomize.py").write_text(CUSTOMIZE, encoding="utf-8")
+    # An MSI removes a folder with the last file of its own; without one it would stay.
+    (SITE.parent / "README.txt").write_text("The packages that Vademecum is made of.\n", encoding="utf-8")
     for top in payload.OURS:
         shutil.copytree(
             payload.REPOSITORY / top, ROOT / top, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
