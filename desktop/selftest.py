@@ -1,4 +1,4 @@
-"""`vademecum --selftest`: the window first, with its worker; then everything the engine consists of."""
+"""`vademecum --selftest`: the window first, with its worker and curves; then everything the engine consists of."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import TextIO
 
 import platformdirs
 from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication
 
 from engine.selftest import Check, SelfTestError, Verdict, engine_checks, headline, run_checks
 
 _WINDOW_TIME_MS = 60_000
+_CURVES_TIME_MS = 2_000  # several redraws
 
 
 def report(out: TextIO | None) -> int:
@@ -37,7 +39,7 @@ def report(out: TextIO | None) -> int:
         out.flush()
 
     out.write(headline() + "\n")
-    passed = run_checks((Check("window", check_window), *engine_checks()), say=say)
+    passed = run_checks((Check("window", check_window), Check("curves", check_curves), *engine_checks()), say=say)
     out.write("All parts of this installation work.\n" if passed else "This installation is broken: see above.\n")
     out.flush()
     return 0 if passed else 1
@@ -75,3 +77,26 @@ def check_window(folder: Path) -> str:
     return (
         f"{application.platformName()}: painted {picture.width()} × {picture.height()}; a workspace opened behind it."
     )
+
+
+def check_curves(folder: Path) -> str:
+    """Whether training curves are drawn: what draws them is imported with the first point only."""
+    import pyqtgraph
+
+    from desktop.theme import curve_colours
+    from desktop.widgets.curves import Curves
+    from engine.jobs import Measured
+
+    curves = Curves()
+    curves.resize(800, 400)
+    curves.show()
+    curves.add([Measured(step, {"train_loss": 1 / step}) for step in range(1, 20)], model="retriever")
+    loop = QEventLoop()
+    QTimer.singleShot(_CURVES_TIME_MS, loop.quit)
+    loop.exec()
+    picture = curves.grab().toImage()
+    curves.close()
+    colour = QColor(curve_colours()[0]).rgb()
+    if not any(picture.pixel(x, y) == colour for x in range(picture.width()) for y in range(picture.height())):
+        raise SelfTestError("No training curve is drawn.")
+    return f"pyqtgraph {pyqtgraph.__version__} draws the training curves."

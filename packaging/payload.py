@@ -21,7 +21,7 @@ UNUSED_MODULES = (
     "tkinter", "tensorboard", "tensorflow", "jax", "flax", "triton", "IPython", "matplotlib", "scipy", "sklearn",
     "torch.utils.tensorboard", "pyqtgraph.examples", "pyqtgraph.opengl", "OpenGL",
     "PySide6.QtQml", "PySide6.QtQuick", "PySide6.QtQuickWidgets", "PySide6.QtDesigner", "PySide6.QtHelp",
-    "PySide6.QtSql", "PySide6.QtTest", "PySide6.QtOpenGL", "PySide6.QtOpenGLWidgets",
+    "PySide6.QtSql", "PySide6.QtTest",  # QtOpenGL and its widgets stay: pyqtgraph imports them
     "pyarrow.tests", "pandas.tests", "numpy.tests", "sympy.testing", "numpy.distutils", "numpy.f2py",
     "pyarrow._s3fs", "pyarrow._gcsfs", "pyarrow._azurefs", "pyarrow._hdfs", "pyarrow._flight", "pyarrow._substrait",
     "hf_xet",  # downloads
@@ -38,7 +38,7 @@ UNUSED_FILES = re.compile(
     r"torch/include/|torch/share/|torch/test/|torch/bin/(?!torch_shm_manager)|pyarrow/include/|\.cmake$|\.pyi$|\.a$"
     r"|torch/lib/lib(torchbind_test|jitbackend_test|backend_with_compiler|aoti_custom_ops)"
     r"|/tests?/.*\.(csv|parquet|json|npz)$"
-    r"|libQt6(Qml|Quick|VirtualKeyboard|Pdf|WaylandEgl|EglFS|OpenGLWidgets|Designer|Help|Sql|Test)[^/]*\.so"
+    r"|libQt6(Qml|Quick|VirtualKeyboard|Pdf|WaylandEgl|EglFS|Designer|Help|Sql|Test)[^/]*\.so"
     r"|PySide6/Qt/qml/|PySide6/Qt/translations/(?!qtbase_|qt_)"
     r"|plugins/(qmltooling|qmllint|qmlls|sqldrivers|designer|virtualkeyboard|egldeviceintegrations|generic"
     r"|platforminputcontexts/libqtvirtualkeyboard|platforms/libq(eglfs|vnc|linuxfb|vkkhr|minimalegl|wayland-egl)"
