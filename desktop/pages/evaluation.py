@@ -63,7 +63,7 @@ class EvaluationPage(QWidget):
             (self._split, self.tr("Questions to ask")),
         ):
             box.setAccessibleName(name)
-            box.setMinimumWidth(170)
+            box.setMinimumWidth(120)
         self._start = QPushButton(icon("play", highlighted=True), self.tr("&Evaluate"))
         self._start.setObjectName("primary")
         self._start.setAccessibleName(self.tr("Evaluate"))

@@ -237,7 +237,7 @@ class TrainingPage(QWidget):
         self._stage.setText(self.tr("Starting…"))
         self._show_running()
 
-    def _run_tools(self) -> QHBoxLayout:
+    def _run_tools(self) -> QVBoxLayout:
         title = QLabel(self.tr("Runs"))
         title.setObjectName("section")
         self._resume = tool_button(self.tr("Resume"), self.tr("Resume the selected run"), self._resume_selected)
@@ -248,15 +248,20 @@ class TrainingPage(QWidget):
         self._promote = tool_button(self.tr("Answer with this run"), named, self._promote_selected)
         named = self.tr("Answer with the run before")
         self._rollback = tool_button(self.tr("Back to the run before"), named, self._roll_back)
-        tools = QHBoxLayout()
-        tools.addWidget(title)
-        tools.addStretch(1)
         self._packages = RunPackages(self._jobs, self._selected)
         self._packages.run_imported.connect(self.reload)
         self._packages.failed.connect(self._notice.warn)
         self._packages.told.connect(self._stage.setText)
-        for button in (self._resume, self._show_curves, self._promote, self._rollback, self._packages):
-            tools.addWidget(button)
+        first, second = QHBoxLayout(), QHBoxLayout()
+        first.addWidget(title)
+        first.addStretch(1)
+        first.addWidget(self._packages)
+        for button in (self._resume, self._show_curves, self._promote, self._rollback):
+            second.addWidget(button)
+        second.addStretch(1)
+        tools = QVBoxLayout()  # two lines: one would be wider than a screen of 1280 has room for
+        tools.addLayout(first)
+        tools.addLayout(second)
         return tools
 
     def _add_points(self, points: Sequence[Measured]) -> None:

@@ -51,6 +51,10 @@ def start(qtbot: QtBot, desk: Desk, workspace: Path | None, client: FakeClient) 
     qtbot.waitUntil(lambda: bool(client.opened))
 
 
+def test_the_window_fits_a_screen_of_1280(desk: Desk) -> None:
+    assert desk.window.minimumSizeHint().width() <= 1240
+
+
 def test_the_first_start_makes_the_sample_workspace(
     qtbot: QtBot, desk: Desk, client: FakeClient, tmp_path: Path
 ) -> None:
