@@ -3,8 +3,8 @@
 wine (10, as 8) ends the program at C's functions of complex numbers, which NumPy and torch import: its ucrtbase hasn't
 them. In the copy they come from a library made here. Nothing of it is ever part of a package.
 
-wine must see /sys, or it tells no number of processors, and KMP_AFFINITY=disabled must stand in its environment: torch's
-OpenMP asks for NUMA nodes otherwise, which wine does not know.
+wine must see /sys, or it tells no number of processors, and KMP_AFFINITY=disabled must stand in its environment: the
+OpenMP of torch asks for NUMA nodes otherwise, which wine does not know.
 """
 
 from __future__ import annotations
