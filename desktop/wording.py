@@ -71,8 +71,8 @@ def metric(name: str) -> str:
     return known.get(name, name)
 
 
-def run_scores(run: Run) -> str:
-    """Return a run's validation scores before and after, as one line."""
+def run_outcome(run: Run) -> str:
+    """Return how a run ended, and in a second line its validation scores before and after."""
     parts = []
     for name, after in run.after.items():
         if name.endswith("kept"):
@@ -84,7 +84,7 @@ def run_scores(run: Run) -> str:
             if before is not None
             else f"{name.replace('_', ' ')} {scale(after)}"
         )
-    return plainly_joined(parts)
+    return f"{run.reason}\n{plainly_joined(parts)}".strip()
 
 
 def metric_explained(name: str) -> str:

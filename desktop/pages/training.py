@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFileDialog,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QMessageBox,
@@ -30,7 +31,7 @@ from desktop.widgets.table import make_table, selected_records
 from desktop.widgets.tool_button import tool_button
 from desktop.widgets.training_estimate import TrainingEstimate
 from desktop.widgets.training_form import TrainingForm
-from desktop.wording import duration, plainly_joined, run_scores, untuned_run
+from desktop.wording import duration, plainly_joined, run_outcome, untuned_run
 from engine.jobs import Measured, Progress
 from engine.records import Run
 from engine.training.job import Train
@@ -94,11 +95,7 @@ class TrainingPage(QWidget):
                     number=True,
                     width=80,
                 ),
-                Column(
-                    self.tr("Outcome"),
-                    lambda run: run.reason,
-                    tip=lambda run: f"{run.reason}\n{run_scores(run)}".strip(),
-                ),
+                Column(self.tr("Outcome"), lambda run: run.reason, tip=run_outcome),
             ]
         )
         self.table = make_table(self.table_model, name=self.tr("Runs"), sorts=False)
@@ -237,7 +234,7 @@ class TrainingPage(QWidget):
         self._stage.setText(self.tr("Starting…"))
         self._show_running()
 
-    def _run_tools(self) -> QVBoxLayout:
+    def _run_tools(self) -> QGridLayout:
         title = QLabel(self.tr("Runs"))
         title.setObjectName("section")
         self._resume = tool_button(self.tr("Resume"), self.tr("Resume the selected run"), self._resume_selected)
@@ -252,16 +249,12 @@ class TrainingPage(QWidget):
         self._packages.run_imported.connect(self.reload)
         self._packages.failed.connect(self._notice.warn)
         self._packages.told.connect(self._stage.setText)
-        first, second = QHBoxLayout(), QHBoxLayout()
-        first.addWidget(title)
-        first.addStretch(1)
-        first.addWidget(self._packages)
-        for button in (self._resume, self._show_curves, self._promote, self._rollback):
-            second.addWidget(button)
-        second.addStretch(1)
-        tools = QVBoxLayout()  # two lines: one would be wider than a screen of 1280 has room for
-        tools.addLayout(first)
-        tools.addLayout(second)
+        tools = QGridLayout()  # two lines: one would be wider than a screen of 1280 has room for
+        tools.addWidget(title, 0, 0)
+        tools.addWidget(self._packages, 0, 1, 1, 4, Qt.AlignmentFlag.AlignRight)
+        for column, button in enumerate((self._resume, self._show_curves, self._promote, self._rollback)):
+            tools.addWidget(button, 1, column)
+        tools.setColumnStretch(4, 1)
         return tools
 
     def _add_points(self, points: Sequence[Measured]) -> None:
