@@ -20,6 +20,7 @@ _MATCH, _DIFFERS, _GAP = 3, -1, -1
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|\w+", re.UNICODE)
 _SENTENCE = re.compile(r"[^.!?]+(?:[.!?](?!\s|$)[^.!?]*)*[.!?]*")
+_BETWEEN = " \t\n.,;:!?"  # what stands between sentences belongs to neither
 _LEAST_SENTENCE_WORDS = 2  # "Dr." and "e.g." don't end a sentence: what is shorter belongs to what follows
 
 
@@ -121,12 +122,25 @@ def _best_span(sentence: str, passages: Sequence[Passage]) -> _Span | None:
         overlap = 2 * matches / (len(wanted) + last - first + 1)
         if overlap < (MIN_OVERLAP if len(wanted) >= MIN_WORDS_FOR_PARTIAL else 1.0):
             continue
-        start, end = found[first].start(), found[last].end()
+        start, end = _with_signs(passage.text, found[first].start(), found[last].end(), sentence)
         before = found[first - 1].group() if first else ""
         missing = missing_facts(sentence, passage.text[start:end], before=before)
         if best is None or (not missing, overlap) > (not best.missing, best.overlap):
             best = _Span(passage, overlap, start, end, missing)
     return best
+
+
+def _with_signs(text: str, first: int, last: int, sentence: str) -> tuple[int, int]:
+    """Return where a span begins and ends with the signs around its words that the sentence has too: "(15 %)"."""
+    words = list(_WORD.finditer(sentence))
+    before, after = sentence[: words[0].start()], sentence[words[-1].end() :]
+    start, end = first, last
+    while before and text[:start].endswith(before[-1]):
+        start, before = start - 1, before[:-1]
+    while after and text.startswith(after[0], end):
+        end, after = end + 1, after[1:]
+    start = first - len(text[start:first].lstrip(_BETWEEN))
+    return start, last + len(text[last:end].rstrip(_BETWEEN))
 
 
 def _aligned(wanted: Sequence[str], words: Sequence[str]) -> tuple[int, int, int] | None:

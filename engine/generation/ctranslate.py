@@ -15,6 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from engine.device import Device
 from engine.generation.generator import Generated, never
 from engine.generation.prompt import PromptWriter
+from engine.generation.unwritable import UNWRITABLE
 from engine.generation.weights import load_generator
 
 QUANTIZATION = "int8"
@@ -178,8 +179,8 @@ def _streamed(steps: Any, writer: PromptWriter, on_text: Callable[[str], None]) 
             ids.append(step.token_id)
             break
         ids.append(step.token_id)
-        text = writer.text(ids)
-        if text.startswith(shown) and len(text) > len(shown) and not text.endswith("�"):
+        text = writer.text(ids).partition(UNWRITABLE)[0]  # what comes after it is known when the answer is whole
+        if text.startswith(shown) and len(text) > len(shown):
             on_text(text[len(shown) :])
             shown = text
     return Generated(writer.text(ids), math.exp(total / max(len(ids), 1)))

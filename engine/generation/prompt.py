@@ -9,6 +9,7 @@ from typing import Literal
 
 from tokenizers import Tokenizer
 
+from engine.generation.unwritable import UNWRITABLE, restored
 from engine.records import Passage
 
 INSTRUCTION = "Answer the question from the passages."
@@ -62,7 +63,10 @@ class PromptWriter:
         self._tokenizer = tokenizer
         tokenizer.no_truncation()
         tokenizer.no_padding()
-        control = [re.escape(token.content) for token in tokenizer.get_added_tokens_decoder().values() if token.special]
+        special = {number: token for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+        control = [re.escape(token.content) for token in special.values()]
+        self._special = frozenset(special)
+        self._unknown = tokenizer.token_to_id("<unk>")
         self._control = re.compile("|".join(sorted(control, key=len, reverse=True)) or "(?!)")
         self._turn_start = tokenizer.token_to_id("<|im_start|>")
         self._turn_end = tokenizer.token_to_id("<|im_end|>")
@@ -91,8 +95,19 @@ class PromptWriter:
         return [*self.answer_opening, *self._ids(answer)[: self.most_answer_tokens - 1], self.end_id]
 
     def text(self, ids: Sequence[int]) -> str:
-        """Return what generated `ids` say, without control tokens."""
-        return self._tokenizer.decode(list(ids), skip_special_tokens=True).strip()
+        """Return what generated `ids` say, without control tokens; UNWRITABLE for what has no token."""
+        if self._unknown not in ids:
+            return self._tokenizer.decode(list(ids), skip_special_tokens=True).strip()
+        named = [
+            UNWRITABLE if token == self._unknown else self._tokenizer.id_to_token(token)
+            for token in ids
+            if token == self._unknown or token not in self._special
+        ]
+        return self._tokenizer.decoder.decode(named).strip()
+
+    def restored(self, text: str, passages: Sequence[Passage]) -> str:
+        """Return what was generated from `passages` with the signs that could not be written as they stand there."""
+        return restored(text, [passage.text for passage in passages], self._unwritable)
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """Return the tokens by name, as runtimes want them that take no ids."""
@@ -102,6 +117,11 @@ class PromptWriter:
         """Return the ids of named tokens; unknown names are left out."""
         ids = (self._tokenizer.token_to_id(token) for token in tokens)
         return [token for token in ids if token is not None]
+
+    def _unwritable(self, text: str) -> list[tuple[int, int]]:
+        encoded = self._tokenizer.encode(text, add_special_tokens=False)
+        pairs = zip(encoded.ids, encoded.offsets, strict=True)
+        return [offsets for token, offsets in pairs if token == self._unknown]
 
     def _ids(self, text: str) -> list[int]:
         # A unigram model takes "</s>" for the control token wherever it stands; broken in two it is text.

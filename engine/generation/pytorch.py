@@ -13,6 +13,7 @@ from engine.device import Device
 from engine.generation.generator import Generated, never
 from engine.generation.likelihood import answer_log_probabilities
 from engine.generation.prompt import PromptWriter
+from engine.generation.unwritable import UNWRITABLE
 from engine.generation.weights import load_generator
 from engine.retrieval.encoder import length_buckets
 
@@ -127,7 +128,7 @@ class _Streamer(BaseStreamer):
 
     def put(self, value: torch.Tensor) -> None:
         self._ids += value.reshape(-1).tolist()
-        text = self._writer.text(self._ids[self._skipped :])
+        text = self._writer.text(self._ids[self._skipped :]).partition(UNWRITABLE)[0]
         if text.startswith(self._shown) and len(text) > len(self._shown):
             self._on_text(text[len(self._shown) :])
             self._shown = text

@@ -157,6 +157,7 @@ class Rag:
         return drafted(
             self.generator.stream(prompt, max_tokens=self.generator.writer.most_answer_tokens, on_text=show),
             read,
+            self.generator.writer,
             doubt=doubt,
         )
 
@@ -188,7 +189,7 @@ class Rag:
         written = reader.read(
             [question for question, _ in asked], read, priors, max_tokens=self.generator.writer.most_answer_tokens
         )
-        return [drafted(one, passages) for one, passages in zip(written, read, strict=True)]
+        return [drafted(one, passages, self.generator.writer) for one, passages in zip(written, read, strict=True)]
 
     @property
     def _weighing(self) -> Weighing:

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.evaluation.metrics import f1
 from engine.generation.generator import Generated, Generator
+from engine.generation.prompt import PromptWriter
 from engine.records import REFUSAL, Hit, Passage
 
 
@@ -37,10 +38,11 @@ def is_refusal(text: str) -> bool:
     return not text or text.casefold().rstrip(".") == REFUSAL.casefold().rstrip(".")
 
 
-def drafted(generated: Generated, read: Sequence[Passage], *, doubt: float = 0.0) -> Draft:
+def drafted(generated: Generated, read: Sequence[Passage], writer: PromptWriter, *, doubt: float = 0.0) -> Draft:
     """The draft of an answer from one input."""
-    refused = is_refusal(generated.text)
-    return Draft("" if refused else generated.text, generated.likelihood, float(not refused), doubt, tuple(read))
+    text = writer.restored(generated.text, read)
+    refused = is_refusal(text)
+    return Draft("" if refused else text, generated.likelihood, float(not refused), doubt, tuple(read))
 
 
 def read_together(
@@ -50,7 +52,7 @@ def read_together(
     shown = [[hit.passage for hit in hits] for _, hits in asked]
     prompts = [generator.writer.prompt(question, read) for (question, _), read in zip(asked, shown, strict=True)]
     written = generator.generate(prompts, max_tokens=generator.writer.most_answer_tokens, stopped=stopped)
-    return [drafted(one, read) for one, read in zip(written, shown, strict=True)]
+    return [drafted(one, read, generator.writer) for one, read in zip(written, shown, strict=True)]
 
 
 def doubts(generator: Generator, asked: Sequence[tuple[str, Sequence[Hit]]]) -> list[np.ndarray]:
@@ -72,7 +74,12 @@ def best_passages(hits: Sequence[Hit], doubted: np.ndarray, how: Weighing, *, pa
 
 
 def chosen_draft(
-    hits: Sequence[Hit], doubted: np.ndarray, answers: Sequence[Generated], places: Sequence[int], how: Weighing
+    hits: Sequence[Hit],
+    doubted: np.ndarray,
+    answers: Sequence[Generated],
+    places: Sequence[int],
+    how: Weighing,
+    writer: PromptWriter,
 ) -> Draft:
     """Choose among the `answers` written from the passages at `places` the one that they together bear out best.
 
@@ -85,17 +92,16 @@ def chosen_draft(
     least = float(doubted.min()) if len(doubted) else 0.0
     sure = np.log(np.maximum([one.likelihood for one in answers], 1e-9))
     weights = _softmax(_log_weights(hits, doubted, how)[list(places)] + how.trust * sure)
-    spoken = [row for row, one in enumerate(answers) if not is_refusal(one.text)]
     read = tuple(hits[place].passage for place in places)
+    texts = [writer.restored(one.text, [passage]) for one, passage in zip(answers, read, strict=True)]
+    spoken = [row for row, text in enumerate(texts) if not is_refusal(text)]
     if not spoken:
         return Draft("", answers[0].likelihood if answers else 0.0, 0.0, least, read)
-    agreement = [
-        sum(weights[other] * f1(answers[other].text, [answers[row].text]) for other in spoken) for row in spoken
-    ]
+    agreement = [sum(weights[other] * f1(texts[other], [texts[row]]) for other in spoken) for row in spoken]
     place = int(np.argmax(agreement))
     best = spoken[place]
     first = (read[best], *(passage for row, passage in enumerate(read) if row != best))
-    return Draft(answers[best].text, answers[best].likelihood, float(agreement[place]), least, first)
+    return Draft(texts[best], answers[best].likelihood, float(agreement[place]), least, first)
 
 
 def read_apart(
@@ -116,7 +122,7 @@ def read_apart(
     ]
     written = iter(generator.generate(prompts, max_tokens=generator.writer.most_answer_tokens, stopped=stopped))
     return [
-        chosen_draft(hits, one, [next(written) for _ in places], places, how)
+        chosen_draft(hits, one, [next(written) for _ in places], places, how, generator.writer)
         for (_, hits), one, places in zip(asked, doubted, chosen, strict=True)
     ]
 

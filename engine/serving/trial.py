@@ -119,7 +119,7 @@ def _written(library: ModelLibrary, device: Device, name: str) -> str:
     (answer,) = generator.generate([generator.writer.prompt(_QUESTION, [_PASSAGE])], max_tokens=_TOKENS)
     if not 0 < answer.likelihood <= 1:
         raise ModelError(f"{name} computes no probabilities.", hint="Its weights are damaged: import it again.")
-    return answer.text
+    return generator.writer.restored(answer.text, [_PASSAGE])
 
 
 def _encoded(library: ModelLibrary, device: Device, name: str) -> str:

@@ -158,7 +158,8 @@ def _drafts(
         for (_, found), doubt, answers in zip(asked, doubted, written, strict=True):
             hits, doubt = found[: how.passages_weighed], doubt[: how.passages_weighed]
             places = best_passages(hits, doubt, how.weighing, passages=how.passages_per_answer)
-            drafts.append(chosen_draft(hits, doubt, [answers[place] for place in places], places, how.weighing))
+            chosen = [answers[place] for place in places]
+            drafts.append(chosen_draft(hits, doubt, chosen, places, how.weighing, generator.writer))
         yield how, drafts
 
 

@@ -90,13 +90,32 @@ def test_extraction_gives_the_words_as_they_stand_in_the_document() -> None:
     assert snap("The contract ends in May.", [passage()]) is None
 
 
+@pytest.mark.parametrize(
+    ("said", "written", "quoted"),
+    [
+        ("Transmission (MTCT)", "By transmission (MTCT), mostly.", "transmission (MTCT)"),
+        ("15-45 %.", "The rate is 15-45 %. It falls.", "15-45 %"),
+        ("> 10 mmol/l", "An index of > 10 mmol/l (high).", "> 10 mmol/l"),
+        ("(up to 98%).", "Rates rose (up to 98%). Time fell.", "(up to 98%)"),
+        ("“at will”", "Ended “at will”; see below.", "“at will”"),
+        ("the rate", "“the rate”", "the rate"),
+        ("(the rate)", "the rate!", "the rate"),
+    ],
+)
+def test_a_quote_keeps_the_signs_that_answer_and_document_share(said: str, written: str, quoted: str) -> None:
+    (citation,) = cite(said, [passage(written)]).citations
+    assert citation.quote == quoted
+    assert written[citation.start - 100 : citation.end - 100] == quoted
+    assert snap(said, [passage(written)]) == quoted
+
+
 def test_an_abbreviation_ends_no_sentence() -> None:
     text = "Dr. Miller agreed. It was 3.5 mg."
     assert [text[start:end] for start, end in sentence_bounds(text)] == ["Dr. Miller agreed.", "It was 3.5 mg."]
 
 
 @given(
-    some.text(string.ascii_letters + string.digits + " .,", min_size=0, max_size=120),
+    some.text(string.ascii_letters + string.digits + " .,()%", min_size=0, max_size=120),
     some.integers(0, 60),
     some.integers(1, 40),
 )

@@ -46,3 +46,10 @@ def test_a_target_ends_with_the_end_token_and_reads_back(writer: PromptWriter) -
 def test_tokens_by_name_become_the_same_ids(writer: PromptWriter) -> None:
     ids = writer.prompt("Where?", [passage("Ward 3, second floor – naïve façade.")])
     assert writer.ids_of(writer.tokens(ids)) == ids
+
+
+def test_what_the_tokenizer_cannot_write_comes_back_from_the_passage(writer: PromptWriter) -> None:
+    source = "Below 5 μg/l, or ≥ 18 years (β-lactam < 3 g), stop."
+    for answer in ("5 μg/l", "≥ 18 years (β-lactam < 3 g)", "< 3 g", "18 years"):
+        written = writer.text(writer.target(answer))
+        assert writer.restored(written, [passage(source)]) == answer
