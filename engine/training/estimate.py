@@ -35,7 +35,7 @@ TIMED_STEPS = 3
 TIMED_QUESTIONS = 12  # of validation, of answering and of searching
 SAMPLED_PASSAGES = 64
 POOL_SHARE = 0.3  # of the hits that enter the validation pool, those that no other question brought already
-GENERAL_PASSAGES = 400  # what measuring twice on the general check set embeds
+GENERAL_PASSAGES = 180  # texts that measuring on the general check set embeds
 SEARCHES = {"retriever": (3, 4), "generator": (1, 2), "joint": (1, 4)}  # of each training and validation question
 FORWARD = 1 / 3  # of a step's time, the part without gradients
 PASSAGES_OF_A_STEP = 2  # that a supervised step shows for each question, of either model
@@ -155,7 +155,7 @@ class _Estimator:
         return _Cost(
             epoch_s=task.steps_per_epoch * step_s,
             validation_s=validation_s,
-            other_s=(missing + len(self._passages) + GENERAL_PASSAGES) * passage_s
+            other_s=(missing + len(self._passages) + (3 + len(INTERPOLATIONS)) * GENERAL_PASSAGES) * passage_s
             + (1 + len(INTERPOLATIONS)) * validation_s
             + self._searching_s("retriever"),
             memory_bytes=round(

@@ -11,6 +11,7 @@ from engine.evaluation.metrics import ndcg_at
 from engine.retrieval.encoder import Encoder
 
 GENERAL = "general ndcg@10"  # what is forgotten shows here
+MOST_FORGOTTEN = 0.01  # of what is measured here and fell by more, less is taken
 SAMPLE = Path(__file__).resolve().parents[2] / "resources" / "sample" / "questions.jsonl"
 
 

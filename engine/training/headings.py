@@ -17,7 +17,7 @@ from engine.records import Passage, Question, Run
 from engine.retrieval.encoder import Encoder
 from engine.retrieval.retriever import embed_missing
 from engine.session import TUNED
-from engine.training.forgetting import GENERAL, general_ndcg
+from engine.training.forgetting import GENERAL, MOST_FORGOTTEN, general_ndcg
 from engine.training.loop import train
 from engine.training.retriever import Pair, RetrieverTask, interpolate
 from engine.training.stage import Lesson
@@ -31,7 +31,6 @@ MOST_PAIRS = 3000
 SENTENCES_ASKED = 150
 POOL = 1000  # passages that the held-out headings are looked for among
 EPOCHS = 1  # more learn the headings by heart
-MOST_FORGOTTEN = 0.01  # of nDCG@10 on the general check set, and of the sentences'
 _PREFIX = "heading:"
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _SENTENCE_WORDS = (6, 60)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from engine.evaluation.metrics import hit_at, ndcg_at
 from engine.records import Fusion, Question, Run
 from engine.retrieval.encoder import Encoder
 from engine.retrieval.fusion import mean_metric, tune
 from engine.retrieval.retriever import Retriever, load_retriever, vectors_key
 from engine.session import TUNED
-from engine.training.forgetting import GENERAL, general_ndcg
+from engine.training.forgetting import GENERAL, MOST_FORGOTTEN, general_ndcg
 from engine.training.loop import train
 from engine.training.matching import learn_matching
 from engine.training.retriever import RetrieverTask, Validation, interpolate, mine
@@ -32,7 +34,7 @@ def tune_retriever(lesson: Lesson) -> Run:
     matching = learn_matching(lesson.training, retriever.lexical, monitor)
     retriever.fusion = replace(parent_fusion, matching=matching)
     retriever.fusion, reached = measured(retriever, lesson.validation)
-    run = _tune_encoder(lesson, retriever)
+    run = _tune_encoder(lesson, retriever, least_general=before[GENERAL] - MOST_FORGOTTEN)
     tuned_vectors = vectors_key(session, run.encoder)
     tuned = load_retriever(session, replace(run, fusion=retriever.fusion), monitor)
     fusion, after = measured(tuned, lesson.validation)
@@ -65,8 +67,11 @@ def measured(
     }
 
 
-def _tune_encoder(lesson: Lesson, retriever: Retriever) -> Run:
-    """Tune the encoder, mix it with the base, publish it, and return the run that has it."""
+def _tune_encoder(lesson: Lesson, retriever: Retriever, *, least_general: float) -> Run:
+    """Tune the encoder, mix it with the base, publish it, and return the run that has it.
+
+    A mixture below `least_general` on the general check set is taken only where the others are too: then the least one.
+    """
     session, monitor = lesson.session, lesson.monitor
     passages = lesson.passages()
     files = session.model_files(lesson.run.encoder)
@@ -88,7 +93,12 @@ def _tune_encoder(lesson: Lesson, retriever: Retriever) -> Run:
         device=session.device,
         monitor=monitor,
     )
-    interpolate(encoder, base, validation.gains, monitor)
+
+    def gains(encoder: Encoder) -> np.ndarray:
+        found = validation.gains(encoder)
+        return found if general_ndcg(encoder) >= least_general else np.full_like(found, -1.0)
+
+    interpolate(encoder, base, gains, monitor)
     digest = session.workspace.objects.publish_folder({**files, "model.safetensors": encoder.weights()})
     return replace(
         lesson.run, encoder=TUNED + digest, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step

@@ -32,6 +32,7 @@ from engine.retrieval.base_fusion import labelled
 from engine.retrieval.fusion import tune
 from engine.retrieval.retriever import Mode, Retriever, load_retriever
 from engine.session import BASE, Session
+from engine.training.forgetting import GENERAL
 from engine.training.job import Train
 from engine.workspace.workspace import Workspace
 
@@ -97,6 +98,8 @@ def _measure(session: Session, name: str, encoder: str, seeds: Sequence[int]) ->
             low, high = _interval(more, row.documents)
             gained = f"{100 * more.mean():+.1f} ({low:+.1f} to {high:+.1f})"
             print(f"{'':<20}  hit@1 {gained} against {best.name}; {minutes:.1f} minutes, kept: {run.kept}", flush=True)
+        before, after = 100 * run.before[GENERAL], 100 * run.after[GENERAL]
+        print(f"{'':<20}  general check set {before:.1f} → {after:.1f}", flush=True)
 
 
 def untuned_rows(session: Session, encoder: str) -> Iterator[Row]:

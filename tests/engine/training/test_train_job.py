@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from torch import Tensor
 
 from engine.errors import Cancelled, RunError, TrainingError
 from engine.evaluation.asked import held_out
@@ -14,12 +17,17 @@ from engine.importing import ImportFiles
 from engine.jobs import Event, Measured, Monitor, Progress
 from engine.models.library import CHAT_GENERATOR
 from engine.records import Run
+from engine.retrieval.encoder import Encoder
 from engine.retrieval.job import Search
 from engine.serving.job import AnswerBatch, AnswerQuestion
 from engine.session import BASE, TUNED, Session
 from engine.settings import SettingError
+from engine.training import retriever_stage
 from engine.training.course import lesson_questions
 from engine.training.job import EstimateTraining, Train
+from engine.training.retriever import Validation, interpolate
+
+Gains = Callable[[Encoder], np.ndarray]
 
 DRUGS = [
     "amoxicillin",
@@ -60,6 +68,31 @@ def filled(session: Session, tmp_path: Path) -> Session:
 
 def quick(what: str, **given: object) -> Train:
     return Train(what=what, preset="quick", epochs=2, batch_size=4, **given)  # type: ignore[arg-type]  # a test's choice
+
+
+@pytest.mark.parametrize(
+    ("general", "share"),
+    [
+        pytest.param([0.80, 0.80, 0.79, 0.80], 1.0, id="nothing is forgotten"),
+        pytest.param([0.70, 0.78, 0.795, 0.80], 0.5, id="the better mixtures forget too much"),
+        pytest.param([0.70, 0.71, 0.72, 0.73], 0.25, id="all do: the least"),
+    ],
+)
+def test_a_mixture_that_forgets_little_is_preferred(
+    filled: Session, monkeypatch: pytest.MonkeyPatch, general: list[float], share: float
+) -> None:
+    told, chosen = iter([0.80, *general, 0.80]), []  # of the base first; 1, ¾, ½, ¼ of the tuned weights; the run's
+    monkeypatch.setattr(retriever_stage, "general_ndcg", lambda encoder: next(told))
+
+    def mix(encoder: Encoder, base: Mapping[str, Tensor], gains: Gains, monitor: Monitor) -> float:
+        better = iter([0.9, 0.8, 0.7, 0.6])
+        monkeypatch.setattr(Validation, "gains", lambda self, encoder: np.full(4, next(better)))
+        chosen.append(interpolate(encoder, base, gains, monitor))
+        return chosen[0]
+
+    monkeypatch.setattr(retriever_stage, "interpolate", mix)
+    quick("retriever").run(filled, Monitor())
+    assert chosen == [share]
 
 
 def test_both_stages_train_and_the_run_says_what_was_measured(filled: Session) -> None:
