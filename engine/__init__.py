@@ -20,7 +20,7 @@ The map of the house, lowest room first; a room imports only from rooms below it
     retrieval    encoder, dense index, lexical index, fusion
     generation   prompt, generator, citations, abstention
     training     retriever, generator, checkpoint
-    serving      answering questions from a run
+    serving      answering questions from a run, and other programs of this machine
     evaluation   metrics, significance, report
     exporting    a run as one portable, verified package
     worker       the process that runs jobs for the window

@@ -20,7 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if take_role(given):
         return EXIT_DONE
-    go_offline()  # before any library is imported
+    if given[:1] != ["serve"]:  # it opens the one socket that it listens on, then does the same
+        go_offline()  # before any library is imported
     os.environ.setdefault("TQDM_DISABLE", "1")  # the libraries' bars would stand between our progress events
     # From here on: the imports come after the network is closed.
     from typer.exceptions import Abort, TyperException

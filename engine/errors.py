@@ -71,6 +71,10 @@ class WorkerError(EngineError):
     """The engine's process ended or can't be reached."""
 
 
+class ServerError(EngineError):
+    """The local server can't listen as asked."""
+
+
 class Cancelled(BaseException):
     """Cancel was asked. A BaseException, so that no library's `except Exception` swallows it."""
 

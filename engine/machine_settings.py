@@ -22,6 +22,7 @@ class MachineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     require_passphrase: bool = False  # no workspace without encryption
     allow_model_import: bool = True
     allow_addons: bool = True
+    allow_server: bool = True  # `serve`: other programs of this machine ask over HTTP
     threads: int | None = None  # at most so many; None is every core
 
 

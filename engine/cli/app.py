@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from engine import __version__
-from engine.cli import asking, learning, lists, machine, proving, questions, watching
+from engine.cli import asking, learning, lists, machine, proving, questions, serving, watching
 
 
 def application() -> typer.Typer:
@@ -24,6 +24,7 @@ def application() -> typer.Typer:
     questions.register(app)
     watching.register(app)
     asking.register(app)
+    serving.register(app)
     learning.register(app)
     proving.register(app)
     machine.register(app)

@@ -9,13 +9,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import msgspec
 import typer
 
 from engine.cli.call import Call, UsageError, WorkspacePath, command
 from engine.cli.console import to_json
 from engine.errors import EngineError, QuestionError
 from engine.records import Answer, Asking, Hit
+from engine.serving.described import answer_value, cited, found_value
 from engine.workspace.scope import Scope
 
 _BATCH = 64  # questions a job: results of a long file come out as they are ready
@@ -54,15 +54,7 @@ def search(
     batch: Batch = None,
 ) -> None:
     """Find passages, without an answer."""
-    from engine.retrieval.job import Search, SearchMany, SearchResult
-
-    def described(result: SearchResult) -> dict[str, Any]:
-        return {
-            "question": result.question,
-            "run": result.run,
-            "passages": [_passage(hit) for hit in result.hits],
-            "timings_ms": result.timings_ms,
-        }
+    from engine.retrieval.job import Search, SearchMany
 
     _one_of(query, batch, what="QUERY")
     scope = _scope(document, folder, tag, since, until)
@@ -71,7 +63,7 @@ def search(
             _answer_file(
                 call,
                 batch,
-                lambda questions: map(described, call.run(SearchMany(questions, top_k, run, mode, scope), session)),
+                lambda questions: map(found_value, call.run(SearchMany(questions, top_k, run, mode, scope), session)),
             )
             return
         result = call.run(Search(query or "", top_k, run, mode, scope), session)
@@ -79,7 +71,7 @@ def search(
         f"{place}. {_where(hit)}  ({hit.score:.3f})\n   {' '.join(hit.passage.text.split())[:300]}"
         for place, hit in enumerate(result.hits, start=1)
     ]
-    call.console.result(described(result), "\n".join(lines) or "Nothing was found.")
+    call.console.result(found_value(result), "\n".join(lines) or "Nothing was found.")
 
 
 def ask(
@@ -123,7 +115,7 @@ def ask(
             _answer_file(
                 call,
                 batch,
-                lambda questions: map(_answer, call.run(AnswerBatch(questions, run, asking, scope), session)),
+                lambda questions: map(answer_value, call.run(AnswerBatch(questions, run, asking, scope), session)),
             )
             return
         call.console.streaming = call.console.out.isatty()
@@ -131,8 +123,8 @@ def ask(
     shown = "" if call.console.streamed.strip() == answer.answer.strip() else answer.answer
     if call.console.streamed:
         shown = "\n" + shown
-    sources = [f"[{place}] {_cited(citation)}" for place, citation in enumerate(answer.citations, start=1)]
-    call.console.result(_answer(answer), "\n".join([shown, *sources, *_doubts(answer)]).rstrip())
+    sources = [f"[{place}] {cited(citation)}" for place, citation in enumerate(answer.citations, start=1)]
+    call.console.result(answer_value(answer), "\n".join([shown, *sources, *_doubts(answer)]).rstrip())
 
 
 def _scope(
@@ -150,46 +142,6 @@ def _scope(
 def _one_of(given: str | None, batch: Path | None, *, what: str) -> None:
     if (given is None) == (batch is None):
         raise UsageError(f"Give a {what}, or a file of questions with --batch.")
-
-
-def _passage(hit: Hit) -> dict[str, Any]:
-    passage = hit.passage
-    return {
-        "id": passage.id,
-        "document_id": passage.document_id,
-        "title": passage.title,
-        "page": passage.page,
-        "section": passage.section,
-        "start": passage.start,
-        "end": passage.end,
-        "text": passage.text,
-        "score": hit.score,
-        "scores": {"dense": hit.dense, "lexical": hit.lexical},
-    }
-
-
-def _answer(answer: Answer) -> dict[str, Any]:
-    return {
-        "question": answer.question,
-        "answer": answer.answer,
-        "abstained": answer.abstained,
-        "confidence": answer.confidence,
-        "citations": [msgspec.to_builtins(citation) for citation in answer.citations],
-        "passages": [_passage(hit) for hit in answer.hits],
-        "run": answer.run,
-        "cached": answer.cached,
-        "timings_ms": answer.timings_ms,
-        "sentences": [
-            {
-                "text": answer.answer[sentence.start : sentence.end],
-                "supported": sentence.supported,
-                "citation": sentence.citation,
-                "missing": list(sentence.missing),
-            }
-            for sentence in answer.sentences
-        ],
-        "searched": answer.searched or answer.question,
-    }
 
 
 def _doubts(answer: Answer) -> list[str]:
@@ -210,11 +162,6 @@ def _where(hit: Hit) -> str:
     page = f", page {hit.passage.page}" if hit.passage.page is not None else ""
     section = f", {hit.passage.section}" if hit.passage.section else ""
     return f"{hit.passage.title}{page}{section}"
-
-
-def _cited(citation: Any) -> str:
-    page = f", page {citation.page}" if citation.page is not None else ""
-    return f"{citation.title}{page}: “{' '.join(citation.quote.split())}”"
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,11 +118,15 @@ class Call:
             activate(default_folder())
         return Device.detect(self.device, threads=self.threads)
 
-    def run(self, job: Job[Result], session: Session) -> Result:
-        """Run a job. Ctrl-C and SIGTERM ask it to end at its next report; a second time ends it at once."""
-        with self.console.listening(), _cancelling(self.monitor):
-            self.monitor.check()
-            return job.run(session, self.monitor)
+    def run(self, job: Job[Result], session: Session, *, monitor: Monitor | None = None) -> Result:
+        """Run a job. Ctrl-C and SIGTERM ask it to end at its next report; a second time ends it at once.
+
+        What it reports goes to the console, or to a `monitor` of its own.
+        """
+        monitor = monitor or self.monitor
+        with self.console.listening(), _cancelling(monitor):
+            monitor.check()
+            return job.run(session, monitor)
 
     def _asked_passphrase(self, path: Path) -> str | None:
         if not sys.stdin.isatty() or not _is_protected(path):

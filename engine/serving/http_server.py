@@ -1,0 +1,265 @@
+"""The local server: other programs of this machine search and ask over HTTP. It listens on this machine only."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import json
+import socket
+import sys
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer
+from typing import Any, TypeVar
+
+import msgspec
+
+from engine import __version__
+from engine.errors import EngineError, RunError, ServerError
+from engine.jobs import Event, Job, Token
+from engine.machine_settings import machine_settings
+from engine.records import Answer
+from engine.serving.described import answer_value, cited, found_value
+from engine.serving.requests import AskRequest, ChatRequest, SearchRequest, decoded
+from engine.workspace.job import ListRuns, ReadStatus
+
+Result = TypeVar("Result")
+RunJob = Callable[[Job[Any], Callable[[Event], None]], Any]  # runs a job on the open workspace; events go to the second
+
+MAX_BODY_BYTES = 1 << 20
+_READ_TIMEOUT_S = 10.0  # for one who says that something comes and sends nothing: others wait meanwhile
+_GONE = (ConnectionError, TimeoutError)  # who asked went away
+_OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+class LocalServer(TCPServer):
+    """Listens from the moment it is made; answers, one request after the other, once `run` is set.
+
+    The socket stands before the network is closed (engine.offline): afterwards this process can take what comes to it,
+    and can't begin anything.
+    """
+
+    allow_reuse_address = sys.platform != "win32"  # there it would let a second program take the same port
+    request_queue_size = 64
+
+    def __init__(self, host: str, port: int, *, token: str, note_bug: Callable[[BaseException], object]) -> None:
+        """Port 0 is any free one. Raises ServerError when `host` is not this machine's own, the port is taken, or the
+        administrator allows no server.
+        """
+        if not machine_settings().allow_server:
+            raise ServerError("This machine's settings allow no local server.", hint="Ask whoever administers it.")
+        self.address_family = _family(host)
+        self.token = token
+        self.note_bug = note_bug
+        self.sealed = False  # whether the kernel keeps this process from the network
+        self.run: RunJob | None = None
+        try:
+            super().__init__((host, port), _Handler)
+        except (OSError, OverflowError) as error:
+            raise ServerError(
+                f"{host}:{port} can't be listened on: {error}.", hint="Choose another --port, or 0 for any free one."
+            ) from error
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self.server_address[:2]
+        return f"http://[{host!s}]:{port}" if self.address_family == socket.AF_INET6 else f"http://{host!s}:{port}"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Let a client go that has gone, and note anything else. Cancelled and Ctrl-C pass by here."""
+        error = sys.exception()
+        if error is not None and not isinstance(error, _GONE):
+            self.note_bug(error)
+
+
+class RequestError(EngineError):
+    """A request that is not even looked at."""
+
+    def __init__(self, status: int, message: str, *, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One request. HTTP/1.0: the connection ends with the answer, so that nobody holds the place."""
+
+    server: LocalServer
+    server_version = "Vademecum"
+    sys_version = ""
+    timeout = _READ_TIMEOUT_S
+    _streaming = False
+
+    def do_GET(self) -> None:
+        self._answer(_GET)
+
+    def do_POST(self) -> None:
+        self._answer(_POST)
+
+    def _answer(self, routes: dict[str, Callable[[_Handler], None]]) -> None:
+        path = self.path.partition("?")[0]
+        try:
+            self._check_sender(path)
+            route = routes.get(path)
+            if route is None:
+                other = path in _GET or path in _POST
+                known = ", ".join([*(f"GET {one}" for one in _GET), *(f"POST {one}" for one in _POST)])
+                raise RequestError(
+                    405 if other else 404, f"There is no {self.command} {path}.", hint=f"There are: {known}."
+                )
+            route(self)
+        except EngineError as error:
+            self._fail(_status(error), type(error).__name__, error.message, hint=error.hint)
+        except _GONE:
+            raise
+        except Exception:
+            self._fail(500, "Bug", "Something went wrong that should not have.", hint="The log has more.")
+            raise
+
+    def _check_sender(self, path: str) -> None:
+        """Refuse pages of a browser that only pretend to be this machine, and whoever has no token."""
+        named = self.headers.get("Host", "").rpartition(":")
+        host = named[0] if named[2].isdigit() else self.headers.get("Host", "")
+        if host and host not in _OWN_NAMES and not _is_loopback(host):
+            raise RequestError(403, f"This server is not {host}.", hint="Ask for it as 127.0.0.1.")
+        if path == "/health":
+            return
+        given = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode("utf-8"), self.server.token.encode("utf-8")):
+            raise RequestError(
+                401, "The token is missing or wrong.", hint="Send the header Authorization: Bearer TOKEN."
+            )
+
+    def health(self) -> None:
+        sealed = "denied" if self.server.sealed else "open"
+        self._send(200, {"status": "ok", "version": __version__, "network": sealed})
+
+    def status(self) -> None:
+        self._send(200, msgspec.to_builtins(self._run(ReadStatus())))
+
+    def models(self) -> None:
+        found = self._run(ListRuns())
+        names = ["active", "base", *(run.id for run in found.runs if run.state == "finished")]
+        data = [{"id": name, "object": "model", "owned_by": "vademecum"} for name in names]
+        self._send(200, {"object": "list", "data": data})
+
+    def search(self) -> None:
+        self._send(200, found_value(self._run(decoded(self._body(), SearchRequest).job())))
+
+    def ask(self) -> None:
+        self._send(200, answer_value(self._run(decoded(self._body(), AskRequest).job())))
+
+    def chat(self) -> None:
+        request = decoded(self._body(), ChatRequest)
+        job = request.job()
+        head = {"id": f"chatcmpl-{time.time_ns():x}", "created": int(time.time()), "model": request.model}
+        if not request.stream:
+            answer = self._run(job)
+            message = {"role": "assistant", "content": answer.answer + _sources(answer)}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            whole = {**head, "object": "chat.completion", "choices": [choice], "vademecum": answer_value(answer)}
+            self._send(200, whole)
+            return
+        head["object"] = "chat.completion.chunk"
+        streamed = ""
+
+        def pass_on(event: Event) -> None:
+            nonlocal streamed
+            if isinstance(event, Token):
+                self._chunk(head, {"content": event.text}, begins=not streamed)
+                streamed += event.text
+
+        answer = self._run(job, pass_on)
+        whole = answer.answer.startswith(streamed)  # it is not where what was written is taken back
+        rest = answer.answer[len(streamed) :] if whole else f"\n\n{answer.answer}"
+        self._chunk(head, {"content": rest + _sources(answer)}, begins=not streamed)
+        self._chunk(head, {}, finish="stop", vademecum=answer_value(answer))
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        """Nothing is logged: not who asked, nor what."""
+
+    def _run(self, job: Job[Result], listen: Callable[[Event], None] = lambda event: None) -> Result:
+        assert self.server.run is not None
+        result: Result = self.server.run(job, listen)
+        return result
+
+    def _body(self) -> bytes:
+        if self.headers.get_content_type() != "application/json":
+            raise RequestError(415, "The request is not JSON.", hint="Send the header Content-Type: application/json.")
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit():
+            raise RequestError(411, "The request does not say how long it is.", hint="Send the header Content-Length.")
+        if int(length) > MAX_BODY_BYTES:
+            raise RequestError(413, f"The request is over {MAX_BODY_BYTES:,} bytes.", hint="Send a shorter one.")
+        return self.rfile.read(int(length))
+
+    def _send(self, status: int, value: dict[str, Any]) -> None:
+        body = json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _fail(self, status: int, kind: str, message: str, *, hint: str) -> None:
+        value = {"error": {"type": kind, "message": message, "hint": hint}}
+        if self._streaming:
+            self._event(value)
+        else:
+            self._send(status, value)
+
+    def _chunk(
+        self,
+        head: dict[str, Any],
+        delta: dict[str, str],
+        *,
+        begins: bool = False,
+        finish: str | None = None,
+        **more: Any,
+    ) -> None:
+        """Write one event of a stream; the first one begins it."""
+        if begins:
+            delta = {"role": "assistant", **delta}
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            self._streaming = True
+        self._event({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more})
+
+    def _event(self, value: dict[str, Any]) -> None:
+        self.wfile.write(f"data: {json.dumps(value, ensure_ascii=False, allow_nan=False)}\n\n".encode())
+
+
+_GET = {"/health": _Handler.health, "/status": _Handler.status, "/v1/models": _Handler.models}
+_POST = {"/search": _Handler.search, "/ask": _Handler.ask, "/v1/chat/completions": _Handler.chat}
+
+
+def _sources(answer: Answer) -> str:
+    lines = [f"[{place}] {cited(citation)}" for place, citation in enumerate(answer.citations, start=1)]
+    return "".join(f"\n\n{line}" if place == 0 else f"\n{line}" for place, line in enumerate(lines))
+
+
+def _status(error: EngineError) -> int:
+    if isinstance(error, RequestError):
+        return error.status
+    return 404 if isinstance(error, RunError) else 400
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _family(host: str) -> socket.AddressFamily:
+    if host != "localhost" and not _is_loopback(host):
+        raise ServerError(
+            f"{host} is not this machine's own address.",
+            hint="Use 127.0.0.1 or ::1. For other machines, put your own server with TLS and accounts before it.",
+        )
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
