@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-_LONGEST_ANSWER_WORDS = 96  # about the 128 tokens that a generator writes at most
+_WORDS_PER_TOKEN = 0.75  # of English, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,9 @@ class Evaluate:
         from engine.evaluation.outcome import Asker
         from engine.evaluation.provenance import provenance
         from engine.evaluation.scores import abstention_scores
+        from engine.evaluation.significance import FEWEST_GROUPS
         from engine.questions.repeats import with_repeats
+        from engine.questions.split import group_of
         from engine.retrieval.base_fusion import current_run
 
         started = time.perf_counter()
@@ -251,7 +253,13 @@ class Evaluate:
             beside = {str(mode): measurer.retrieval(ranked).means() for mode, ranked in baselines.rankings.items()}
             for name, said in baselines.answers.items():
                 beside[name] = {**beside.get(name, {}), **measurer.answers(said).means()}
-        groups = measurer.groups
+        groups, documents = measurer.groups, len(set(map(group_of, questions)))
+        if documents < FEWEST_GROUPS <= len(set(groups)):
+            about_few = "1 document" if documents == 1 else f"{documents} documents"
+            notes.append(
+                f"All questions are about {about_few}: intervals and verdicts hold for what is asked there, "
+                "and say nothing about other documents."
+            )
         about = subjects(session, questions, [run.id, *([other.id] if other else [])])
         amendments = session.workspace.amendments.all()
         rows = results(
@@ -278,7 +286,7 @@ class Evaluate:
             baselines=beside,
             per_question=_kept(session, run.id, self.split, rows),
             bleu_signature=ours.answers.bleu_signature,
-            groups=len(set(groups)),
+            groups=documents,
             with_evidence=sum(1 for question in questions if question.evidence),
             parts=split_parts(ours, against, about, groups, seed=self.seed),
             breakdowns=breakdowns(ours, against, about, groups, seed=self.seed),
@@ -314,6 +322,8 @@ def _regression(
 
 def _notes(session: Session, questions: Sequence[Question]) -> list[str]:
     """What a reader of the numbers has to know about the questions."""
+    from engine.generation.prompt import MAX_ANSWER_TOKENS
+
     notes: list[str] = []
     excluded = sum(question.excluded for question in session.workspace.questions.every())
     if excluded:
@@ -324,12 +334,14 @@ def _notes(session: Session, questions: Sequence[Question]) -> list[str]:
     unlinked = sum(not question.evidence and not question.unanswerable for question in questions)
     if unlinked:
         notes.append(f"{unlinked} questions have no evidence in the documents: they count for the answers only.")
+    most = MAX_ANSWER_TOKENS * _WORDS_PER_TOKEN
     long = sum(
-        bool(question.answers) and min(len(answer.split()) for answer in question.answers) > _LONGEST_ANSWER_WORDS
+        bool(question.answers) and min(len(answer.split()) for answer in question.answers) > most
         for question in questions
     )
     if long:
-        notes.append(f"{long} known answers are longer than what a model writes (128 tokens): they can't be met whole.")
+        told = f"longer than what a model writes ({MAX_ANSWER_TOKENS} tokens): they can't be met whole."
+        notes.append(f"{long} known answers are {told}")
     return notes
 
 

@@ -21,8 +21,8 @@ from engine.evaluation.report import (
     QuestionResult,
 )
 from engine.evaluation.scores import Grounds, Scores, accepted, answer_scores, retrieval_scores
-from engine.evaluation.significance import compare
-from engine.questions.split import group_of
+from engine.evaluation.significance import FEWEST_GROUPS, compare
+from engine.questions.split import group_of, part_of
 from engine.records import Citation, Passage, Question, Run
 
 WORSE_BY = 0.05  # F1 of one question: less is a matter of wording
@@ -50,8 +50,13 @@ class Measurer:
 
     @property
     def groups(self) -> list[str]:
-        """What is resampled: the document of each question, or what stands for it."""
-        return [group_of(question) for question in self.questions]
+        """What is resampled: the document of each question, or what stands for it.
+
+        Too few documents say nothing about others; about themselves the questions still say something, each passage's
+        together.
+        """
+        documents = [group_of(question) for question in self.questions]
+        return documents if len(set(documents)) >= FEWEST_GROUPS else [part_of(question) for question in self.questions]
 
     def measured(self, run: Run, outcome: Outcome) -> Measured:
         """Score what a run found and said."""

@@ -55,7 +55,7 @@ class SplitQuestions:
     def run(self, session: Session, monitor: Monitor) -> SplitReport:
         """Return the new sizes. Raises QuestionError when there are no questions."""
         from engine.questions.shares import kept_shares
-        from engine.questions.split import assign
+        from engine.questions.split import assign, document_groups
 
         workspace = session.workspace
         questions = workspace.questions.every()
@@ -64,7 +64,12 @@ class SplitQuestions:
         monitor.progress("Splitting", 0, len(questions))
         given = {} if self.also_given else {one.id: one.split for one in questions if one.split_given}
         assigned = assign(
-            questions, given=given, shares=kept_shares(workspace, self.shares), seed=self.seed, check=monitor.check
+            questions,
+            given=given,
+            divisible=document_groups(workspace.documents.list()),
+            shares=kept_shares(workspace, self.shares),
+            seed=self.seed,
+            check=monitor.check,
         )
         moved = sum(one.split != other.split for one, other in zip(questions, assigned, strict=True))
         monitor.check()
@@ -144,7 +149,7 @@ class AddQuestion:
     def run(self, session: Session, monitor: Monitor) -> Question:
         """Return the new question. Raises QuestionError when it is empty or there already."""
         from engine.questions.shares import kept_shares
-        from engine.questions.split import assign
+        from engine.questions.split import assign, document_groups
 
         stored = session.workspace.questions
         answers = _cleaned(self.answers)
@@ -158,7 +163,9 @@ class AddQuestion:
             raise QuestionError("This question is there already.", hint="Edit it instead.")
         made = _linked(session, monitor, made, context=self.context, document=self.document) or made
         given = {made.id: self.split} if self.split else {}
-        (made,) = assign([made], given=given, settled=known, shares=kept_shares(session.workspace))
+        divisible = document_groups(session.workspace.documents.list())
+        shares = kept_shares(session.workspace)
+        (made,) = assign([made], given=given, settled=known, divisible=divisible, shares=shares)
         stored.add_many([made], action="question added by hand", detail=made.id)
         return made
 

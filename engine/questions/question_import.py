@@ -21,7 +21,7 @@ from engine.questions.reader import QuestionReader
 from engine.questions.review import Review
 from engine.questions.row_reader import RowReader
 from engine.questions.shares import DEFAULT_SHARES, Shares
-from engine.questions.split import assign, split_of_file
+from engine.questions.split import assign, document_groups, split_of_file
 from engine.questions.table import QuestionTable
 from engine.questions.workspace_linker import WorkspaceLinker
 from engine.records import Question, Split
@@ -135,7 +135,15 @@ class QuestionImport:
         ids = {question.id for question in questions}
         settled = [question for question in self._known.values() if question.id not in ids]
         check = self.monitor.still_at("Splitting")
-        assigned = assign(questions, given=given, settled=settled, shares=self.shares, seed=self.seed, check=check)
+        assigned = assign(
+            questions,
+            given=given,
+            settled=settled,
+            divisible=document_groups(self.workspace.documents.list()),
+            shares=self.shares,
+            seed=self.seed,
+            check=check,
+        )
         for start in range(0, len(assigned), _STORED_TOGETHER):
             self.monitor.progress("Storing questions", start, len(assigned))
             self.workspace.questions.add_many(assigned[start : start + _STORED_TOGETHER])

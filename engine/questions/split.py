@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +13,15 @@ from engine.questions.near_duplicates import near_duplicates
 from engine.questions.raw import split_named
 from engine.questions.shares import DEFAULT_SHARES, Shares
 from engine.records import SPLITS, Question, Split
+from engine.workspace.documents import DocumentRow
 
 _ROUNDS = 20
 _ROUNDING = 1e-9
 HELD_OUT_MAX = 150  # more validation questions cost time at every validation and say little more
 
 _STEM_SPLIT = re.compile(r"(?:^|[^a-z])(train|training|validation|valid|val|dev|test)$")
+_NEEDED: tuple[Split, ...] = ("train", "test")  # validation questions are held out of the training ones if need be
+_LEAST_DIVIDED = 10  # questions: fewer tell nothing, whatever is done with them
 _MOST = 0.5  # of the questions: near-duplicates that tie more than this together leave nothing to test with
 
 
@@ -30,7 +33,17 @@ def split_of_file(path: str) -> Split | None:
 
 def group_of(question: Question) -> str:
     """What keeps a question together with others: its group, else its document, else its own words."""
-    return question.group or question.document_id or " ".join(question.question.lower().split())
+    return question.group or question.document_id or _words(question)
+
+
+def part_of(question: Question) -> str:
+    """What keeps a question together with others of its group: the passage its evidence begins in, else its words."""
+    return f"{group_of(question)}\n{question.evidence[0] if question.evidence else _words(question)}"
+
+
+def document_groups(rows: Iterable[DocumentRow]) -> frozenset[str]:
+    """Return the groups that are documents, or what several documents are parts of: `assign` may divide them."""
+    return frozenset(name for row in rows for name in (row.id, row.group) if name)
 
 
 def assign(
@@ -38,6 +51,7 @@ def assign(
     *,
     given: Mapping[str, Split],
     settled: Sequence[Question] = (),
+    divisible: Collection[str] = (),
     shares: Shares = DEFAULT_SHARES,
     seed: int = 0,
     check: Callable[[], None] = lambda: None,
@@ -48,60 +62,92 @@ def assign(
     have their split already. Questions of one group stay together, and so do groups that hold near-duplicates of each
     other. What has a side keeps it; the others are drawn with `seed`, whole, so that `shares` are met as well as the
     groups allow. The same questions give the same split, in whatever order they come.
+
+    Where nothing would be left to train on or to test with, as most questions are about one document, the `divisible`
+    groups (documents, not what a person called a group) that hold more than half are divided by their passages, and
+    stay so when more questions come.
     """
-    ties = _tied([*settled, *questions], check)
+    every = sorted([*settled, *questions], key=lambda question: (question.question, question.id))
+    like = [(every[one], every[other]) for one, other in near_duplicates([one.question for one in every], check)]
+    sizes = Counter(map(group_of, every))
+    stood: defaultdict[str, set[Split]] = defaultdict(set)
+    for question in settled:
+        stood[group_of(question)].add(question.split)
+    divided = {group for group, splits in stood.items() if group in divisible and len(splits) > 1}
+
+    def divide(parted: Collection[str]) -> tuple[Question, ...]:
+        units = {one.id: part_of(one) if group_of(one) in parted else group_of(one) for one in every}
+        return _assigned(questions, settled, _tied(every, units, like), given=given, shares=shares, seed=seed)
+
+    found = divide(divided)
+    wanted = {split for split in _NEEDED if shares.of(split, 1)}
+    large = {group for group, size in sizes.items() if group in divisible and size > _MOST * len(every)}
+    if large <= divided or len(every) < _LEAST_DIVIDED or wanted <= {one.split for one in (*settled, *found)}:
+        return found
+    return divide(divided | large)
+
+
+def _assigned(
+    questions: Sequence[Question],
+    settled: Sequence[Question],
+    ties: Mapping[str, str],
+    *,
+    given: Mapping[str, Split],
+    shares: Shares,
+    seed: int,
+) -> tuple[Question, ...]:
+    """Give each question the split of what it is tied to, by its id."""
     sides: dict[str, Split] = {}
     for question in sorted(settled, key=lambda question: question.id):
-        sides.setdefault(ties[group_of(question)], question.split)
+        sides.setdefault(ties[question.id], question.split)
     for question in sorted(questions, key=lambda question: question.id):
         if question.id in given:
-            sides.setdefault(ties[group_of(question)], given[question.id])
+            sides.setdefault(ties[question.id], given[question.id])
     sizes: Counter[str] = Counter()
     for question in questions:
-        tie = ties[group_of(question)]
+        tie = ties[question.id]
         if question.id not in given and tie not in sides:
             sizes[tie] += 1
     sides |= _draw(sizes, shares=shares, seed=seed)
     return tuple(
         replace(
             question,
-            split=given.get(question.id) or sides[ties[group_of(question)]],
+            split=given.get(question.id) or sides[ties[question.id]],
             split_given=question.id in given,
         )
         for question in questions
     )
 
 
-def _tied(questions: Sequence[Question], check: Callable[[], None]) -> dict[str, str]:
-    """Return, by group, the name of what it is tied to by near-duplicate questions: the first of its groups.
+def _tied(
+    questions: Sequence[Question], units: Mapping[str, str], like: Sequence[tuple[Question, Question]]
+) -> dict[str, str]:
+    """Return, by question id, the name of what it is tied to by near-duplicate questions: the first of their units.
 
     Where that ties more than half of all questions together (the same questions asked of every contract), only those
     with the same answer tie, and where that is still too much, none do: the documents alone are kept apart then.
     """
-    ordered = sorted(questions, key=lambda question: (question.question, question.id))
-    pairs = [
-        (ordered[one], ordered[other])
-        for one, other in near_duplicates([question.question for question in ordered], check)
-    ]
-    groups = sorted({group_of(question) for question in ordered})
-    sizes = Counter(group_of(question) for question in ordered)
-    loose: set[str] = set()  # groups whose ties are cut down
+    names = sorted(set(units.values()))
+    sizes = Counter(units[question.id] for question in questions)
+    loose: set[str] = set()  # units whose ties are cut down
     for is_tie in (lambda one, other: True, lambda one, other: one.answers == other.answers):
-        ties = {group: group for group in groups}
-        for one, other in pairs:
-            first, second = group_of(one), group_of(other)
+        ties = {name: name for name in names}
+        for one, other in like:
+            first, second = units[one.id], units[other.id]
             if first not in loose or is_tie(one, other):
                 _join(ties, first, second)
-        named = {group: _root(ties, group) for group in groups}
+        named = {name: _root(ties, name) for name in names}
         weights: Counter[str] = Counter()
         members: Counter[str] = Counter(named.values())
-        for group in groups:
-            weights[named[group]] += sizes[group]
-        large = {name for name, weight in weights.items() if weight > _MOST * len(ordered) and members[name] > 2}
+        for name in names:
+            weights[named[name]] += sizes[name]
+        large = {name for name, weight in weights.items() if weight > _MOST * len(questions) and members[name] > 2}
         if not large:
-            return named
-        loose = {group for group in groups if named[group] in large}
-    return {group: group if group in loose else named[group] for group in groups}
+            break
+        loose = {name for name in names if named[name] in large}
+    else:
+        named = {name: name if name in loose else named[name] for name in names}
+    return {question.id: named[units[question.id]] for question in questions}
 
 
 def _join(ties: dict[str, str], one: str, other: str) -> None:
@@ -160,7 +206,7 @@ def hold_out(
     """Divide training questions into (training, validation) for a workspace without validation questions.
 
     Whole groups are held out, the same for the same questions and seed, about `share` of the questions and at most
-    150. With a single group single questions are: a leak within a document, but better than training blind.
+    150. With a single group its passages are: a leak within a document, but better than training blind.
     """
     wanted = min(round(len(questions) * share), HELD_OUT_MAX)
     if len(questions) < 2 or wanted < 1:
@@ -169,7 +215,7 @@ def hold_out(
         return tuple(questions), ()
     grouped = _by_group(questions, key=group_of)
     if len(grouped) < 2:
-        grouped = _by_group(questions, key=lambda question: question.id)
+        grouped = _by_group(questions, key=part_of)
     order = sorted(grouped)
     random.Random(seed).shuffle(order)  # noqa: S311 - a reproducible draw, not a secret
     held: set[str] = set()
@@ -190,3 +236,7 @@ def _by_group(questions: Iterable[Question], *, key: Callable[[Question], str]) 
     for question in questions:
         grouped.setdefault(key(question), []).append(question)
     return grouped
+
+
+def _words(question: Question) -> str:
+    return " ".join(question.question.lower().split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -210,6 +210,18 @@ def test_a_run_that_differs_in_retrieval_only_is_judged_by_hit_at_1(session: Ses
 
     assert report.against is not None
     assert (report.against.metric, report.against.difference) == ("hit@1", 0.0)
+
+
+def test_many_questions_about_one_document_are_told_apart_by_their_passages(session: Session, monitor: Monitor) -> None:
+    stored = session.workspace.questions
+    stored.add_many([replace(question, group="Handbook") for question in stored.every()])
+
+    report = Evaluate("tuned").run(session, monitor)
+
+    assert report.groups == 1
+    assert any(note.startswith("All questions are about 1 document: ") for note in report.notes)
+    assert report.against is not None and report.against.verdict == "better"
+    assert report.against.p_value < 0.05
 
 
 def test_the_base_alone_is_compared_with_nothing(session: Session, monitor: Monitor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -61,6 +62,55 @@ def test_a_group_imported_earlier_keeps_its_side() -> None:
 
 def test_one_group_is_for_training() -> None:
     assert {question.split for question in assign(_questions(50), given={})} == {"train"}
+
+
+def _of_one_document(*sizes: int, first: int = 0) -> list[Question]:
+    """Questions on one document, so many of each of its passages."""
+    return [
+        replace(
+            one,
+            id=f"{first}:{one.id}",
+            question=f"{first} {one.question}",
+            document_id="d",
+            evidence=(f"d:{first + int(one.document_id[1:])}",),
+        )
+        for one in _questions(*sizes)
+    ]
+
+
+def test_one_document_is_divided_by_its_passages() -> None:
+    split = assign(_of_one_document(*[2] * 50), given={}, divisible={"d"})
+    assert Counter(question.split for question in split) == {"train": 70, "validation": 10, "test": 20}
+    sides: dict[str, set[str]] = {}
+    for question in split:
+        sides.setdefault(question.evidence[0], set()).add(question.split)
+    assert all(len(splits) == 1 for splits in sides.values())
+
+
+def test_a_divided_document_stays_so_when_more_is_asked_about_it() -> None:
+    first = assign(_of_one_document(*[2] * 50), given={}, divisible={"d"})
+    others = [replace(one, id=f"o{one.id}", question=f"other {one.question}") for one in _questions(*[1] * 200)]
+    more = _of_one_document(*[1] * 50, first=25)  # half on passages that are known
+    split = assign([*others, *more], given={}, settled=first, divisible={"d"})
+    held = {question.evidence[0]: question.split for question in first}
+    again = [question for question in split if question.evidence]
+    assert all(held.get(question.evidence[0], question.split) == question.split for question in again)
+    assert len({question.split for question in again if question.evidence[0] not in held}) > 1
+
+
+def test_a_document_is_left_whole_where_another_can_be_tested_with() -> None:
+    split = assign([*_of_one_document(*[1] * 60), *_questions(20)], given={}, divisible={"d", "d0"})
+    assert {question.split for question in split if question.document_id == "d"} == {"train"}
+    assert "train" not in {question.split for question in split if question.document_id == "d0"}
+
+
+def test_what_a_person_called_a_group_is_never_divided() -> None:
+    asked = [replace(question, group="cardiology") for question in _of_one_document(*[1] * 50)]
+    assert {question.split for question in assign(asked, given={}, divisible={"d"})} == {"train"}
+
+
+def test_few_questions_about_one_document_are_for_training() -> None:
+    assert {question.split for question in assign(_of_one_document(*[1] * 9), given={}, divisible={"d"})} == {"train"}
 
 
 @pytest.mark.parametrize(
