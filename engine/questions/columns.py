@@ -84,6 +84,17 @@ def needs_map(columns: Sequence[str]) -> bool:
     return not (names & set(NAMES["question"]) and names & beside)
 
 
+def likely_questions(columns: Sequence[str]) -> bool:
+    """Whether one column is called question and another answer, in whatever language: enough to ask a person."""
+    words = [set(plain_name(column).replace(".", "_").split("_")) for column in columns]
+
+    def called(role: Role) -> set[int]:
+        names = {*NAMES[role], *_LIKELY[role]}
+        return {place for place, found in enumerate(words) if found & names}
+
+    return len(called("question") | called("answer")) > 1 and bool(called("question")) and bool(called("answer"))
+
+
 def parse_map(text: str) -> ColumnMap:
     """Return the map that `text` gives as "question=COLUMN,answer=COLUMN". Raises QuestionError."""
     columns: dict[Role, str] = {}

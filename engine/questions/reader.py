@@ -17,6 +17,7 @@ from engine.questions.columns import (
     UnmappedError,
     at,
     guessed,
+    likely_questions,
     needs_map,
     resolved,
 )
@@ -73,7 +74,7 @@ class QuestionReader:
         """
         columns = self.preview(path).columns
         telling = not TELLING.isdisjoint(map(plain_name, columns))
-        return telling or not needs_map(columns) or self._remembers(columns)
+        return telling or not needs_map(columns) or likely_questions(columns) or self._remembers(columns)
 
     def knows(self, record: Mapping[str, object]) -> bool:
         """Whether a person has mapped columns such as this record's."""

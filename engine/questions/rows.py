@@ -23,6 +23,7 @@ _TABLE_BYTES_MAX = 1 << 30
 _CELL_CHARACTERS_MAX = 16 << 20
 _DELIMITERS = ",;\t|"
 _SNIFFED_ROWS = 20
+_ABBREVIATED = re.compile(r"\w{1,4}\.( ?\w{1,4}\.)?")  # "Nr.", "Lfd. Nr."
 _HEADER_ROWS_MAX = 10  # of a sheet: how far down its header may stand, below a title
 _NAME_CHARACTERS_MAX = 80  # longer is no column's name
 _PARQUET_ROWS = 500
@@ -133,7 +134,11 @@ def _dialect(text: str, *, prefers_tabs: bool) -> tuple[int, str]:
 def _names_columns(cells: Sequence[object]) -> bool:
     """Whether a table's first row names its columns: none of it is a question, a long text or a number."""
     texts = [str(cell).strip() for cell in cells if cell is not None and str(cell).strip()]
-    plain = all(len(text) <= _NAME_CHARACTERS_MAX and not text.endswith(("?", ".", "？", "؟")) for text in texts)
+    ends = tuple("?.？؟")
+    plain = all(
+        len(text) <= _NAME_CHARACTERS_MAX and (not text.endswith(ends) or _ABBREVIATED.fullmatch(text))
+        for text in texts
+    )
     return bool(texts) and plain and not any(re.fullmatch(r"[-+]?[\d.,]+", text) for text in texts)
 
 

@@ -138,6 +138,18 @@ def test_bad_files_are_lines_and_the_rest_is_imported(session: Session, folder: 
     assert len(session.workspace.documents.skipped()) == len(bad)
 
 
+@pytest.mark.parametrize(
+    "head", ["Frage;Antwort", "Nr.;Pregunta;Respuesta", "Lfd. Nr.;Frage;Antwort", "Test Question,Gold"]
+)
+def test_a_table_that_is_probably_questions_is_asked_about(session: Session, folder: Path, head: str) -> None:
+    mark = ";" if ";" in head else ","
+    row = mark.join(["7", "Wie hoch ist die Dosis?", "5 mg"][-len(head.split(mark)) :])
+    (folder / "liste.csv").write_text(f"{head}\n{row}\n", encoding="utf-8")
+    report = _run(session, folder / "liste.csv")
+    assert (report.documents_added, report.questions_added) == (0, 0)
+    assert "--map question=" in _reason(report)
+
+
 def test_a_table_without_questions_is_a_document(session: Session, folder: Path) -> None:
     path = _write(folder / "sheet.csv", "drug,dose\naspirin,1\n")
     assert _run(session, path).documents_added == 1
