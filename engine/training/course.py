@@ -216,7 +216,8 @@ def _reason(run: Run, kept: bool) -> str:
         if stage == "retriever" and from_headings and (worse := suffers(run.before, run.after)):
             parts.append(f"retriever worse in what it could: {worse} {run.before[worse]:.3f} → {run.after[worse]:.3f}")
         elif f"{stage} kept" in run.after:
-            verdict = "better" if run.after[f"{stage} kept"] else "no better, so the one before stays"
+            unsure = "not surely" if run.after[measure] > run.before[measure] else "no"
+            verdict = "better" if run.after[f"{stage} kept"] else f"{unsure} better, so the one before stays"
             parts.append(f"{stage} {verdict}: {measure} {run.before[measure]:.3f} → {run.after[measure]:.3f}")
     told = (
         " Learnt from titles and headings, for want of questions: weaker than from questions." if from_headings else ""

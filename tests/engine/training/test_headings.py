@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.errors import TrainingError
@@ -74,6 +75,23 @@ def test_an_encoder_that_forgets_or_tells_passages_apart_worse_is_not_kept(
     assert not run.kept
     assert f"worse in what it could: {falls}" in run.reason
     assert run.encoder == session.run(BASE).encoder
+
+
+@pytest.mark.parametrize(
+    ("tuned", "kept"), [([0.6] * 8, True), ([0.9, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], False)], ids=["sure", "by chance"]
+)
+def test_what_chance_may_have_gained_is_not_kept(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tuned: list[float], kept: bool
+) -> None:
+    fill(session, tmp_path / "files", 40)
+    monkeypatch.setattr(headings, "general_ndcg", lambda encoder: 0.8)
+    monkeypatch.setattr(headings.HeldOut, "_sentence_score", lambda self, encoder: 0.5)
+    told = iter([[0.5] * 8, [0.5] * 8] + [tuned] * 20)  # before, twice: the mean, and each heading's
+    monkeypatch.setattr(headings.HeldOut, "gains", lambda self, encoder: np.array(next(told)))
+    run = Train("retriever", preset="quick").run(session, Monitor())
+    assert run.after[MEASURE] > run.before[MEASURE]
+    assert run.kept == kept
+    assert ("not surely better" in run.reason) != kept
 
 
 def test_a_generator_still_needs_questions(session: Session, tmp_path: Path) -> None:
