@@ -83,9 +83,9 @@ class DocumentsPage(QWidget):
                     number=True,
                     width=100,
                 ),
-                Column(self.tr("Language"), lambda row: _language(row), width=100),
+                Column(self.tr("Language"), lambda row: _language(row), width=90),
                 Column(self.tr("Tags"), lambda row: "" if isinstance(row, Skipped) else ", ".join(row.tags), width=110),
-                Column(self.tr("State"), self._state, tip=self._state, width=300),
+                Column(self.tr("State"), self._state, tip=self._state, width=190),
             ]
         )
         self.table = make_table(self.table_model, name=self.tr("Documents"))

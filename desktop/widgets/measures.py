@@ -39,8 +39,8 @@ class Measures(QObject):
         short = {
             "better": self.tr("better"),
             "worse": self.tr("worse"),
-            "no difference shown": self.tr("no difference shown"),
-            "not enough questions to tell": self.tr("too few questions"),
+            "no difference shown": self.tr("no difference"),
+            "not enough questions to tell": self.tr("too few to tell"),
         }
         self.model = RecordTable(
             [
@@ -48,13 +48,13 @@ class Measures(QObject):
                     self.tr("What was measured"), lambda row: f"{row.group}: {row.name}", tip=lambda row: row.explained
                 ),
                 Column(self.tr("BM25"), lambda row: row.lexical, number=True, width=60),
-                Column(self.tr("Untuned"), lambda row: row.hybrid, number=True, width=72),
-                Column(self.tr("Base gen."), lambda row: row.base, number=True, width=80),
-                Column(self.tr("Compared"), lambda row: row.other, number=True, width=82),
-                Column(self.tr("This run"), lambda row: row.ours, number=True, width=74),
-                Column(self.tr("95 % interval"), lambda row: row.interval, number=True, width=100),
-                Column(self.tr("Difference"), lambda row: row.difference, number=True, width=178),
-                Column(self.tr("Verdict"), lambda row: short.get(row.verdict, row.verdict), width=150),
+                Column(self.tr("Untuned"), lambda row: row.hybrid, number=True, width=78),
+                Column(self.tr("Base gen."), lambda row: row.base, number=True, width=86),
+                Column(self.tr("Compared"), lambda row: row.other, number=True, width=86),
+                Column(self.tr("This run"), lambda row: row.ours, number=True, width=72),
+                Column(self.tr("95 % interval"), lambda row: row.interval, number=True, width=114),
+                Column(self.tr("Difference"), lambda row: row.difference, number=True, width=176),
+                Column(self.tr("Verdict"), lambda row: short.get(row.verdict, row.verdict), width=128),
             ]
         )
 
@@ -86,7 +86,7 @@ class Measures(QObject):
         verdicts = {
             "better": self.tr("better"),
             "worse": self.tr("worse"),
-            "no difference shown": self.tr("no difference shown"),
+            "no difference shown": self.tr("no difference"),
             "not enough questions to tell": self.tr("not enough questions to tell"),
         }
         told = []
