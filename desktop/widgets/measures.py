@@ -86,7 +86,7 @@ class Measures(QObject):
         verdicts = {
             "better": self.tr("better"),
             "worse": self.tr("worse"),
-            "no difference shown": self.tr("no difference"),
+            "no difference shown": self.tr("no difference shown"),
             "not enough questions to tell": self.tr("not enough questions to tell"),
         }
         told = []

@@ -212,7 +212,6 @@ class Evaluate:
         from engine.evaluation.scores import abstention_scores
         from engine.evaluation.significance import FEWEST_GROUPS
         from engine.questions.repeats import with_repeats
-        from engine.questions.split import group_of
         from engine.retrieval.base_fusion import current_run
 
         started = time.perf_counter()
@@ -253,7 +252,7 @@ class Evaluate:
             beside = {str(mode): measurer.retrieval(ranked).means() for mode, ranked in baselines.rankings.items()}
             for name, said in baselines.answers.items():
                 beside[name] = {**beside.get(name, {}), **measurer.answers(said).means()}
-        groups, documents = measurer.groups, len(set(map(group_of, questions)))
+        groups, documents = measurer.groups, len(set(measurer.documents))
         if documents < FEWEST_GROUPS <= len(set(groups)):
             about_few = "1 document" if documents == 1 else f"{documents} documents"
             notes.append(

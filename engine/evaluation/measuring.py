@@ -49,13 +49,17 @@ class Measurer:
     passages: dict[str, Passage]  # every passage that is evidence or was retrieved
 
     @property
-    def groups(self) -> list[str]:
-        """What is resampled: the document of each question, or what stands for it.
+    def documents(self) -> list[str]:
+        """What each question is about: its document, or what stands for it."""
+        return [group_of(question) for question in self.questions]
 
-        Too few documents say nothing about others; about themselves the questions still say something, each passage's
-        together.
+    @property
+    def groups(self) -> list[str]:
+        """What is resampled: the documents, or where they are too few to say anything of others the passages.
+
+        Of these documents the questions still say something then, each passage's together.
         """
-        documents = [group_of(question) for question in self.questions]
+        documents = self.documents
         return documents if len(set(documents)) >= FEWEST_GROUPS else [part_of(question) for question in self.questions]
 
     def measured(self, run: Run, outcome: Outcome) -> Measured:

@@ -112,6 +112,8 @@ def _best_span(sentence: str, passages: Sequence[Passage]) -> _Span | None:
     wanted = plain_words(sentence)
     if not wanted:
         return None
+    said = list(_WORD.finditer(sentence))
+    signs = sentence[: said[0].start()], sentence[said[-1].end() :]
     best: _Span | None = None
     for passage in passages:
         found = list(_WORD.finditer(passage.text))
@@ -122,7 +124,7 @@ def _best_span(sentence: str, passages: Sequence[Passage]) -> _Span | None:
         overlap = 2 * matches / (len(wanted) + last - first + 1)
         if overlap < (MIN_OVERLAP if len(wanted) >= MIN_WORDS_FOR_PARTIAL else 1.0):
             continue
-        start, end = _with_signs(passage.text, found[first].start(), found[last].end(), sentence)
+        start, end = _with_signs(passage.text, found[first].start(), found[last].end(), *signs)
         before = found[first - 1].group() if first else ""
         missing = missing_facts(sentence, passage.text[start:end], before=before)
         if best is None or (not missing, overlap) > (not best.missing, best.overlap):
@@ -130,10 +132,8 @@ def _best_span(sentence: str, passages: Sequence[Passage]) -> _Span | None:
     return best
 
 
-def _with_signs(text: str, first: int, last: int, sentence: str) -> tuple[int, int]:
-    """Return where a span begins and ends with the signs around its words that the sentence has too: "(15 %)"."""
-    words = list(_WORD.finditer(sentence))
-    before, after = sentence[: words[0].start()], sentence[words[-1].end() :]
+def _with_signs(text: str, first: int, last: int, before: str, after: str) -> tuple[int, int]:
+    """Return where a span begins and ends with the signs `before` and `after` its words that stand there: "(15 %)"."""
     start, end = first, last
     while before and text[:start].endswith(before[-1]):
         start, before = start - 1, before[:-1]

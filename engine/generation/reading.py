@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -79,7 +79,6 @@ def chosen_draft(
     answers: Sequence[Generated],
     places: Sequence[int],
     how: Weighing,
-    writer: PromptWriter,
 ) -> Draft:
     """Choose among the `answers` written from the passages at `places` the one that they together bear out best.
 
@@ -93,15 +92,16 @@ def chosen_draft(
     sure = np.log(np.maximum([one.likelihood for one in answers], 1e-9))
     weights = _softmax(_log_weights(hits, doubted, how)[list(places)] + how.trust * sure)
     read = tuple(hits[place].passage for place in places)
-    texts = [writer.restored(one.text, [passage]) for one, passage in zip(answers, read, strict=True)]
-    spoken = [row for row, text in enumerate(texts) if not is_refusal(text)]
+    spoken = [row for row, one in enumerate(answers) if not is_refusal(one.text)]
     if not spoken:
         return Draft("", answers[0].likelihood if answers else 0.0, 0.0, least, read)
-    agreement = [sum(weights[other] * f1(texts[other], [texts[row]]) for other in spoken) for row in spoken]
+    agreement = [
+        sum(weights[other] * f1(answers[other].text, [answers[row].text]) for other in spoken) for row in spoken
+    ]
     place = int(np.argmax(agreement))
     best = spoken[place]
     first = (read[best], *(passage for row, passage in enumerate(read) if row != best))
-    return Draft(texts[best], answers[best].likelihood, float(agreement[place]), least, first)
+    return Draft(answers[best].text, answers[best].likelihood, float(agreement[place]), least, first)
 
 
 def read_apart(
@@ -115,16 +115,36 @@ def read_apart(
     """Weigh all passages of each question, answer from the best ones, each on its own, and choose an answer."""
     doubted = doubts(generator, asked)
     chosen = [best_passages(hits, one, how, passages=passages) for (_, hits), one in zip(asked, doubted, strict=True)]
-    prompts = [
-        generator.writer.prompt(question, [hits[place].passage])
+    written = written_apart(generator, asked, chosen, stopped=stopped)
+    return [
+        chosen_draft(hits, one, answers, places, how)
+        for (_, hits), one, answers, places in zip(asked, doubted, written, chosen, strict=True)
+    ]
+
+
+def written_apart(
+    generator: Generator,
+    asked: Sequence[tuple[str, Sequence[Hit]]],
+    chosen: Sequence[Sequence[int]],
+    *,
+    stopped: Callable[[], bool],
+) -> list[list[Generated]]:
+    """Answer each question from each of its passages at the `chosen` places alone."""
+    writer = generator.writer
+    read = [
+        (question, hits[place].passage)
         for (question, hits), places in zip(asked, chosen, strict=True)
         for place in places
     ]
-    written = iter(generator.generate(prompts, max_tokens=generator.writer.most_answer_tokens, stopped=stopped))
-    return [
-        chosen_draft(hits, one, [next(written) for _ in places], places, how, generator.writer)
-        for (_, hits), one, places in zip(asked, doubted, chosen, strict=True)
-    ]
+    prompts = [writer.prompt(question, [passage]) for question, passage in read]
+    written = generator.generate(prompts, max_tokens=writer.most_answer_tokens, stopped=stopped)
+    answers = iter(
+        [
+            replace(one, text=writer.restored(one.text, [passage]))
+            for one, (_, passage) in zip(written, read, strict=True)
+        ]
+    )
+    return [[next(answers) for _ in places] for places in chosen]
 
 
 def _log_weights(hits: Sequence[Hit], doubted: np.ndarray, how: Weighing) -> np.ndarray:

@@ -66,7 +66,7 @@ class SplitQuestions:
         assigned = assign(
             questions,
             given=given,
-            divisible=document_groups(workspace.documents.list()),
+            divisible=document_groups({row.id: row.group for row in workspace.documents.list()}),
             shares=kept_shares(workspace, self.shares),
             seed=self.seed,
             check=monitor.check,
@@ -163,7 +163,7 @@ class AddQuestion:
             raise QuestionError("This question is there already.", hint="Edit it instead.")
         made = _linked(session, monitor, made, context=self.context, document=self.document) or made
         given = {made.id: self.split} if self.split else {}
-        divisible = document_groups(session.workspace.documents.list())
+        divisible = document_groups({row.id: row.group for row in session.workspace.documents.list()})
         shares = kept_shares(session.workspace)
         (made,) = assign([made], given=given, settled=known, divisible=divisible, shares=shares)
         stored.add_many([made], action="question added by hand", detail=made.id)

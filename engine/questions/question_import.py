@@ -105,7 +105,7 @@ class QuestionImport:
             if kept is not None:
                 questions.append(kept)
         self.monitor.progress(f"Linking {path.name}", len(table), len(table))
-        self._store(questions, given)
+        self._store(questions, given, linker)
         return review.found(self._known)
 
     def _kept(
@@ -131,7 +131,7 @@ class QuestionImport:
             given[question.id] = split  # type: ignore[assignment]  # the table keeps the words of Split
         return question
 
-    def _store(self, questions: Sequence[Question], given: Mapping[str, Split]) -> None:
+    def _store(self, questions: Sequence[Question], given: Mapping[str, Split], linker: WorkspaceLinker) -> None:
         ids = {question.id for question in questions}
         settled = [question for question in self._known.values() if question.id not in ids]
         check = self.monitor.still_at("Splitting")
@@ -139,7 +139,7 @@ class QuestionImport:
             questions,
             given=given,
             settled=settled,
-            divisible=document_groups(self.workspace.documents.list()),
+            divisible=document_groups(linker.groups),
             shares=self.shares,
             seed=self.seed,
             check=check,

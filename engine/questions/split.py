@@ -13,7 +13,6 @@ from engine.questions.near_duplicates import near_duplicates
 from engine.questions.raw import split_named
 from engine.questions.shares import DEFAULT_SHARES, Shares
 from engine.records import SPLITS, Question, Split
-from engine.workspace.documents import DocumentRow
 
 _ROUNDS = 20
 _ROUNDING = 1e-9
@@ -41,9 +40,9 @@ def part_of(question: Question) -> str:
     return f"{group_of(question)}\n{question.evidence[0] if question.evidence else _words(question)}"
 
 
-def document_groups(rows: Iterable[DocumentRow]) -> frozenset[str]:
-    """Return the groups that are documents, or what several documents are parts of: `assign` may divide them."""
-    return frozenset(name for row in rows for name in (row.id, row.group) if name)
+def document_groups(documents: Mapping[str, str]) -> frozenset[str]:
+    """Return, of documents' groups by id, what is a document or what several are parts of: `assign` may divide it."""
+    return frozenset({*documents, *documents.values()} - {""})
 
 
 def assign(

@@ -30,7 +30,6 @@ RunJob = Callable[[Job[Any], Callable[[Event], None]], Any]  # runs a job on the
 MAX_BODY_BYTES = 1 << 20
 _READ_TIMEOUT_S = 10.0  # for one who says that something comes and sends nothing: others wait meanwhile
 _GONE = (ConnectionError, TimeoutError)  # who asked went away
-_OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 class LocalServer(TCPServer):
@@ -121,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Refuse pages of a browser that only pretend to be this machine, and whoever has no token."""
         named = self.headers.get("Host", "").rpartition(":")
         host = named[0] if named[2].isdigit() else self.headers.get("Host", "")
-        if host and host not in _OWN_NAMES and not _is_loopback(host):
+        if host and not _is_own(host):
             raise RequestError(403, f"This server is not {host}.", hint="Ask for it as 127.0.0.1.")
         if path == "/health":
             return
@@ -249,15 +248,15 @@ def _status(error: EngineError) -> int:
     return 404 if isinstance(error, RunError) else 400
 
 
-def _is_loopback(host: str) -> bool:
+def _is_own(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
 
 
 def _family(host: str) -> socket.AddressFamily:
-    if host != "localhost" and not _is_loopback(host):
+    if not _is_own(host):
         raise ServerError(
             f"{host} is not this machine's own address.",
             hint="Use 127.0.0.1 or ::1. For other machines, put your own server with TLS and accounts before it.",

@@ -19,6 +19,7 @@ from engine.generation.reading import (
     chosen_draft,
     doubts,
     read_together,
+    written_apart,
 )
 from engine.jobs import Monitor
 from engine.records import Asking, Calibration, Hit, Question, Reading, Run
@@ -158,8 +159,7 @@ def _drafts(
         for (_, found), doubt, answers in zip(asked, doubted, written, strict=True):
             hits, doubt = found[: how.passages_weighed], doubt[: how.passages_weighed]
             places = best_passages(hits, doubt, how.weighing, passages=how.passages_per_answer)
-            chosen = [answers[place] for place in places]
-            drafts.append(chosen_draft(hits, doubt, chosen, places, how.weighing, generator.writer))
+            drafts.append(chosen_draft(hits, doubt, [answers[place] for place in places], places, how.weighing))
         yield how, drafts
 
 
@@ -174,16 +174,9 @@ def _written(
             most = how.passages_weighed
             chosen |= set(best_passages(hits[:most], doubt[:most], how.weighing, passages=how.passages_per_answer))
         wanted.append(sorted(chosen))
-    prompts = [
-        generator.writer.prompt(question, [hits[place].passage])
-        for (question, hits), places in zip(shown, wanted, strict=True)
-        for place in places
-    ]
-    answers = iter(
-        generator.generate(prompts, max_tokens=generator.writer.most_answer_tokens, stopped=monitor.stopping)
-    )
+    written = written_apart(generator, shown, wanted, stopped=monitor.stopping)
     monitor.check()
-    return [{place: next(answers) for place in places} for places in wanted]
+    return [dict(zip(places, answers, strict=True)) for places, answers in zip(wanted, written, strict=True)]
 
 
 def _scores(lesson: Lesson, texts: Sequence[str]) -> dict[str, float]:

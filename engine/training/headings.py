@@ -80,7 +80,8 @@ def tune_on_headings(lesson: Lesson) -> Run:
     base = {name: tensor.detach().clone() for name, tensor in encoder.model.state_dict().items()}
     settings = replace(lesson.settings.retriever, epochs=EPOCHS, hard_negatives=0)
     check = HeldOut(lesson.validation, passages, monitor, seed=lesson.seed)
-    before, untuned = check.measures(encoder), check.gains(encoder)
+    untuned = check.gains(encoder)
+    before = {MEASURE: float(untuned.mean()), **check.guarded(encoder)}
     pairs = _pairs(lesson.training, passages)
     task = RetrieverTask(encoder, pairs, settings, score=check.score, seed=lesson.seed)
     outcome = train(
@@ -92,13 +93,10 @@ def tune_on_headings(lesson: Lesson) -> Run:
         monitor=monitor,
     )
 
-    def allowed(encoder: Encoder) -> np.ndarray:
-        gains = check.gains(encoder)
-        return np.full_like(gains, -1.0) if suffers(before, check.guarded(encoder)) else gains
-
-    interpolate(encoder, base, allowed, monitor)
-    after = check.measures(encoder)
-    kept = _is_surely_better(check.gains(encoder), untuned) and not suffers(before, after)
+    interpolate(encoder, base, check.gains, monitor, allows=lambda encoder: not suffers(before, check.guarded(encoder)))
+    tuned = check.gains(encoder)
+    after = {MEASURE: float(tuned.mean()), **check.guarded(encoder)}
+    kept = _is_surely_better(tuned, untuned) and not suffers(before, after)
     run = replace(lesson.run, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step)
     if kept:
         digest = session.workspace.objects.publish_folder({**files, "model.safetensors": encoder.weights()})
@@ -139,10 +137,6 @@ class HeldOut:
             found for row in chance.sample(range(len(pool)), len(pool)) if (found := self._sentence(row))
         ]
         del self._sentences[SENTENCES_ASKED:]
-
-    def measures(self, encoder: Encoder) -> dict[str, float]:
-        """Return what an encoder is judged by, before and after."""
-        return {MEASURE: self.score(encoder), **self.guarded(encoder)}
 
     def guarded(self, encoder: Encoder) -> dict[str, float]:
         """Return what must not suffer."""

@@ -198,18 +198,26 @@ def interpolate(
     base: Mapping[str, torch.Tensor],
     gains: Callable[[Encoder], np.ndarray],
     monitor: Monitor,
+    *,
+    allows: Callable[[Encoder], bool] = lambda encoder: True,
 ) -> float:
     """Mix the tuned weights with the base's, leave the chosen mixture in the encoder, return its share of the tuned.
 
     `gains` measures an encoder on each validation question, shape (Q,), higher is better. A mixture forgets less than
     the tuned end and is better on texts it has not seen, so the least share is chosen that is not worse than the best
     by more than one standard error of their paired difference (the rule of Breiman et al. 1984 for simpler models).
+    What `allows` refuses is chosen only where it refuses all: then the least share.
     """
+
+    def measured() -> np.ndarray:
+        found = gains(encoder)
+        return found if allows(encoder) else np.full_like(found, -1.0)  # below any gain
+
     tuned = {name: tensor.detach().clone() for name, tensor in encoder.model.state_dict().items()}
-    reached = {1.0: gains(encoder)}
+    reached = {1.0: measured()}
     for share in monitor.track(INTERPOLATIONS, "Choosing the mixture with the base"):
         encoder.model.load_state_dict(_mixed(base, tuned, share))
-        reached[share] = gains(encoder)
+        reached[share] = measured()
     best = max(reached.values(), key=np.mean)
     chosen = min(share for share, values in reached.items() if not _is_worse(values, best))
     encoder.model.load_state_dict(_mixed(base, tuned, chosen))

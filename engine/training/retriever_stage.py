@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from engine.evaluation.metrics import hit_at, ndcg_at
 from engine.records import Fusion, Question, Run
 from engine.retrieval.encoder import Encoder
@@ -93,12 +91,7 @@ def _tune_encoder(lesson: Lesson, retriever: Retriever, *, least_general: float)
         device=session.device,
         monitor=monitor,
     )
-
-    def gains(encoder: Encoder) -> np.ndarray:
-        found = validation.gains(encoder)
-        return found if general_ndcg(encoder) >= least_general else np.full_like(found, -1.0)
-
-    interpolate(encoder, base, gains, monitor)
+    interpolate(encoder, base, validation.gains, monitor, allows=lambda encoder: general_ndcg(encoder) >= least_general)
     digest = session.workspace.objects.publish_folder({**files, "model.safetensors": encoder.weights()})
     return replace(
         lesson.run, encoder=TUNED + digest, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
-from engine.generation.generator import Generated
+from engine.generation.generator import Generated, never
 from engine.generation.prompt import PromptWriter
-from engine.generation.reading import Draft, Weighing, best_passages, chosen_draft, drafted
+from engine.generation.reading import Draft, Weighing, best_passages, chosen_draft, drafted, read_apart
 from engine.generation.unwritable import UNWRITABLE
 from engine.generation.weights import load_writer
 from engine.models.library import DEFAULT_GENERATOR, ModelLibrary
@@ -23,7 +25,7 @@ def writer(tiny_library: ModelLibrary) -> PromptWriter:
     return load_writer(tiny_library.files(DEFAULT_GENERATOR))
 
 
-def choose(*answers: tuple[str, float], writer: PromptWriter, temperature: float = 0.2, trust: float = 1.0) -> Draft:
+def choose(*answers: tuple[str, float], temperature: float = 0.2, trust: float = 1.0) -> Draft:
     found = hits(0.9, 0.8, 0.7)[: len(answers)]
     return chosen_draft(
         found,
@@ -31,35 +33,34 @@ def choose(*answers: tuple[str, float], writer: PromptWriter, temperature: float
         [Generated(text, sure) for text, sure in answers],
         list(range(len(answers))),
         Weighing(temperature, 0.3, trust),
-        writer,
     )
 
 
-def test_two_passages_that_nearly_agree_outweigh_the_first_one(writer: PromptWriter) -> None:
-    draft = choose(("three weeks", 0.5), ("about 14 days", 0.5), ("14 days", 0.5), writer=writer, temperature=1.0)
+def test_two_passages_that_nearly_agree_outweigh_the_first_one() -> None:
+    draft = choose(("three weeks", 0.5), ("about 14 days", 0.5), ("14 days", 0.5), temperature=1.0)
     assert draft.text == "about 14 days"
     assert draft.agreement > 0.5
     assert [passage.id for passage in draft.read] == ["d:1", "d:0", "d:2"]
 
 
-def test_with_a_low_temperature_the_first_passage_speaks_alone(writer: PromptWriter) -> None:
-    draft = choose(("three weeks", 0.5), ("14 days", 0.5), ("14 days", 0.5), writer=writer, temperature=0.01)
+def test_with_a_low_temperature_the_first_passage_speaks_alone() -> None:
+    draft = choose(("three weeks", 0.5), ("14 days", 0.5), ("14 days", 0.5), temperature=0.01)
     assert draft.text == "three weeks"
 
 
-def test_a_passage_the_generator_finds_no_answer_in_says_nothing(writer: PromptWriter) -> None:
-    assert choose((REFUSAL, 0.9), ("14 days", 0.4), ("", 0.1), writer=writer).text == "14 days"
+def test_a_passage_the_generator_finds_no_answer_in_says_nothing() -> None:
+    assert choose((REFUSAL, 0.9), ("14 days", 0.4), ("", 0.1)).text == "14 days"
 
 
-def test_where_no_passage_answers_there_is_no_draft(writer: PromptWriter) -> None:
-    draft = choose((REFUSAL, 0.9), (REFUSAL, 0.8), writer=writer)
+def test_where_no_passage_answers_there_is_no_draft() -> None:
+    draft = choose((REFUSAL, 0.9), (REFUSAL, 0.8))
     assert (draft.text, draft.likelihood, draft.agreement, draft.doubt) == ("", 0.9, 0.0, -4.0)
 
 
-def test_trust_lets_the_surer_answer_win(writer: PromptWriter) -> None:
+def test_trust_lets_the_surer_answer_win() -> None:
     both = (("three weeks", 0.1), ("14 days", 0.9))
-    assert choose(*both, writer=writer, trust=0.0).text == "three weeks"
-    assert choose(*both, writer=writer, trust=2.0).text == "14 days"
+    assert choose(*both, trust=0.0).text == "three weeks"
+    assert choose(*both, trust=2.0).text == "14 days"
 
 
 def test_a_passage_the_generator_would_refuse_is_read_later() -> None:
@@ -74,10 +75,27 @@ def test_a_draft_of_one_input_knows_a_refusal(writer: PromptWriter) -> None:
     assert drafted(Generated("5 mg", 0.7), (), writer).agreement == pytest.approx(1.0)
 
 
+class Copying:
+    """A generator that has read everything and writes what it was told to."""
+
+    def __init__(self, writer: PromptWriter, *said: Generated) -> None:
+        self.writer = writer
+        self._said = list(said)
+
+    def generate(self, prompts: Sequence[Sequence[int]], **given: object) -> list[Generated]:
+        assert len(prompts) == len(self._said)
+        return self._said
+
+    def score(self, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[float]:
+        return [-4.0] * len(prompts)
+
+
 def test_a_sign_the_tokenizer_does_not_have_is_the_passages(writer: PromptWriter) -> None:
     found = [Hit(Passage("d:0", "d", "T", "Give 5 μg daily, < 3 in all.", None, "", 0, 28), 0.9)]
     shown, how = [hit.passage for hit in found], Weighing(0.2, 0.3, 1.0)
     said = Generated(f"5 {UNWRITABLE}g daily", 0.8)
+    copying = Copying(writer, said)
 
     assert drafted(said, shown, writer).text == "5 μg daily"
-    assert chosen_draft(found, np.array([-4.0]), [said], [0], how, writer).text == "5 μg daily"
+    (draft,) = read_apart(copying, [("How much?", found)], how, passages=1, stopped=never)  # type: ignore[arg-type]
+    assert draft.text == "5 μg daily"

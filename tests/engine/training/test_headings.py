@@ -68,7 +68,7 @@ def test_an_encoder_that_forgets_or_tells_passages_apart_worse_is_not_kept(
     scores = {name: iter([0.5] + [0.4 if name == falls else 0.5] * 9) for name in ("general", "sentence")}
     monkeypatch.setattr(headings, "general_ndcg", lambda encoder: next(scores["general"]))
     monkeypatch.setattr(headings.HeldOut, "_sentence_score", lambda self, encoder: next(scores["sentence"]))
-    monkeypatch.setattr(headings.HeldOut, "score", lambda self, encoder: next(rising))
+    monkeypatch.setattr(headings.HeldOut, "gains", lambda self, encoder: np.full(8, next(rising)))
     rising = iter(range(100))
     run = Train("retriever", preset="quick").run(session, Monitor())
     assert run.after[MEASURE] > run.before[MEASURE]
@@ -86,7 +86,7 @@ def test_what_chance_may_have_gained_is_not_kept(
     fill(session, tmp_path / "files", 40)
     monkeypatch.setattr(headings, "general_ndcg", lambda encoder: 0.8)
     monkeypatch.setattr(headings.HeldOut, "_sentence_score", lambda self, encoder: 0.5)
-    told = iter([[0.5] * 8, [0.5] * 8] + [tuned] * 20)  # before, twice: the mean, and each heading's
+    told = iter([[0.5] * 8] + [tuned] * 20)
     monkeypatch.setattr(headings.HeldOut, "gains", lambda self, encoder: np.array(next(told)))
     run = Train("retriever", preset="quick").run(session, Monitor())
     assert run.after[MEASURE] > run.before[MEASURE]

@@ -25,7 +25,7 @@ from engine.settings import SettingError
 from engine.training import retriever_stage
 from engine.training.course import lesson_questions
 from engine.training.job import EstimateTraining, Train
-from engine.training.retriever import Validation, interpolate
+from engine.training.retriever import interpolate
 
 Gains = Callable[[Encoder], np.ndarray]
 
@@ -84,10 +84,16 @@ def test_a_mixture_that_forgets_little_is_preferred(
     told, chosen = iter([0.80, *general, 0.80]), []  # of the base first; 1, ¾, ½, ¼ of the tuned weights; the run's
     monkeypatch.setattr(retriever_stage, "general_ndcg", lambda encoder: next(told))
 
-    def mix(encoder: Encoder, base: Mapping[str, Tensor], gains: Gains, monitor: Monitor) -> float:
+    def mix(
+        encoder: Encoder,
+        base: Mapping[str, Tensor],
+        gains: Gains,
+        monitor: Monitor,
+        *,
+        allows: Callable[[Encoder], bool],
+    ) -> float:
         better = iter([0.9, 0.8, 0.7, 0.6])
-        monkeypatch.setattr(Validation, "gains", lambda self, encoder: np.full(4, next(better)))
-        chosen.append(interpolate(encoder, base, gains, monitor))
+        chosen.append(interpolate(encoder, base, lambda encoder: np.full(4, next(better)), monitor, allows=allows))
         return chosen[0]
 
     monkeypatch.setattr(retriever_stage, "interpolate", mix)
