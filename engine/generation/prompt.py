@@ -109,6 +109,11 @@ class PromptWriter:
         """Return what was generated from `passages` with the signs that could not be written as they stand there."""
         return restored(text, [passage.text for passage in passages], self._unwritable)
 
+    def unreadable(self, texts: Sequence[str]) -> float:
+        """Return the share of the signs of `texts` that the tokenizer has no token for, 0 to 1; spaces don't count."""
+        lost = sum(len(text[start:end].strip()) for text in texts for start, end in self._unwritable(text))
+        return lost / max(sum(len("".join(text.split())) for text in texts), 1)
+
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """Return the tokens by name, as runtimes want them that take no ids."""
         return [self._tokenizer.id_to_token(token) or "" for token in ids]

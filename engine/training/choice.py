@@ -1,22 +1,35 @@
-"""Which models a training starts from: the active run's, but for those the person names."""
+"""Which models a training starts from: the active run's, but for those the person names and one that can't read."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import TrainingError
-from engine.generation.weights import load_layout
+from engine.generation.weights import load_layout, load_writer
+from engine.models.library import CHAT_GENERATOR
 from engine.models.published import CONTEXT, GENERATOR, QUESTION
-from engine.records import Fusion, Run
-from engine.session import Session
+from engine.records import Fusion, Question, Run
+from engine.session import TUNED, Session
 
 if TYPE_CHECKING:
     from engine.training.job import Train
 
 
-def models_to_start_from(job: Train, parent: Run, session: Session) -> dict[str, Any]:
-    """Return the fields of the parent run that the named models replace. Raises TrainingError for one that can't be."""
+MOST_UNREADABLE = 0.5  # share of the signs of the passages without a token, from which on a generator is of no use
+LOOKED_AT = 32  # training questions whose passages are looked at
+
+
+def models_to_start_from(job: Train, parent: Run, training: Sequence[Question], session: Session) -> dict[str, Any]:
+    """Return the fields of the parent run that other models replace: the named ones, and for a generator that has no
+    tokens for the language of the passages the bundled one that spells every sign. Raises TrainingError for one that
+    can't be.
+    """
     changes: dict[str, Any] = {}
+    if job.what != "retriever" and not job.model and parent.reading in ("together", "apart"):
+        share = unreadable(parent.generator, training, session)
+        if share > MOST_UNREADABLE and session.library.has(CHAT_GENERATOR):
+            changes = {"generator": CHAT_GENERATOR, "reading": "together"}
     if parent.passage_encoder and not job.encoder and job.what in ("retriever", "all"):
         raise TrainingError(
             f"Run {parent.id} embeds questions and passages with two encoders that belong together.",
@@ -42,6 +55,25 @@ def models_to_start_from(job: Train, parent: Run, session: Session) -> dict[str,
             raise TrainingError(f"{name} is no encoder.", hint="Name it as the model, and an encoder beside it.")
         changes |= {"encoder": name, "passage_encoder": ""} if encodes else {"generator": name, "reading": "together"}
     return changes
+
+
+def unreadable(generator: str, training: Sequence[Question], session: Session) -> float:
+    """Return the share of the signs of the questions' passages that `generator` has no token for, 0 to 1."""
+    evidence = [passage for question in training[:LOOKED_AT] for passage in question.evidence]
+    passages = session.workspace.documents.passages_by_id(evidence).values()
+    return load_writer(session.model_files(generator)).unreadable([passage.text for passage in passages])
+
+
+def told_of_generator(job: Train, parent: Run, training: Sequence[Question], session: Session) -> str:
+    """Say that the generator started from can not read these documents, or one stands in for it; "" if neither."""
+    start = models_to_start_from(job, parent, training, session).get("generator", parent.generator)
+    for generator in dict.fromkeys((start, parent.generator)):
+        share = unreadable(generator, training, session)
+        if share > MOST_UNREADABLE:
+            name = "The generator before" if generator.startswith(TUNED) else generator
+            instead = "start from another generator" if generator == start else f"{start} was trained in its place"
+            return f" {name} has no tokens for {share:.0%} of what these documents are written in: {instead}."
+    return ""
 
 
 def published_run(session: Session, name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from engine.retrieval.base_fusion import current_run
 from engine.session import BASE, Session
 from engine.settings import TrainSettings, chosen
 from engine.training.answering import calibrated
-from engine.training.choice import models_to_start_from
+from engine.training.choice import models_to_start_from, told_of_generator
 from engine.training.generator_stage import tune_generator
 from engine.training.headings import LEAST_HEADS, MEASURE, are_headings, heading_questions, suffers, tune_on_headings
 from engine.training.joint_stage import tune_joint
@@ -59,13 +59,13 @@ class Course:
                 raise RunError(f"Run {run.id} is finished: there is nothing to resume.", hint="Start a new training.")
             job = msgspec.convert({**run.settings, "resume": run.id}, type=type(job))
         settings_of(job)
-        lesson_questions(session, job.what)  # both checked before a row is written
+        training, _ = lesson_questions(session, job.what)  # both checked before a row is written
         if job.resume:
             run = replace(run, state="running")
             runs.update(run)
             return cls(job, run, session, monitor)
         parent = current_run(session, "active", monitor)
-        changes = models_to_start_from(job, parent, session)
+        changes = models_to_start_from(job, parent, training, session)
         run = replace(
             parent,
             **changes,
@@ -139,7 +139,7 @@ class Course:
             calibration=calibrated(self._session, self._run, validation, self._monitor) if asked else None,
             state="finished",
             kept=kept,
-            reason=_reason(self._run, kept),
+            reason=_reason(self._run, kept) + self._told_of_generator(training),
             seconds=time.monotonic() - self._started,
         )
         with self._session.workspace.transaction():
@@ -147,6 +147,11 @@ class Course:
             if kept:
                 self._session.workspace.runs.activate(run.id)
         return run
+
+    def _told_of_generator(self, training: Questions) -> str:
+        if "generator kept" not in self._run.after:
+            return ""
+        return told_of_generator(self._job, self._session.run(self._run.parent), training, self._session)
 
     def _stop(self, state: RunState, reason: str) -> None:
         self._recorder.flush()

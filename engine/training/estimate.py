@@ -77,7 +77,8 @@ def estimate(job: Train, session: Session, monitor: Monitor) -> Estimate:
     """
     settings_of(job)
     parent = session.run("active")
-    run = replace(parent, **models_to_start_from(job, parent, session))
+    training, _ = lesson_questions(session, job.what)
+    run = replace(parent, **models_to_start_from(job, parent, training, session))
     session.device.set_threads()
     estimator = _Estimator(job, run, session, monitor)
     stages = stages_of(job, parent.id, estimator.training)
