@@ -23,6 +23,8 @@ _SPLITS: dict[str, Split] = {
     "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
     "test": "test",
 }  # fmt: skip
+_CHAT = ("messages", "conversations")  # OpenAI's and ShareGPT's forms of a conversation
+_ASKS, _ANSWERS = {"user", "human"}, {"assistant", "gpt"}
 _TRUE = {"true", "1", "yes", "y"}
 QUESTION_CHARACTERS_MAX = 20_000
 
@@ -55,6 +57,29 @@ def has_question(record: Mapping[str, object]) -> bool:
     """Whether a record has one of the names a question may go by."""
     names = {plain_name(name) for name in record}
     return any(name in names for name in NAMES["question"])
+
+
+def is_chat(record: Mapping[str, object]) -> bool:
+    """Whether a record is a conversation, as files to fine-tune chat models with have them."""
+    turns = next((record[name] for name in _CHAT if isinstance(record.get(name), list)), None)
+    return isinstance(turns, list) and bool(turns) and all(isinstance(turn, Mapping) for turn in turns)
+
+
+def from_chat(record: Mapping[str, object], *, line: int = 0, place: str = "") -> RawQuestion:
+    """Return the first question of a conversation with its answer; what is asked later can't be understood alone.
+
+    Raises QuestionError when nobody asks or nobody answers.
+    """
+    turns = cast("Sequence[Mapping[str, object]]", next(record[name] for name in _CHAT if name in record))
+    said = [(_text(_first(turn, ("role", "from"))).lower(), _first(turn, ("content", "value"))) for turn in turns]
+    asked = next((row for row, (who, _) in enumerate(said) if who in _ASKS), None)
+    if asked is None:
+        raise QuestionError("it has no question", hint="A conversation needs a message of the role `user`.")
+    answer = next((text for who, text in said[asked + 1 :] if who in _ANSWERS), None)
+    beside = {name: value for name, value in record.items() if name not in _CHAT}
+    return from_record(
+        {**beside, "question": "\n".join(_answers(said[asked][1])[0]), "answer": answer}, line=line, place=place
+    )
 
 
 def from_record(record: Mapping[str, object], *, line: int = 0, place: str = "") -> RawQuestion:

@@ -22,7 +22,7 @@ from engine.questions.columns import (
     resolved,
 )
 from engine.questions.problems import ProblemKind, QuestionProblem, shown
-from engine.questions.raw import RawQuestion, from_record, from_squad, plain_name
+from engine.questions.raw import RawQuestion, from_chat, from_record, from_squad, is_chat, plain_name
 from engine.questions.row_reader import RowReader
 from engine.questions.rows import Row, columns_of
 
@@ -77,8 +77,9 @@ class QuestionReader:
         return telling or not needs_map(columns) or likely_questions(columns) or self._remembers(columns)
 
     def knows(self, record: Mapping[str, object]) -> bool:
-        """Whether a person has mapped columns such as this record's."""
-        return self._remembers(columns_of([record]))
+        """Whether this is a question with its answer under other names, or a person has mapped such columns."""
+        columns = columns_of([record])
+        return is_chat(record) or likely_questions(columns) or self._remembers(columns)
 
     def _remembers(self, columns: Sequence[str]) -> bool:
         return self.memory is not None and self.memory.find(columns) is not None
@@ -92,7 +93,7 @@ class QuestionReader:
         remembered = self.memory.find(columns) if self.memory is not None else None
         if remembered is not None:
             return remembered
-        if columns and needs_map(columns):
+        if columns and needs_map(columns) and not any(row.record and is_chat(row.record) for row in first):
             raise unmapped(_preview(path, columns, first, "auto"))
         return None
 
@@ -113,7 +114,7 @@ class QuestionReader:
             else:
                 fields = columns_map.applied(record) if columns_map else record
                 try:
-                    raw = from_record(fields, line=row.line, place=row.place)
+                    raw = (from_chat if is_chat(fields) else from_record)(fields, line=row.line, place=row.place)
                 except QuestionError as error:
                     yield _problem(path, row, _kind(error.message), f"{error.message}. {error.hint}")
                     continue

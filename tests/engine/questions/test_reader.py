@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,8 @@ def _read(
         ("q.tsv", "question\tanswer\nWhy?\tBecause\n"),
         ("q.json", '[{"question": "Why?", "answer": "Because"}]'),
         ("q.jsonl", '{"question": "Why?", "answer": "Because"}\n'),
+        ("q.jsonl", '{"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Because"}]}'),
+        ("q.json", '[{"conversations": [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "Because"}]}]'),
         ("q.json", '{"data": [{"paragraphs": [{"qas": [{"question": "Why?", "answers": [{"text": "Because"}]}]}]}]}'),
     ],
 )
@@ -37,6 +40,26 @@ def test_every_form_gives_the_same_question(tmp_path: Path, name: str, text: str
     (raw,) = _read(tmp_path, name, text)
     assert isinstance(raw, RawQuestion)
     assert (raw.question, raw.answers) == ("Why?", ("Because",))
+
+
+def test_the_first_question_of_a_conversation_counts_and_one_without_any_is_a_problem(tmp_path: Path) -> None:
+    said = [
+        ("system", "Be brief."),
+        ("user", [{"type": "text", "text": "Why?"}]),
+        ("assistant", "Because"),
+        ("user", "And how?"),
+    ]
+    chats = [[{"role": role, "content": content} for role, content in turns] for turns in (said, said[:1], said[:2])]
+    raw, nobody, unanswered = _read(tmp_path, "q.json", json.dumps([{"id": "7", "messages": chat} for chat in chats]))
+    assert isinstance(raw, RawQuestion) and (raw.id, raw.question, raw.answers) == ("7", "Why?", ("Because",))
+    assert isinstance(nobody, QuestionProblem) and "no question" in nobody.reason
+    assert isinstance(unanswered, QuestionProblem) and "neither an answer" in unanswered.reason
+
+
+def test_records_under_other_names_are_asked_about(tmp_path: Path) -> None:
+    with pytest.raises(UnmappedError) as caught:
+        _read(tmp_path, "q.json", '[{"instruction": "Why?", "input": "", "output": "Because"}]')
+    assert caught.value.preview.guess.columns == {"question": "instruction", "answer": "output", "context": "input"}
 
 
 def test_a_broken_line_is_a_problem_with_its_number(tmp_path: Path) -> None:
