@@ -220,7 +220,7 @@ class Run:
     passages_weighed: int = 8  # read apart: how many the generator looks through before it reads the best
     reranker: str = ""  # a cross-encoder that judges the best passages once more; "" for none
     rerank_weight: float = 0.0  # of its judgement beside the fused score, 0 to 1
-    doubt: float = 0.3  # read apart: how much the refusal's log-probability counts against a passage
+    doubt: float = 0.3  # read apart: how much the log-odds that a passage doesn't answer count against it
     trust: float = 1.0  # read apart: how much an answer's own log-probability counts
     calibration: Calibration | None = None  # None where there were too few validation questions to fit one
     parent: str = ""

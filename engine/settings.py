@@ -75,14 +75,10 @@ class GeneratorSettings(Bounded):
         2, least=0, most=9, unit="passages", help="Wrong passages, really retrieved, beside the right one"
     )
     alone_share: float = _setting(
-        0.5, least=0, most=1, unit="of the questions", help="Share that shows the right passage alone"
+        0.85, least=0, most=1, unit="of the questions", help="Share that shows the right passage alone"
     )
-    refusal_share: float = _setting(
-        0.05,
-        least=0,
-        most=0.5,
-        unit="of the questions",
-        help="Share without the right passage, whose target is the refusal",
+    refusals: int = _setting(
+        1, least=0, most=8, unit="per question", help="Wrong passages that it learns to tell from those that answer"
     )
     patience: int = _setting(
         2, least=1, most=50, unit="validations", help="Validations without improvement before training stops"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -76,15 +77,20 @@ class TranslatorGenerator:
             [self.writer.tokens(prompt) for prompt in prompts],
             target_prefix=[opening] * len(prompts) if opening else None,
             beam_size=1,
-            max_decoding_length=max_tokens,
+            max_decoding_length=len(opening) + max_tokens,
             max_input_length=0,  # else cut at 1,024 tokens without a word; the prompt knows its own limit
             max_batch_size=self._batch_tokens(prompts),
             batch_type="tokens",
             return_scores=True,
             callback=lambda step: stopped(),
         )
-        # The score is the mean log probability of the tokens (length_penalty 1).
-        return [Generated(_text(self.writer, result.hypotheses[0]), math.exp(result.scores[0])) for result in results]
+        # The score is the mean log probability of the tokens (length_penalty 1), those of the opening counted as 0.
+        answers: list[Generated] = []
+        for result in results:
+            tokens, mean = result.hypotheses[0][len(opening) :], result.scores[0]
+            own = min(len(tokens) + 1, max_tokens)  # with the end token, where it was reached
+            answers.append(Generated(_text(self.writer, tokens), math.exp(mean * (len(opening) + own) / own)))
+        return answers
 
     def score(self, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[float]:
         """Return the log-probability of each target, end token included, after its prompt."""
@@ -99,14 +105,15 @@ class TranslatorGenerator:
 
     def stream(self, prompt: Sequence[int], *, max_tokens: int, on_text: Callable[[str], None]) -> Generated:
         """Write one answer, passing on each new piece."""
+        opening = self.writer.tokens(self.writer.answer_opening)
         steps = self._translator.generate_tokens(
             self.writer.tokens(prompt),
-            target_prefix=self.writer.tokens(self.writer.answer_opening) or None,
-            max_decoding_length=max_tokens,
+            target_prefix=opening or None,
+            max_decoding_length=len(opening) + max_tokens,
             max_input_length=0,
             return_log_prob=True,
         )
-        return _streamed(steps, self.writer, on_text)
+        return _streamed(islice(steps, len(opening), None), self.writer, on_text)  # it repeats what was given
 
     def _batch_tokens(self, prompts: Sequence[Sequence[int]]) -> int:
         """How large a batch may be for every worker to get one."""
@@ -127,7 +134,7 @@ class CausalGenerator:
     ) -> list[Generated]:
         """Write an answer to each prompt, greedily."""
         results = self._generator.generate_batch(
-            [self.writer.tokens(prompt) for prompt in prompts],
+            [self.writer.tokens(self.writer.begun(prompt)) for prompt in prompts],
             beam_size=1,
             max_length=max_tokens,
             max_batch_size=BATCH_TOKENS,
@@ -148,7 +155,10 @@ class CausalGenerator:
     def stream(self, prompt: Sequence[int], *, max_tokens: int, on_text: Callable[[str], None]) -> Generated:
         """Write one answer, passing on each new piece."""
         steps = self._generator.generate_tokens(
-            self.writer.tokens(prompt), max_length=max_tokens, end_token=self._end, return_log_prob=True
+            self.writer.tokens(self.writer.begun(prompt)),
+            max_length=max_tokens,
+            end_token=self._end,
+            return_log_prob=True,
         )
         return _streamed(steps, self.writer, on_text)
 

@@ -34,6 +34,18 @@ class Layout:
     tokens: int  # at most in one input
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The words a tuned generator opens with: whether the passages answer, said before anything else.
+
+    An answer is written after the first word, given; so passages that don't answer can be learnt from in any number
+    without teaching it to refuse what it could answer. What is told of the two is monoT5's idea (arXiv 2003.06713).
+    """
+
+    answers: str = "yes"
+    refuses: str = "no"
+
+
 class PromptWriter:
     """Writes prompts and targets for one generator, and reads its tokens back as text.
 
@@ -49,13 +61,14 @@ class PromptWriter:
         end_id: int,
         start_id: int | None = None,
         layout: Layout | None = None,
+        verdict: Verdict | None = None,
         most_tokens: int | None = None,
     ) -> None:
         """With `layout`, the model is a published one; `start_id` then opens its inputs and answers (BART's)."""
         self.kind: Kind = kind
         self.end_id = end_id
         self.layout = layout
-        self.answer_opening = [start_id] if layout is not None and start_id is not None else []
+        self._start = [start_id] if layout is not None and start_id is not None else []
         self._most_tokens = min(MAX_PROMPT_TOKENS[kind], most_tokens or MAX_PROMPT_TOKENS[kind])
         # An encoder–decoder with a table of positions has as many for the answer; the opening and the end take two.
         room = most_tokens - 2 if kind == "seq2seq" and most_tokens else MAX_ANSWER_TOKENS
@@ -70,6 +83,9 @@ class PromptWriter:
         self._control = re.compile("|".join(sorted(control, key=len, reverse=True)) or "(?!)")
         self._turn_start = tokenizer.token_to_id("<|im_start|>")
         self._turn_end = tokenizer.token_to_id("<|im_end|>")
+        # What every answer begins with, and the whole target where the passages don't answer; None without a verdict.
+        self.answer_opening = [*self._start, *(self._ids(verdict.answers) if verdict else [])]
+        self.refusal = [*self._start, *self._ids(verdict.refuses), end_id] if verdict else None
 
     def prompt(self, question: str, passages: Sequence[Passage]) -> list[int]:
         """Return the ids of the whole prompt, passages cut evenly where it would grow too long."""
@@ -93,6 +109,10 @@ class PromptWriter:
     def target(self, answer: str) -> list[int]:
         """Return the ids of the answer with the end token, at most `most_answer_tokens` of them."""
         return [*self.answer_opening, *self._ids(answer)[: self.most_answer_tokens - 1], self.end_id]
+
+    def begun(self, prompt: Sequence[int]) -> list[int]:
+        """Return what a causal model goes on from: the prompt, and what every answer begins with."""
+        return [*prompt, *self.answer_opening]
 
     def text(self, ids: Sequence[int]) -> str:
         """Return what generated `ids` say, without control tokens; UNWRITABLE for what has no token."""
@@ -140,12 +160,12 @@ class PromptWriter:
     def _published(self, layout: Layout, question: str, passages: Sequence[Passage]) -> list[int]:
         """The question comes last there: the passages are what is cut, never the question."""
         asked = self._ids(f"{layout.doc_sep}{question}".replace("  ", " "))[:MAX_QUESTION_TOKENS]
-        room = min(layout.tokens, self._most_tokens) - len(self.answer_opening) - len(asked) - 1
+        room = min(layout.tokens, self._most_tokens) - len(self._start) - len(asked) - 1
         shown: list[int] = []
         for passage in passages:
             text = f"{layout.prefix}{passage.title}{layout.title_sep}{passage.text}".replace("  ", " ")
             shown += self._ids(text)[: max(room, 0) // len(passages)]
-        return [*self.answer_opening, *shown, *asked, self.end_id]
+        return [*self._start, *shown, *asked, self.end_id]
 
     def _opening(self) -> list[int]:
         if self.kind == "seq2seq":

@@ -55,7 +55,8 @@ class TorchGenerator:
 
     def stream(self, prompt: Sequence[int], *, max_tokens: int, on_text: Callable[[str], None]) -> Generated:
         """Write one answer, passing on each new piece."""
-        skipped = len(prompt) if self.writer.kind == "causal" else 1  # the streamer is first shown the prompt
+        # The streamer is first shown what the model goes on from.
+        skipped = len(self.writer.answer_opening) + (len(prompt) if self.writer.kind == "causal" else 1)
         return self._generate(
             [prompt], max_tokens=max_tokens, streamer=_Streamer(self.writer, on_text, skipped), stopped=never
         )[0]
@@ -69,10 +70,15 @@ class TorchGenerator:
         stopped: Callable[[], bool],
     ) -> list[Generated]:
         ids, mask = padded_prompts(prompts, self.writer)
+        begun: dict[str, torch.Tensor] = {}
+        if self.writer.kind == "seq2seq":
+            start = [self._model.config.decoder_start_token_id, *self.writer.answer_opening]
+            begun["decoder_input_ids"] = torch.tensor([start] * len(prompts), device=self._device)
         with torch.inference_mode():
             output = self._model.generate(
                 input_ids=ids.to(self._device),
                 attention_mask=mask.to(self._device),
+                **begun,
                 do_sample=False,
                 num_beams=1,
                 max_new_tokens=max_tokens,
@@ -96,6 +102,7 @@ class TorchGenerator:
 def padded_prompts(prompts: Sequence[Sequence[int]], writer: PromptWriter) -> tuple[torch.Tensor, torch.Tensor]:
     """Return ids and mask, both (B, L). A causal model goes on where the row ends, so its rows are padded on the left;
     BART's encoder counts positions from the first, so a sequence-to-sequence model's are padded on the right."""
+    prompts = [writer.begun(prompt) for prompt in prompts] if writer.kind == "causal" else prompts
     length = max(len(prompt) for prompt in prompts)
     ids = torch.full((len(prompts), length), writer.end_id)
     mask = torch.zeros((len(prompts), length), dtype=torch.long)

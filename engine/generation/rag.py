@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from engine.errors import QuestionError
 from engine.generation.citations import cite, snap
@@ -23,6 +24,7 @@ from engine.generation.reading import (
     drafted,
     read_apart,
     read_together,
+    refused,
 )
 from engine.generation.remembering import Memory, RememberingGenerator
 from engine.jobs import Monitor, Token
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 BATCH = 32  # questions between two reports of progress
 SHOWN = 5  # passages that come with an answer
+SURELY_NOT = 2.0  # log-odds that no passage answers, above which a run without calibration declines
 
 
 class Rag:
@@ -142,24 +145,23 @@ class Rag:
         self, question: str, hits: Sequence[Hit], asking: Asking, show: Callable[[str], None], monitor: Monitor
     ) -> Draft:
         """Write the draft of one answer, word by word where it is written from one input."""
-        shown, doubt = hits[: self._looked_at(asking)], 0.0
+        shown = hits[: self._looked_at(asking)]
+        doubted = np.zeros(1)
         if self._reader is not None or (self.run.reading == "apart" and self.run.passages_per_answer > 1):
             (draft,) = self.drafts([(question, hits)], asking, monitor=monitor)
             show(draft.text or REFUSAL)
             return draft
         if self.run.reading == "apart":
             (doubted,) = doubts(self.generator, [(question, shown)])
-            doubt = float(doubted.min()) if len(doubted) else 0.0
             shown = [shown[place] for place in best_passages(shown, doubted, self._weighing, passages=1)]
             monitor.check()
         read = [hit.passage for hit in shown]
-        prompt = self.generator.writer.prompt(question, read)
-        return drafted(
-            self.generator.stream(prompt, max_tokens=self.generator.writer.most_answer_tokens, on_text=show),
-            read,
-            self.generator.writer,
-            doubt=doubt,
-        )
+        writer = self.generator.writer
+        prompt = writer.prompt(question, read)
+        written = self.generator.stream(prompt, max_tokens=writer.most_answer_tokens, on_text=show)
+        if self.run.reading != "apart":
+            doubted = refused(self.generator, [prompt])
+        return drafted(written, read, writer, doubt=float(min(doubted, default=0.0)))
 
     def drafts(
         self,
@@ -223,9 +225,9 @@ class Rag:
         if self.run.calibration is not None and all(hit.dense is not None for hit in hits):  # retrieved, not given
             sure = confidence(self.run.calibration, features(question, hits[:SHOWN], draft, cited.support))
         risk = asking.risk
-        if risk is None:
-            risk = self.run.calibration.risk if self.run.calibration else 1.0
-        abstained = not text or 1 - sure > risk
+        if risk is None and self.run.calibration is not None:
+            risk = self.run.calibration.risk
+        abstained = not text or (draft.doubt > SURELY_NOT if risk is None else 1 - sure > risk)
         return Answer(
             question=question,
             answer=REFUSAL if abstained else text,

@@ -10,7 +10,9 @@ import numpy as np
 from engine.evaluation.metrics import f1
 from engine.generation.generator import Generated, Generator
 from engine.generation.prompt import PromptWriter
-from engine.records import REFUSAL, Hit, Passage
+from engine.records import Hit, Passage
+
+_LEAST = 1e-6  # a probability is taken for at least that, and at most for as much less than one
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class Draft:
     text: str  # "" where it found no answer
     likelihood: float  # geometric mean of the tokens' probabilities, 0 to 1
     agreement: float  # 0 to 1: how much of the answer the passages read say, each weighted by its trust
-    doubt: float  # the least log-probability of the refusal, over the passages weighed; 0 where none was weighed
+    doubt: float  # the least log-odds that they don't answer, over what was weighed; 0 without a verdict
     read: tuple[Passage, ...]  # what it was written from, best first
 
 
@@ -29,20 +31,14 @@ class Weighing:
     """How passages are weighed against each other, and their answers."""
 
     temperature: float  # divides the retriever's scores
-    doubt: float  # how much the refusal's log-probability counts against a passage
+    doubt: float  # how much the log-odds that it doesn't answer count against a passage
     trust: float  # how much an answer's own log-probability counts
-
-
-def is_refusal(text: str) -> bool:
-    """Whether the generator said that the passages don't answer, or nothing at all."""
-    return not text or text.casefold().rstrip(".") == REFUSAL.casefold().rstrip(".")
 
 
 def drafted(generated: Generated, read: Sequence[Passage], writer: PromptWriter, *, doubt: float = 0.0) -> Draft:
     """The draft of an answer from one input."""
     text = writer.restored(generated.text, read)
-    refused = is_refusal(text)
-    return Draft("" if refused else text, generated.likelihood, float(not refused), doubt, tuple(read))
+    return Draft(text, generated.likelihood, float(bool(text)), doubt, tuple(read))
 
 
 def read_together(
@@ -52,23 +48,34 @@ def read_together(
     shown = [[hit.passage for hit in hits] for _, hits in asked]
     prompts = [generator.writer.prompt(question, read) for (question, _), read in zip(asked, shown, strict=True)]
     written = generator.generate(prompts, max_tokens=generator.writer.most_answer_tokens, stopped=stopped)
-    return [drafted(one, read, generator.writer) for one, read in zip(written, shown, strict=True)]
+    doubted = refused(generator, prompts)
+    return [
+        drafted(one, read, generator.writer, doubt=float(doubt))
+        for one, read, doubt in zip(written, shown, doubted, strict=True)
+    ]
 
 
 def doubts(generator: Generator, asked: Sequence[tuple[str, Sequence[Hit]]]) -> list[np.ndarray]:
-    """Return, for each question, the log-probability of the refusal given each of its passages alone.
-
-    The generator was tuned to refuse where the passage doesn't answer, so this is a relevance it has learnt. One pass
-    of the decoder over a fixed target costs a fraction of writing an answer.
-    """
+    """Return, for each question, the log-odds that each of its passages alone doesn't answer."""
     prompts = [generator.writer.prompt(question, [hit.passage]) for question, hits in asked for hit in hits]
-    scored = np.array(generator.score(prompts, [generator.writer.target(REFUSAL)] * len(prompts)))
     ends = np.cumsum([len(hits) for _, hits in asked])
-    return np.split(scored, ends[:-1])
+    return np.split(refused(generator, prompts), ends[:-1])
+
+
+def refused(generator: Generator, prompts: Sequence[Sequence[int]]) -> np.ndarray:
+    """Return the log-odds that what each prompt shows doesn't answer, by the generator's verdict; 0 without one.
+
+    One pass of the decoder over a word or two costs a fraction of writing an answer.
+    """
+    target = generator.writer.refusal
+    if target is None:
+        return np.zeros(len(prompts))
+    probabilities = np.exp(generator.score(prompts, [target] * len(prompts))).clip(_LEAST, 1 - _LEAST)
+    return np.log(probabilities) - np.log1p(-probabilities)
 
 
 def best_passages(hits: Sequence[Hit], doubted: np.ndarray, how: Weighing, *, passages: int) -> list[int]:
-    """Return the places of the passages to read: found high, and not refused; best first."""
+    """Return the places of the passages to read: found high, and not doubted; best first."""
     weights = _log_weights(hits, doubted, how)
     return [int(place) for place in np.argsort(-weights, kind="stable")[:passages]]
 
@@ -92,7 +99,7 @@ def chosen_draft(
     sure = np.log(np.maximum([one.likelihood for one in answers], 1e-9))
     weights = _softmax(_log_weights(hits, doubted, how)[list(places)] + how.trust * sure)
     read = tuple(hits[place].passage for place in places)
-    spoken = [row for row, one in enumerate(answers) if not is_refusal(one.text)]
+    spoken = [row for row, one in enumerate(answers) if one.text]
     if not spoken:
         return Draft("", answers[0].likelihood if answers else 0.0, 0.0, least, read)
     agreement = [

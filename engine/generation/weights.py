@@ -14,9 +14,16 @@ from transformers import AutoConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING
 
 from engine.errors import ModelError
-from engine.generation.prompt import Layout, PromptWriter
+from engine.generation.prompt import Layout, PromptWriter, Verdict
 from engine.models.packing import read_weights
 from engine.models.published import LAYOUT
+
+VERDICT = "verdict.json"  # beside a tuned generator's weights: the words its answers and refusals open with
+
+
+def with_verdict(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the model folder of a generator that says first whether the passages answer."""
+    return {VERDICT: msgspec.json.encode(Verdict()), **files}
 
 
 def load_generator(files: Mapping[str, bytes]) -> PreTrainedModel:
@@ -48,6 +55,7 @@ def load_writer(files: Mapping[str, bytes]) -> PromptWriter:
         end_id=end[0] if isinstance(end, list) else int(end),
         start_id=settings.get("bos_token_id"),
         layout=load_layout(files),
+        verdict=msgspec.json.decode(files[VERDICT], type=Verdict) if VERDICT in files else None,
         most_tokens=settings.get("max_position_embeddings"),
     )
 

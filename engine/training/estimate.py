@@ -14,7 +14,7 @@ from engine.generation.rag import load_runtime
 from engine.generation.weights import load_generator, load_writer
 from engine.jobs import Monitor
 from engine.models.memory import LIBRARIES
-from engine.records import REFUSAL, Hit, Run
+from engine.records import Hit, Run
 from engine.retrieval.encoder import BATCH_TOKENS, Encoder
 from engine.retrieval.lexical import LexicalIndex
 from engine.retrieval.retriever import vectors_key
@@ -243,7 +243,7 @@ class _Estimator:
             runtime.writer.prompt(question.question, [passage])
             for question, passage in zip(few, self._sample, strict=False)
         ]
-        targets = [runtime.writer.target(REFUSAL)] * len(prompts)
+        targets = [runtime.writer.target("no")] * len(prompts)
         runtime.score(prompts, targets)  # warm
         read_s = _seconds(lambda: runtime.score(prompts, targets))
         lengths = sorted(

@@ -11,10 +11,11 @@ from datasets import Dataset
 from transformers import PreTrainedModel
 
 from engine.device import Device
+from engine.evaluation.metrics import squad_normalised
 from engine.generation.likelihood import Example, answer_log_probabilities
 from engine.generation.prompt import MAX_EVIDENCE, PromptWriter
 from engine.jobs import Monitor
-from engine.records import REFUSAL, Hit, Passage, Question
+from engine.records import Hit, Passage, Question
 from engine.retrieval.encoder import length_buckets
 from engine.settings import GeneratorSettings
 from engine.training.retriever import without_dropout
@@ -25,6 +26,7 @@ PART_TOKENS = {"cpu": 2400, "cuda": 65_536}
 PROBED_EXAMPLES = 3
 ROOM_EXAMPLES = 64  # looked through for the longest prompt
 STEPS_PER_BUCKET = 16  # batches among which examples are sorted by length
+WRONG_AMONG = 8  # hits that wrong passages are drawn from
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Grounded:
     """A question with its evidence and the passages that retrieval returned beside it."""
 
     question: str
-    answer: str
+    answer: str  # "" where the documents don't answer
     evidence: tuple[Passage, ...]  # at most MAX_EVIDENCE; empty where the documents don't answer
     distractors: tuple[Passage, ...]
 
@@ -48,7 +50,7 @@ def ground(
     for question, hits in zip(questions, found, strict=True):
         evidence = tuple(passages[one] for one in question.evidence[:MAX_EVIDENCE] if one in passages)
         wrong = tuple(hit.passage for hit in hits if hit.passage.id not in question.evidence)
-        answer = REFUSAL if question.unanswerable or not question.answers else question.answers[0]
+        answer = "" if question.unanswerable or not question.answers else question.answers[0]
         grounded.append(Grounded(question.question, answer, evidence, wrong))
     return grounded
 
@@ -56,18 +58,37 @@ def ground(
 def example(one: Grounded, writer: PromptWriter, settings: GeneratorSettings, chance: random.Random) -> Example:
     """Return prompt and target ids of one training example.
 
-    A share shows the evidence alone, a small share only distractors with the refusal as target, the rest the evidence
-    among distractors in random order.
+    A share shows the evidence alone, the rest the evidence among distractors in random order.
     """
-    drawn = chance.random()
-    distractors = chance.sample(one.distractors[:8], min(settings.distractors, len(one.distractors[:8])))
-    if drawn < settings.refusal_share and distractors and one.evidence:
-        return writer.prompt(one.question, distractors), writer.target(REFUSAL)
-    if drawn < settings.refusal_share + settings.alone_share and one.evidence:
+    wrong = one.distractors[:WRONG_AMONG]
+    distractors = chance.sample(wrong, min(settings.distractors, len(wrong)))
+    if not one.answer and writer.refusal is not None:
+        return writer.prompt(one.question, distractors), writer.refusal
+    if one.evidence and chance.random() < settings.alone_share:
         return writer.prompt(one.question, one.evidence), writer.target(one.answer)
     shown = [*one.evidence, *distractors]
     chance.shuffle(shown)
     return writer.prompt(one.question, shown), writer.target(one.answer)
+
+
+def refusals(
+    grounded: Sequence[Grounded], writer: PromptWriter, settings: GeneratorSettings, chance: random.Random
+) -> list[Example]:
+    """Return examples of a wrong passage each, whose whole target is the verdict that it doesn't answer.
+
+    The passages are those the run's own retriever takes for the right one; one that says the answer too is left out.
+    """
+    made: list[Example] = []
+    for one in grounded:
+        answer = f" {squad_normalised(one.answer)} "
+        wrong = [
+            passage
+            for passage in one.distractors[:WRONG_AMONG]
+            if one.answer and answer not in f" {squad_normalised(passage.text)} "
+        ]
+        for passage in chance.sample(wrong, min(settings.refusals, len(wrong))):
+            made.append((writer.prompt(one.question, [passage]), writer.refusal or writer.target("")))
+    return made
 
 
 class GeneratorTask:
@@ -99,7 +120,10 @@ class GeneratorTask:
         self._examples = Dataset.from_dict({})
         self._batches: list[list[int]] = []
         fixed = random.Random(f"{seed} validation")
-        self._validation = [example(one, writer, settings, fixed) for one in validation]
+        self._validation = [
+            *(example(one, writer, settings, fixed) for one in validation),
+            *refusals(validation, writer, settings, fixed),
+        ]
         without_dropout(model)
         freeze_position_bias(model)
 
@@ -175,16 +199,21 @@ class GeneratorTask:
         """Draw the epoch's examples anew and sort them into batches of like length."""
         chance = random.Random(f"{self._seed} {epoch}")
         drawn = [example(one, self._writer, self._settings, chance) for one in self._training]
+        drawn += refusals(self._training, self._writer, self._settings, chance)
         self._examples = Dataset.from_dict(
             {"prompt": [prompt for prompt, _ in drawn], "target": [target for _, target in drawn]}
         )
         order = list(range(len(drawn)))
         chance.shuffle(order)
-        size = self._settings.batch_size
+        steps = self.steps_per_epoch
+        ends = [len(order) * step // steps for step in range(steps + 1)]
         self._batches = []
-        for start in range(0, len(order), size * STEPS_PER_BUCKET):
-            bucket = sorted(order[start : start + size * STEPS_PER_BUCKET], key=lambda row: len(drawn[row][0]))
-            self._batches += [bucket[first : first + size] for first in range(0, len(bucket), size)]
+        for first in range(0, steps, STEPS_PER_BUCKET):
+            last = min(first + STEPS_PER_BUCKET, steps)
+            bucket = sorted(order[ends[first] : ends[last]], key=lambda row: len(drawn[row][0]))
+            self._batches += [
+                bucket[ends[step] - ends[first] : ends[step + 1] - ends[first]] for step in range(first, last)
+            ]
         chance.shuffle(self._batches)
         self._epoch = epoch
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from engine.generation.weights import load_generator, load_writer, model_files, own_weights
+from engine.generation.weights import load_generator, load_writer, model_files, own_weights, with_verdict
 from engine.records import Run
 from engine.retrieval.retriever import load_retriever
 from engine.session import TUNED
@@ -27,7 +27,7 @@ def tune_generator(lesson: Lesson) -> Run:
     monitor.progress("Retrieving passages for the examples", 1, 2)
     validation_hits = retriever.search([question.question for question in lesson.validation], top_k=RETRIEVED)
     monitor.progress("Retrieving passages for the examples", 2, 2)
-    files = session.model_files(lesson.run.generator)
+    files = with_verdict(session.model_files(lesson.run.generator))
     model = load_generator(files).to(session.device.kind)
     adapters = add_adapters(model, seed=lesson.seed)
     if adapters is not None:

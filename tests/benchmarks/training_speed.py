@@ -155,7 +155,7 @@ def _f1(model: PreTrainedModel, files: Mapping[str, bytes], terms: Terms) -> flo
         generator = TorchGenerator(trained, writer, Device.detect("cpu"))
         chance = random.Random(1)
         rows = terms.asked()
-        prompts = [example(one, writer, GeneratorSettings(alone_share=0, refusal_share=0), chance)[0] for one in rows]
+        prompts = [example(one, writer, GeneratorSettings(alone_share=0), chance)[0] for one in rows]
         answers = [generator.generate([one], max_tokens=writer.most_answer_tokens)[0].text for one in prompts]
     return 100 * sum(f1(text, [one.answer]) for text, one in zip(answers, rows, strict=True)) / len(rows)
 

@@ -13,7 +13,7 @@ from engine.generation.reading import Draft, Weighing, best_passages, chosen_dra
 from engine.generation.unwritable import UNWRITABLE
 from engine.generation.weights import load_writer
 from engine.models.library import DEFAULT_GENERATOR, ModelLibrary
-from engine.records import REFUSAL, Hit, Passage
+from engine.records import Hit, Passage
 
 
 def hits(*scores: float) -> list[Hit]:
@@ -48,12 +48,12 @@ def test_with_a_low_temperature_the_first_passage_speaks_alone() -> None:
     assert draft.text == "three weeks"
 
 
-def test_a_passage_the_generator_finds_no_answer_in_says_nothing() -> None:
-    assert choose((REFUSAL, 0.9), ("14 days", 0.4), ("", 0.1)).text == "14 days"
+def test_a_passage_from_which_nothing_is_written_says_nothing() -> None:
+    assert choose(("", 0.9), ("14 days", 0.4), ("", 0.1)).text == "14 days"
 
 
-def test_where_no_passage_answers_there_is_no_draft() -> None:
-    draft = choose((REFUSAL, 0.9), (REFUSAL, 0.8))
+def test_where_nothing_is_written_there_is_no_draft() -> None:
+    draft = choose(("", 0.9), ("", 0.8))
     assert (draft.text, draft.likelihood, draft.agreement, draft.doubt) == ("", 0.9, 0.0, -4.0)
 
 
@@ -63,15 +63,15 @@ def test_trust_lets_the_surer_answer_win() -> None:
     assert choose(*both, trust=2.0).text == "14 days"
 
 
-def test_a_passage_the_generator_would_refuse_is_read_later() -> None:
+def test_a_passage_the_generator_doubts_is_read_later() -> None:
     found = hits(0.9, 0.8, 0.2)
-    refusing = np.array([-0.5, -6.0, -6.0])  # the first surely doesn't answer, says the generator
+    refusing = np.array([3.0, -3.0, -3.0])  # the first surely doesn't answer, says the generator
     assert best_passages(found, refusing, Weighing(0.2, 0.5, 1.0), passages=2) == [1, 0]
     assert best_passages(found, refusing, Weighing(0.2, 0.0, 1.0), passages=2) == [0, 1]
 
 
-def test_a_draft_of_one_input_knows_a_refusal(writer: PromptWriter) -> None:
-    assert drafted(Generated(REFUSAL, 0.7), (), writer) == Draft("", 0.7, 0.0, 0.0, ())
+def test_a_draft_of_one_input_knows_that_nothing_was_written(writer: PromptWriter) -> None:
+    assert drafted(Generated("", 0.7), (), writer) == Draft("", 0.7, 0.0, 0.0, ())
     assert drafted(Generated("5 mg", 0.7), (), writer).agreement == pytest.approx(1.0)
 
 

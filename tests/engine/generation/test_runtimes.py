@@ -10,7 +10,7 @@ from engine.device import Device
 from engine.generation.ctranslate import CausalGenerator, TranslatorGenerator, convert
 from engine.generation.generator import Generator
 from engine.generation.pytorch import TorchGenerator
-from engine.generation.weights import load_generator, load_writer, model_files, own_weights
+from engine.generation.weights import load_generator, load_writer, model_files, own_weights, with_verdict
 from engine.models.library import CHAT_GENERATOR, DEFAULT_GENERATOR, ModelLibrary
 from engine.records import Passage
 
@@ -39,6 +39,30 @@ def test_a_stream_says_what_a_batch_says(name: str, tiny_library: ModelLibrary, 
         assert streamed.likelihood == pytest.approx(expected.likelihood, rel=0.05)
         assert 0 < expected.likelihood <= 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [DEFAULT_GENERATOR, CHAT_GENERATOR])
+def test_an_answer_is_written_after_the_verdict_and_without_it(
+    name: str, tiny_library: ModelLibrary, tmp_path: Path
+) -> None:
+    files = with_verdict(tiny_library.files(name))
+    fast, exact = ctranslate(files, tmp_path), TorchGenerator(files, load_writer(files), CPU)
+    writer = fast.writer
+    prompts = [writer.prompt(question, [PASSAGE]) for question in ("What is it?", "Where is the Seine, and why?")]
+    assert len(writer.answer_opening) == 1 and writer.refusal not in (None, writer.target(""))
+    for said, torch_said in zip(
+        fast.generate(prompts, max_tokens=8), exact.generate(prompts, max_tokens=8), strict=True
+    ):
+        assert 0 < said.likelihood <= 1
+        assert said.likelihood == pytest.approx(torch_said.likelihood, rel=0.3)  # int8 beside float32
+    for generator in (fast, exact):
+        pieces: list[str] = []
+        streamed = generator.stream(prompts[0], max_tokens=8, on_text=pieces.append)
+        (batch,) = generator.generate(prompts[:1], max_tokens=8)
+        assert (streamed.text, "".join(pieces).strip()) == (batch.text, batch.text)
+        assert streamed.likelihood == pytest.approx(batch.likelihood, rel=0.05)
+    refused = [writer.refusal or []] * 2
+    assert fast.score(prompts, refused) == pytest.approx(exact.score(prompts, refused), rel=0.03)
 
 
 @pytest.mark.parametrize("name", [DEFAULT_GENERATOR, CHAT_GENERATOR])

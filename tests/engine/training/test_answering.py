@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pytest
 
 from engine.generation.confidence import NAMES
 from engine.generation.rag import open_rag
+from engine.generation.weights import with_verdict
 from engine.importing import ImportFiles
 from engine.jobs import Event, Monitor, Token
+from engine.models.library import DEFAULT_GENERATOR
 from engine.records import REFUSAL, Asking, Run
-from engine.session import Session
+from engine.session import TUNED, Session
 from engine.settings import TrainSettings
 from engine.training.answering import HowRead, best_reading, calibrated, reading_of
 from engine.training.stage import Lesson
@@ -86,6 +89,26 @@ def test_a_run_learns_when_not_to_answer_and_the_risk_is_obeyed(asked: Session) 
 def test_too_few_questions_calibrate_nothing(asked: Session) -> None:
     few = asked.workspace.questions.list("validation")[:29]
     assert calibrated(asked, reading_apart(asked), few, Monitor()) is None
+
+
+@pytest.mark.parametrize("how", [APART, HowRead("apart", 1, 4), HowRead("together", 2)])
+def test_without_calibration_a_sure_verdict_that_nothing_answers_is_obeyed(
+    how: HowRead, asked: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = with_verdict(asked.model_files(DEFAULT_GENERATOR))
+    generator = TUNED + asked.workspace.objects.publish_folder(files)
+    rag = open_rag(asked, replace(asked.run("base"), generator=generator, **asdict(how)), Monitor())
+    declined: dict[tuple[float, float | None], bool] = {}
+    for refused in (0.95, 0.6):
+        sure = math.log(refused)
+        monkeypatch.setattr(rag.generator, "score", lambda prompts, targets, sure=sure: [sure] * len(prompts))
+        for risk in (None, 1.0):
+            question = f"What is the code of drug7, for {refused} and {risk}?"
+            alone = rag.answer(question, monitor=Monitor(), asking=Asking(risk=risk))
+            (batched,) = rag.answer_many([question], monitor=Monitor(), asking=Asking(risk=risk))
+            assert alone.abstained == batched.abstained
+            declined[refused, risk] = alone.abstained
+    assert declined == {(0.95, None): True, (0.95, 1.0): False, (0.6, None): False, (0.6, 1.0): False}
 
 
 @pytest.mark.parametrize("passages", [1, 2])
