@@ -1,7 +1,8 @@
 """The text of a PDF page as lines with boxes, asking pdfium for as few boxes as can tell.
 
-A box costs a call across ctypes, so only the ends of each line are asked for. Where that can't tell (a line much too
-wide for its letters, or made of pieces far apart), the line is looked at word by word and cut at its gaps.
+A box costs a call across ctypes, so only the ends of each line are asked for, of all lines at a time. Where that can't
+tell (a line much too wide for its letters, or made of pieces far apart), the line is looked at word by word and cut at
+its gaps.
 """
 
 from __future__ import annotations
@@ -9,21 +10,34 @@ from __future__ import annotations
 import ctypes
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 import pypdfium2.raw as pdfium
 
+from engine.documents.formats.pdf.asking import character_boxes, font_sizes, rectangles
 from engine.documents.page_layout import Line
 
-_LINE = re.compile("[^\r\n\ufffe]+")
+_AROUND = " \t\xa0\x00"  # what is no part of a line at its ends
+_LINE = re.compile(f"[^\r\n\ufffe{_AROUND}](?:[^\r\n\ufffe]*[^\r\n\ufffe{_AROUND}])?")
 _BROKEN_WORD = "\ufffe"  # what pdfium puts in place of a hyphen at a line's end; the word goes on in the next line
 _SPACE = re.compile(r"\s+")
 _WIDE = 0.62  # of a line's average letter, in letter sizes: wider ones have gaps in them
 _GAP = 0.9  # letter sizes of white that part two pieces of a line
 _POSTSCRIPT_UNIT = 4.0  # a smaller font size is a unit, scaled by the text's matrix
-_character_box = pdfium.FPDFText_GetCharBox
-_font_size = pdfium.FPDFText_GetFontSize
+
+Number = TypeVar("Number", float, np.ndarray)
+
+
+class Edges(NamedTuple):
+    """Boxes of several characters, as of one: float64 of shape (characters,) each."""
+
+    left: np.ndarray
+    top: np.ndarray
+    right: np.ndarray
+    bottom: np.ndarray
 
 
 @dataclass(slots=True)
@@ -36,37 +50,26 @@ class Boxes:
     page_bottom: float
     page_right: float
     page_top: float
-    _left: ctypes.c_double
-    _right: ctypes.c_double
-    _bottom: ctypes.c_double
-    _top: ctypes.c_double
-    _matrix: Any
 
     @classmethod
     def of(cls, page: Any, text_page: Any) -> Boxes:
         """Make one for a page of pdfium's."""
-        rotation = int(pdfium.FPDFPage_GetRotation(page))
         shown = pdfium.FS_RECTF()
         pdfium.FPDF_GetPageBoundingBox(page, shown)
         edges = (shown.left, min(shown.bottom, shown.top), shown.right, max(shown.bottom, shown.top))
-        numbers = [ctypes.c_double() for _ in range(4)]
-        return cls(text_page, rotation, *edges, *numbers, pdfium.FS_MATRIX())
+        return cls(text_page, int(pdfium.FPDFPage_GetRotation(page)), *edges)
 
     def of_character(self, index: int) -> tuple[float, float, float, float]:
         """Return left, top, right and bottom of a character."""
-        left, right, bottom, top = self._left, self._right, self._bottom, self._top
-        _character_box(self.text_page, index, left, right, bottom, top)
-        if not self.rotation:
-            page_top = self.page_top
-            return (
-                left.value - self.page_left,
-                page_top - top.value,
-                right.value - self.page_left,
-                page_top - bottom.value,
-            )
-        return self.shown(left.value, top.value, right.value, bottom.value)
+        left, right, bottom, top = character_boxes(self.text_page, (index,))[0].tolist()
+        return self.shown(left, top, right, bottom)
 
-    def shown(self, left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
+    def of_characters(self, indexes: Sequence[int]) -> Edges:
+        """Return left, top, right and bottom of several characters."""
+        left, right, bottom, top = character_boxes(self.text_page, indexes).T
+        return Edges(*self.shown(left, top, right, bottom))
+
+    def shown(self, left: Number, top: Number, right: Number, bottom: Number) -> tuple[Number, Number, Number, Number]:
         """Turn a box of the page's own space, where y grows upwards, into one of the page as it is shown."""
         match self.rotation:
             case 1:
@@ -85,9 +88,22 @@ class Boxes:
 
     def size(self, index: int) -> float:
         """Return the size of a character's letters in points."""
-        size = float(_font_size(self.text_page, index))
-        if size < _POSTSCRIPT_UNIT and pdfium.FPDFText_GetMatrix(self.text_page, index, self._matrix):
-            size *= math.hypot(self._matrix.c, self._matrix.d)
+        return self.sizes((index,))[0]
+
+    def sizes(self, indexes: Sequence[int]) -> list[float]:
+        """Return the sizes of several characters' letters in points."""
+        sizes = font_sizes(self.text_page, indexes)
+        if sizes and min(sizes) < _POSTSCRIPT_UNIT:
+            sizes = [
+                self._scaled(size, index) if size < _POSTSCRIPT_UNIT else size
+                for size, index in zip(sizes, indexes, strict=True)
+            ]
+        return sizes
+
+    def _scaled(self, size: float, index: int) -> float:
+        matrix = pdfium.FS_MATRIX()
+        if pdfium.FPDFText_GetMatrix(self.text_page, index, matrix):
+            size *= math.hypot(matrix.c, matrix.d)
         return size if size > 0.5 else 1.0
 
 
@@ -108,27 +124,28 @@ def page_characters(text_page: Any) -> str:
 
 def page_lines(text: str, boxes: Boxes) -> list[Line]:
     """Return the lines of a page whose characters are `text`, in the order they were written."""
-    lines: list[Line] = []
-    for match in _LINE.finditer(text):
-        found = match.group()
-        stripped = found.strip(" \t\xa0\x00")
-        if not stripped:
-            continue
-        first = match.start() + found.index(stripped[0])
-        joined = match.start() > 0 and text[match.start() - 1] == _BROKEN_WORD
-        line = _line(stripped, first, boxes, joined=joined)
-        if len(stripped) > 3 and line.x1 - line.x0 > _WIDE * line.size * len(stripped):
-            lines.extend(_cut(line, boxes))
-        else:
-            lines.append(line)
-    return _cut_at_pieces(lines, boxes)
+    breaks = _BROKEN_WORD in text
+    found = [(match.group(), match.start()) for match in _LINE.finditer(text)]
+    if not found:
+        return []
+    lines = _measured(found, boxes)
+    if breaks:
+        for line in lines:
+            line.joined = text[: line.first].rstrip(_AROUND).endswith(_BROKEN_WORD)
+    wide = [
+        number
+        for number, line in enumerate(lines)
+        if line.x1 - line.x0 > _WIDE * line.size * len(line.text) and len(line.text) > 3
+    ]
+    cut = _cut(lines, wide, boxes)
+    whole = {id(lines[number]) for number in wide if number not in cut}
+    return _cut_at_pieces(_spliced(lines, cut), boxes, whole=whole)
 
 
 def turns_of_text(lines: list[Line], boxes: Boxes) -> int:
     """Return by how many quarter turns a page must be turned for most of its lines to run from left to right."""
-    long = [line for line in lines if len(line.text) > 3]
-    sideways = [line for line in long if line.y1 - line.y0 > 2 * (line.x1 - line.x0)]
-    if len(sideways) <= len(long) / 2 or not sideways:
+    sideways = [line for line in lines if line.y1 - line.y0 > 2 * (line.x1 - line.x0) and len(line.text) > 3]
+    if not sideways or len(sideways) <= sum(len(line.text) > 3 for line in lines) / 2:
         return 0
     downwards = sum(
         boxes.of_character(line.first)[1] < boxes.of_character(line.first + len(line.text) - 1)[1] for line in sideways
@@ -136,79 +153,116 @@ def turns_of_text(lines: list[Line], boxes: Boxes) -> int:
     return 3 if downwards > len(sideways) / 2 else 1
 
 
-def _line(text: str, first: int, boxes: Boxes, *, joined: bool) -> Line:
-    x0, top, x1, bottom = boxes.of_character(first)
-    size = boxes.size(first + min(2, len(text) - 1))  # past a raised number or an initial
-    if len(text) > 1:
-        left, upper, right, lower = boxes.of_character(first + len(text) - 1)
-        # Conditions and not min and max: this runs for every line there is.
-        x0 = left if left < x0 else x0
-        top = upper if upper < top else top
-        x1 = right if right > x1 else x1
-        bottom = lower if lower > bottom else bottom
-    if bottom - top < 1.6 * size:
-        # Letters differ in height; lines of one size should not.
-        middle = (top + bottom) / 2
-        top, bottom = middle - size / 2, middle + size / 2
-    return Line(text, first, x0, top, x1, bottom, size, joined)
+def _measured(found: Sequence[tuple[str, int]], boxes: Boxes) -> list[Line]:
+    """Return the lines with these texts and first characters."""
+    texts = [text for text, _ in found]
+    firsts = [first for _, first in found]
+    count = len(found)
+    ends = boxes.of_characters(firsts + [first + len(text) - 1 for text, first in found])
+    sizes = boxes.sizes([first + min(2, len(text) - 1) for text, first in found])  # past a raised number or an initial
+    left = np.minimum(ends.left[count:], ends.left[:count])
+    right = np.maximum(ends.right[count:], ends.right[:count])
+    top = np.minimum(ends.top[count:], ends.top[:count])
+    bottom = np.maximum(ends.bottom[count:], ends.bottom[:count])
+    # Letters differ in height; lines of one size should not.
+    size = np.array(sizes)
+    level = bottom - top < 1.6 * size
+    middle, half = (top + bottom) / 2, size / 2
+    top = np.where(level, middle - half, top)
+    bottom = np.where(level, middle + half, bottom)
+    return list(map(Line, texts, firsts, left.tolist(), top.tolist(), right.tolist(), bottom.tolist(), sizes))
 
 
-def _cut(line: Line, boxes: Boxes) -> list[Line]:
-    """Cut a line at its wide gaps."""
-    pieces: list[Line] = []
-    start = 0
-    for space in _SPACE.finditer(line.text):
-        before = boxes.of_character(line.first + space.start() - 1)
-        after = boxes.of_character(line.first + space.end())
-        if max(after[0] - before[2], before[0] - after[2]) > _GAP * line.size:
-            pieces.append(_line(line.text[start : space.start()], line.first + start, boxes, joined=line.joined))
-            start = space.end()
-    if not pieces:
-        return [line]
-    pieces.append(_line(line.text[start:], line.first + start, boxes, joined=False))
-    for piece in pieces[1:]:
-        piece.joined = False
-    return pieces
+def _cut(lines: Sequence[Line], numbers: Sequence[int], boxes: Boxes) -> dict[int, list[Line]]:
+    """Cut the lines of these numbers at their wide gaps; return the pieces of those that have such gaps."""
+    spaces = [
+        (number, space.start(), space.end())
+        for number in numbers
+        for space in _SPACE.finditer(lines[number].text.rstrip())
+        if space.start()
+    ]
+    if not spaces:
+        return {}
+    before = boxes.of_characters([lines[number].first + start - 1 for number, start, _ in spaces])
+    after = boxes.of_characters([lines[number].first + end for number, _, end in spaces])
+    sizes = np.array([lines[number].size for number, _, _ in spaces])
+    wide = np.maximum(after.left - before.right, before.left - after.right) > _GAP * sizes
+    cuts: dict[int, list[int]] = {}  # where a line's pieces end and start, in turn
+    for (number, start, end), is_wide in zip(spaces, wide.tolist(), strict=True):
+        if is_wide:
+            cuts.setdefault(number, [0]).extend((start, end))
+    if not cuts:
+        return {}
+    owners: list[int] = []
+    pieces: list[tuple[str, int]] = []
+    for number, places in cuts.items():
+        text, first = lines[number].text, lines[number].first
+        places.append(len(text))
+        for start, end in zip(places[::2], places[1::2], strict=True):
+            owners.append(number)
+            pieces.append((text[start:end], first + start))
+    cut: dict[int, list[Line]] = {}
+    for number, piece in zip(owners, _measured(pieces, boxes), strict=True):
+        if number not in cut:
+            piece.joined = lines[number].joined
+        cut.setdefault(number, []).append(piece)
+    return cut
 
 
-def _cut_at_pieces(lines: list[Line], boxes: Boxes) -> list[Line]:
-    """Cut the lines in which pdfium put pieces together that were written far apart.
+def _spliced(lines: list[Line], cut: dict[int, list[Line]]) -> list[Line]:
+    """Return the lines with those that were cut as their pieces."""
+    if not cut:
+        return lines
+    spliced: list[Line] = []
+    last = 0
+    for number in sorted(cut):
+        spliced.extend(lines[last:number])
+        spliced.extend(cut[number])
+        last = number + 1
+    return spliced + lines[last:]
+
+
+def _cut_at_pieces(lines: list[Line], boxes: Boxes, *, whole: set[int]) -> list[Line]:
+    """Cut the lines in which pdfium put pieces together that were written far apart; not those known to be `whole`.
 
     It gives the boxes of what was written in one go nearly for free.
     """
     gaps = _gaps(boxes)
-    if not gaps:
+    if gaps is None:
         return lines
-    cut: list[Line] = []
-    for line in lines:
-        apart = any(line.y0 <= y <= line.y1 and line.x0 - 1 <= left and right <= line.x1 + 1 for left, right, y in gaps)
-        cut.extend(_cut(line, boxes) if apart and " " in line.text else [line])
-    return cut
+    left, right, y = gaps
+    x0, x1, y0, y1 = (
+        np.array([edge]).T
+        for edge in (
+            [line.x0 - 1 for line in lines],
+            [line.x1 + 1 for line in lines],
+            [line.y0 for line in lines],
+            [line.y1 for line in lines],
+        )
+    )
+    apart = ((y0 <= y) & (y <= y1) & (x0 <= left) & (right <= x1)).any(axis=1)  # of (lines, gaps)
+    numbers = [
+        number for number in apart.nonzero()[0].tolist() if " " in lines[number].text and id(lines[number]) not in whole
+    ]
+    return _spliced(lines, _cut(lines, numbers, boxes))
 
 
-def _gaps(boxes: Boxes) -> list[tuple[float, float, float]]:
-    """Return (left, right, y) of the white between pieces that follow one another on one height."""
+def _gaps(boxes: Boxes) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return left, right and y of the white between pieces that follow one another on one height; None without any."""
     if boxes.rotation:
-        return []
-    count = int(pdfium.FPDFText_CountRects(boxes.text_page, 0, -1))
-    left, top, right, bottom = (ctypes.c_double() for _ in range(4))
-    rectangle, text_page = pdfium.FPDFText_GetRect, boxes.text_page
-    page_left, page_top = boxes.page_left, boxes.page_top
-    gaps: list[tuple[float, float, float]] = []
-    before: tuple[float, float, float, float] | None = None
-    for number in range(count):
-        rectangle(text_page, number, left, top, right, bottom)
-        rect = (left.value, page_top - top.value, right.value, page_top - bottom.value)
-        if before is not None and rect[0] - before[2] > 4.0:
-            height = max(min(before[3] - before[1], rect[3] - rect[1]), 4.0)
-            overlap = min(before[3], rect[3]) - max(before[1], rect[1])
-            if overlap > 0.3 * height and rect[0] - before[2] > height:
-                gaps.append(
-                    (
-                        before[2] - page_left,
-                        rect[0] - page_left,
-                        (max(before[1], rect[1]) + min(before[3], rect[3])) / 2,
-                    )
-                )
-        before = rect
-    return gaps
+        return None
+    asked = rectangles(boxes.text_page)
+    follow = (asked[1:, 0] - asked[:-1, 2] > 4.0).nonzero()[0]
+    if not follow.size:
+        return None
+    before, after = asked[follow], asked[follow + 1]
+    white = after[:, 0] - before[:, 2]
+    before_top, before_bottom = boxes.page_top - before[:, 1], boxes.page_top - before[:, 3]
+    after_top, after_bottom = boxes.page_top - after[:, 1], boxes.page_top - after[:, 3]
+    height = np.maximum(np.minimum(before_bottom - before_top, after_bottom - after_top), 4.0)
+    upper, lower = np.maximum(before_top, after_top), np.minimum(before_bottom, after_bottom)
+    chosen = (lower - upper > 0.3 * height) & (white > height)
+    if not chosen.any():
+        return None
+    left, right, y = before[:, 2] - boxes.page_left, after[:, 0] - boxes.page_left, (upper + lower) / 2
+    return left[chosen], right[chosen], y[chosen]
