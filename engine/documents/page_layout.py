@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from operator import attrgetter
 from statistics import median
 from typing import Literal
 
@@ -21,12 +22,15 @@ _SAME_ROW = 0.45  # of a line's size: how far apart the middles of two pieces of
 _UPWARD = 1.2  # lines: how far a line may stand above the one before it without the order being wrong
 _PARAGRAPH_GAP = 0.55  # lines of white between paragraphs
 _PROSE_CHARACTERS = 18  # of a column's average line; shorter ones are cells or labels
+_FEW_CHARACTERS = 12  # of cells that are cells however wide they are
 _CELL_CHARACTERS = 28  # of a table's average cell at most
 _CELL_FILL = 0.8  # how much of its column's width a table's average cell fills at most; prose fills nearly all
 _TABLE_ROWS = 3
 _MARK_CHARACTERS = 4  # of a list: "•", "12."
 _GUTTER_CROSSED = 0.3  # lines that may cross a gutter, for each beside it: titles and figures over all columns
 _MAX_DEPTH = 8
+
+_left_edge = attrgetter("x0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,11 @@ def arrange(lines: Sequence[Line], *, right_to_left: bool = False) -> list[Place
         return []
     if _is_one_column(lines):
         return _separated([[line] for line in lines], right_to_left=right_to_left)
-    upright = [line for line in lines if line.y1 - line.y0 <= 2.5 * max(line.size, 1.0) or len(line.text) <= 2]
-    sideways = [line for line in lines if not (line.y1 - line.y0 <= 2.5 * max(line.size, 1.0) or len(line.text) <= 2)]
+    upright: list[Line] = []
+    sideways: list[Line] = []
+    for line in lines:
+        is_upright = line.y1 - line.y0 <= 2.5 * max(line.size, 1.0) or len(line.text) <= 2
+        (upright if is_upright else sideways).append(line)
     if not upright:
         upright, sideways = sideways, []
     rows = _rows(upright)
@@ -94,29 +101,32 @@ def arrange(lines: Sequence[Line], *, right_to_left: bool = False) -> list[Place
 
 def _is_one_column(lines: Sequence[Line]) -> bool:
     """Whether the lines stand one under the other as they come: then no geometry can improve on it."""
-    before = lines[0]
+    before_middle, before_size = lines[0].middle, lines[0].size
     for line in lines[1:]:
-        if line.middle < before.middle - 0.2 * before.size:
+        middle, size = (line.y0 + line.y1) / 2, line.size  # not `line.middle`: this runs for every line there is
+        if middle < before_middle - 0.2 * before_size:
             return False
-        if line.middle < before.middle + _SAME_ROW * min(line.size, before.size) and not line.joined:
+        if middle < before_middle + _SAME_ROW * (size if size < before_size else before_size) and not line.joined:
             return False  # two pieces of one row: perhaps columns, perhaps cells
-        before = line
+        before_middle, before_size = middle, size
     return True
 
 
 def _rows(lines: Sequence[Line]) -> list[list[Line]]:
     """Group the lines by height, each row from left to right."""
     rows: list[list[Line]] = []
-    for line in sorted(lines, key=lambda line: (line.middle, line.x0)):
-        row = rows[-1] if rows else None
-        if row is not None and abs(line.middle - row[0].middle) <= _SAME_ROW * max(
-            min(line.size, row[0].size), 0.5 * max(line.size, row[0].size)
-        ):
-            row.append(line)
+    row_middle = row_size = 0.0
+    for middle, _, number in sorted(((line.y0 + line.y1) / 2, line.x0, number) for number, line in enumerate(lines)):
+        line = lines[number]
+        smaller, larger = (line.size, row_size) if line.size < row_size else (row_size, line.size)
+        if rows and middle - row_middle <= _SAME_ROW * max(smaller, 0.5 * larger):
+            rows[-1].append(line)
         else:
             rows.append([line])
+            row_middle, row_size = middle, line.size
     for row in rows:
-        row.sort(key=lambda line: line.x0)
+        if len(row) > 1:
+            row.sort(key=_left_edge)
     return rows
 
 
@@ -125,17 +135,17 @@ def _blocks(rows: list[list[Line]]) -> list[_Block]:
     blocks: list[_Block] = []
     start = 0
     while start < len(rows):
-        end = _table_end(rows, start)
-        if end > start:
-            table = rows[start:end]
+        end = _run_end(rows, start)
+        first = _table_start(rows[start:end]) + start
+        for row in rows[start:first]:
+            blocks.extend(_Block([[line]], line.x0, line.y0, line.x1, line.y1) for line in row)
+        table = rows[first:end]
+        if table:
             for row in table:
                 for line in row:
                     line.is_cell = True
             blocks.append(_block(table))
-            start = end
-        else:
-            blocks.extend(_block([[line]]) for line in rows[start])
-            start += 1
+        start = end
     return blocks
 
 
@@ -150,15 +160,18 @@ def _block(rows: list[list[Line]]) -> _Block:
     )
 
 
-def _table_end(rows: list[list[Line]], start: int) -> int:
-    """Return where the table that begins with row `start` ends; `start` itself when none does."""
-    if len(rows[start]) < 2 or not _are_apart(rows[start]):
-        return start
+def _run_end(rows: list[list[Line]], start: int) -> int:
+    """Return where the rows end that begin with row `start` and stand in line: one row on, where it has no cells.
+
+    The rows of such a run all have it end there, so none of them is to be asked again.
+    """
     end = start + 1
     last = rows[start]
+    if len(last) < 2 or not _are_apart(last):
+        return end
     while end < len(rows):
         row = rows[end]
-        if row[0].y0 - max(line.y1 for line in rows[end - 1]) > 4 * max(last[0].size, row[0].size):
+        if row[0].y0 - max([line.y1 for line in rows[end - 1]]) > 4 * max(last[0].size, row[0].size):
             break
         if len(row) == 1:
             # a cell's second line, between rows
@@ -170,9 +183,39 @@ def _table_end(rows: list[list[Line]], start: int) -> int:
             break
         last = row
         end += 1
-    table = [row for row in rows[start:end] if len(row) > 1]
-    enough = 2 if min(len(row) for row in table) >= 4 else _TABLE_ROWS
-    return end if len(table) >= enough and _holds_cells(table) else start
+    return end
+
+
+def _table_start(run: list[list[Line]]) -> int:
+    """Return at which row of a run a table begins that goes on to its end; the run's length when none does."""
+    if len(run) < 2:
+        return len(run)
+    rows = [(number, row) for number, row in enumerate(run) if len(row) > 1]
+    characters = _sums_to_end([sum([len(line.text.strip()) for line in row]) for _, row in rows])
+    cells = _sums_to_end([len(row) for _, row in rows])
+    marked = [len(row) <= 2 and len(row[0].text.strip()) <= _MARK_CHARACTERS for _, row in rows]
+    for at, (number, _) in enumerate(rows):
+        enough = 2 if min([len(row) for _, row in rows[at:]]) >= 4 else _TABLE_ROWS
+        if len(rows) - at < enough:
+            continue
+        if all(marked[at:]):
+            break  # the marks of a list
+        average = characters[at] / cells[at]
+        if average < _FEW_CHARACTERS or (average < _CELL_CHARACTERS and _filled(rows[at:]) < _CELL_FILL):
+            return number
+    return len(run)
+
+
+def _sums_to_end(numbers: list[int]) -> list[int]:
+    return [*accumulate(reversed(numbers))][::-1]
+
+
+def _filled(rows: list[tuple[int, list[Line]]]) -> float:
+    """How much of its column's width a cell fills on average; each row's last is not known."""
+    fills = [
+        (before.x1 - before.x0) / max(after.x0 - before.x0, 1.0) for _, row in rows for before, after in pairwise(row)
+    ]
+    return sum(fills) / len(fills)
 
 
 def _are_apart(row: list[Line]) -> bool:
@@ -185,30 +228,16 @@ def _in_a_column(line: Line, row: list[Line]) -> bool:
 
 def _line_up(above: list[Line], below: list[Line]) -> bool:
     """Whether most cells of the shorter row stand under a cell of the other, by an edge or the middle."""
-    fewer, more = sorted((above, below), key=len)
-    matching = sum(
-        any(
-            abs(cell.x0 - other.x0) < 4
-            or abs(cell.x1 - other.x1) < 4
-            or abs(cell.x0 + cell.x1 - other.x0 - other.x1) < 10
-            for other in more
-        )
-        for cell in fewer
-    )
+    fewer, more = (below, above) if len(below) < len(above) else (above, below)
+    edges = [(other.x0, other.x1) for other in more]
+    matching = 0
+    for cell in fewer:
+        x0, x1 = cell.x0, cell.x1
+        for left, right in edges:
+            if -4 < x0 - left < 4 or -4 < x1 - right < 4 or -10 < x0 + x1 - left - right < 10:
+                matching += 1
+                break
     return matching >= max(2, 0.6 * len(fewer))
-
-
-def _holds_cells(table: list[list[Line]]) -> bool:
-    cells = [line for row in table for line in row]
-    if all(len(row) <= 2 and len(row[0].text.strip()) <= _MARK_CHARACTERS for row in table):
-        return False  # the marks of a list
-    characters = sum(len(line.text.strip()) for line in cells) / len(cells)
-    if characters < 12:
-        return True
-    fills = [
-        (before.x1 - before.x0) / max(after.x0 - before.x0, 1.0) for row in table for before, after in pairwise(row)
-    ]
-    return characters < _CELL_CHARACTERS and sum(fills) / len(fills) < _CELL_FILL
 
 
 def _ordered(blocks: list[_Block], *, right_to_left: bool, depth: int) -> list[_Block]:
@@ -244,47 +273,68 @@ def _gutter(blocks: list[_Block]) -> float | None:
     x0 = np.array([block.x0 for block in blocks])
     x1 = np.array([block.x1 for block in blocks])
     low, high = float(x0.min()), float(x1.max())
-    candidates = np.unique(np.round(x0 - 0.5, 1))  # a gutter ends where lines begin
-    best: tuple[float, int] | None = None
-    found: float | None = None
+    candidates = np.array(sorted(set(np.round(x0 - 0.5, 1).tolist())))  # a gutter ends where lines begin
     on_left = np.searchsorted(np.sort(x1), candidates + 1, side="right")
     on_right = len(blocks) - np.searchsorted(np.sort(x0), candidates - 1, side="left")
     inside = (candidates > low + 0.1 * (high - low)) & (candidates < high - 0.1 * (high - low))
+    candidates = candidates[inside & (on_left >= 3) & (on_right >= 3)]
+    if not candidates.size:
+        return None
     y0 = np.array([block.y0 for block in blocks])
     y1 = np.array([block.y1 for block in blocks])
     middle = (y0 + y1) / 2
-    for x in candidates[inside & (on_left >= 3) & (on_right >= 3)].tolist():
-        is_left, is_right = x1 <= x + 1, x0 >= x - 1
-        top = max(y0[is_left].min(), y0[is_right].min())
-        bottom = min(y1[is_left].max(), y1[is_right].max())
-        level = (middle >= top) & (middle <= bottom)
-        beside = int((is_left & level).sum())
-        share = int((level & ~is_left & ~is_right).sum()) / max(beside, 1)
-        if share > _GUTTER_CROSSED or (best is not None and (share, -beside) >= best):
-            continue
-        left = [block for block, chosen in zip(blocks, is_left.tolist(), strict=True) if chosen]
-        right = [block for block, chosen in zip(blocks, is_right.tolist(), strict=True) if chosen]
-        if _are_columns(left, right, top=float(top), bottom=float(bottom)):
-            best, found = (share, -beside), x
+    is_left = x1 <= candidates[:, None] + 1  # (candidates, blocks), as what follows
+    is_right = x0 >= candidates[:, None] - 1
+    top = np.maximum(_lowest(y0, is_left), _lowest(y0, is_right))
+    bottom = np.minimum(_highest(y1, is_left), _highest(y1, is_right))
+    level = (middle >= top[:, None]) & (middle <= bottom[:, None])
+    beside = (is_left & level).sum(axis=1)
+    crossed = (level & ~is_left & ~is_right).sum(axis=1) / np.maximum(beside, 1)
+    chosen = (crossed <= _GUTTER_CROSSED).nonzero()[0]
+    if chosen.size:
+        chosen = chosen[_are_columns(blocks, is_left[chosen], is_right[chosen], top=top[chosen], bottom=bottom[chosen])]
+    if not chosen.size:
+        return None
+    # The one crossed least, then the one with most beside it.
+    return float(candidates[chosen[np.lexsort((-beside[chosen], crossed[chosen]))[0]]])
+
+
+def _lowest(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    return np.where(chosen, values, np.inf).min(axis=1)
+
+
+def _highest(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    return np.where(chosen, values, -np.inf).max(axis=1)
+
+
+def _are_columns(
+    blocks: list[_Block], is_left: np.ndarray, is_right: np.ndarray, *, top: np.ndarray, bottom: np.ndarray
+) -> np.ndarray:
+    """Whether two sides are columns to be read one after the other, and not labels beside what they label.
+
+    `is_left` and `is_right` are of (candidates, blocks); `top` and `bottom` of (candidates,), as what is returned.
+    """
+    owned = [(number, line) for number, block in enumerate(blocks) for row in block.rows for line in row]
+    owner = [number for number, _ in owned]
+    middle = np.array([line.middle for _, line in owned])
+    length = np.array([len(line.text) for _, line in owned])
+    first = np.array([line.first for _, line in owned])
+    level = (middle >= top[:, None]) & (middle <= bottom[:, None])
+    left, right = is_left[:, owner] & level, is_right[:, owner] & level  # (candidates, lines)
+    count, other = left.sum(axis=1), right.sum(axis=1)
+    fewer = np.minimum(count, other)
+    average = np.minimum(
+        np.where(left, length, 0).sum(axis=1) / np.maximum(count, 1),
+        np.where(right, length, 0).sum(axis=1) / np.maximum(other, 1),
+    )
+    is_prose = (average >= _PROSE_CHARACTERS) & (fewer >= 0.15 * np.maximum(count, other))
+    in_turn = (average >= 4) & (_lowest(first, right) > _highest(first, left))  # so written, they are meant so
+    found = (fewer >= 3) & (is_prose | in_turn)
+    sizes = [block.rows[0][0].size for block in blocks]
+    for number in found.nonzero()[0].tolist():
+        size = median([sizes[block] for block in is_left[number].nonzero()[0].tolist()])
+        found[number] = bottom[number] - top[number] >= 3 * size  # else not side by side
     return found
-
-
-def _are_columns(left: list[_Block], right: list[_Block], *, top: float, bottom: float) -> bool:
-    """Whether two sides are columns to be read one after the other, and not labels beside what they label."""
-    if bottom - top < 3 * median(block.rows[0][0].size for block in left):
-        return False  # not side by side
-    sides = [
-        [line for block in side for row in block.rows for line in row if top <= line.middle <= bottom]
-        for side in (left, right)
-    ]
-    if min(len(side) for side in sides) < 3:
-        return False
-    averages = [sum(len(line.text) for line in side) / len(side) for side in sides]
-    counts = [len(side) for side in sides]
-    if min(averages) >= _PROSE_CHARACTERS and min(counts) >= 0.15 * max(counts):
-        return True
-    # Written one after the other, they are meant so.
-    return min(averages) >= 4 and min(line.first for line in sides[1]) > max(line.first for line in sides[0])
 
 
 def _single_column(blocks: list[_Block]) -> list[_Block]:
@@ -307,16 +357,15 @@ def _separated(rows: list[list[Line]], *, right_to_left: bool) -> list[Placed]:
     placed: list[Placed] = []
     before: Line | None = None
     for row in rows:
-        cells = row[::-1] if right_to_left and len(row) > 1 else row
-        for number, line in enumerate(cells):
-            placed.append((_separator(before, line, within_row=number > 0), line))
+        within_row = False
+        for line in row[::-1] if right_to_left and len(row) > 1 else row:
+            placed.append(("" if before is None else _separator(before, line, within_row=within_row), line))
             before = line
+            within_row = True
     return placed
 
 
-def _separator(before: Line | None, line: Line, *, within_row: bool) -> Separator:
-    if before is None:
-        return ""
+def _separator(before: Line, line: Line, *, within_row: bool) -> Separator:
     if within_row:
         return " | " if line.is_cell else " "
     if line.joined and before.first + len(before.text) + 1 == line.first:
@@ -325,9 +374,12 @@ def _separator(before: Line | None, line: Line, *, within_row: bool) -> Separato
         return "\n\n"
     if line.is_cell:
         return "\n"
-    size = max(min(line.size, before.size), 1.0)
-    if abs(line.middle - before.middle) <= _SAME_ROW * size:
+    # Conditions and not min, max and `middle`: this runs for every line there is.
+    smaller, larger = (line.size, before.size) if line.size < before.size else (before.size, line.size)
+    size = smaller if smaller > 1.0 else 1.0
+    y0, y1 = before.y0, before.y1
+    if -_SAME_ROW * size <= (line.y0 + line.y1) / 2 - (y0 + y1) / 2 <= _SAME_ROW * size:
         return " "
-    if line.y0 - before.y1 > _PARAGRAPH_GAP * size or max(line.size, before.size) > 1.25 * size:
+    if line.y0 - y1 > _PARAGRAPH_GAP * size or larger > 1.25 * size:
         return "\n\n"
     return "\n"
