@@ -6,14 +6,14 @@ comes from a character of the page that pdfium knows the box of.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pypdfium2 as pdfium
 
 from engine.documents.formats.pdf.lines import Boxes
 from engine.documents.formats.pdf.opening import fields_of
-from engine.documents.formats.pdf.page import Piece, compose, layout, line_text
+from engine.documents.formats.pdf.page import PageLayout, Piece, compose, layout, line_text, pieces
 from engine.documents.page_layout import Line
 
 Box = tuple[float, float, float, float]
@@ -39,29 +39,27 @@ def span_boxes(
     try:
         laid_out = layout(page, text_page, recognises=False)
         laid_out.fields = list(fields_of(document, page))
-        composed = compose(laid_out, _among(header), _among(footer))
+        composed = compose(laid_out, _running(laid_out, header, footer))
         if composed.text != text:
             return []
         boxes = Boxes.of(page, text_page)
-        found = [box for piece in composed.pieces for box in _runs(piece, start, end, boxes)]
+        found = [box for piece in pieces(composed) for box in _runs(piece, start, end, boxes)]
         found += [boxes.shown(*box) for first, last, box in composed.fields if first < end and start < last]
     finally:
         text_page.close()
     return found
 
 
-def _among(furniture: str) -> Callable[[Line], bool]:
-    """Return the test whether a line is the next one of those that make up `furniture`."""
-    left = [furniture]
-
-    def test(line: Line) -> bool:
-        words = line_text(line)
-        if not words or not left[0].startswith(words):
-            return False
-        left[0] = left[0][len(words) :].lstrip(" \n|")
-        return True
-
-    return test
+def _running(page: PageLayout, header: str, footer: str) -> Iterator[tuple[Line, bool]]:
+    """Yield the lines that make up the page's running header (True) and footer (False)."""
+    edges = {id(line): top for line, top in page.edges()}
+    left = {True: header, False: footer}
+    for _, line in page.placed:
+        top = edges.get(id(line))
+        words = line_text(line) if top is not None else ""
+        if top is not None and words and left[top].startswith(words):
+            left[top] = left[top][len(words) :].lstrip(" \n|")
+            yield line, top
 
 
 def _runs(piece: Piece, start: int, end: int, boxes: Boxes) -> Iterator[Box]:

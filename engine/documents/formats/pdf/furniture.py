@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 from engine.documents.formats.pdf.page import PageLayout
 from engine.documents.page_layout import Line
@@ -24,23 +24,27 @@ class Furniture:
 
     def __init__(self, pages: Sequence[PageLayout]) -> None:
         counted: Counter[Key] = Counter()
+        self._edges: list[list[tuple[Line, bool, list[Key]]]] = []
         for page in pages:
-            seen = {key for line, top in page.edges() for key in _keys(line, top=top, page=page)}
-            counted.update(seen)
+            edges = [(line, top, _keys(line, top=top, page=page)) for line, top in page.edges()]
+            counted.update({key for _, _, keys in edges for key in keys})
+            self._edges.append(edges)
         self._running = {key for key, count in counted.items() if count >= _PAGES}
 
-    def test(self, page: PageLayout, *, top: bool) -> Callable[[Line], bool]:
-        """Return the test whether a line of this page is a running header (`top`) or footer."""
-        return lambda line: any(key in self._running for key in _keys(line, top=top, page=page))
+    def lines(self, index: int) -> Iterator[tuple[Line, bool]]:
+        """Yield the running headers (True) and footers (False) of the page with this index."""
+        for line, top, keys in self._edges[index]:
+            if any(key in self._running for key in keys):
+                yield line, top
 
 
 def _keys(line: Line, *, top: bool, page: PageLayout) -> list[Key]:
     """What a line shares with the others of its kind: its words without numbers, and about its height."""
     if len(line.text) > _LONG:
         return []
-    words = _SPACES.sub(" ", _NUMBER.sub("#", line.text)).strip()
     from_edge = line.y0 if top else page.height - line.y1
     if not -page.height * 0.1 <= from_edge <= page.height * _NEAR_EDGE:
         return []
+    words = _SPACES.sub(" ", _NUMBER.sub("#", line.text)).strip()
     step = int(from_edge // _HEIGHT_STEP)
     return [(words, top, step), (words, top, step + 1)]

@@ -56,11 +56,14 @@ def from_bookmarks(content: Content, outline: Sequence[tuple[int, str, int]]) ->
 
 def from_sizes(lines: Sequence[tuple[int, Line]]) -> Iterator[Heading]:
     """Take lines in larger letters than most for headings, the largest outermost. `lines` are (start, line)."""
-    letters: Counter[float] = Counter()
+    letters_of: Counter[float] = Counter()
     for _, line in lines:
-        letters[round(line.size * 2) / 2] += len(line.text)
-    if not letters:
+        letters_of[line.size] += len(line.text)
+    if not letters_of:
         return
+    letters: Counter[float] = Counter()
+    for size, count in letters_of.items():
+        letters[round(size * 2) / 2] += count
     body = letters.most_common(1)[0][0]
     candidates = [(start, line) for start, line in lines if _may_be_heading(line, body)]
     if sum(len(line.text) for _, line in candidates) > 0.2 * sum(letters.values()):

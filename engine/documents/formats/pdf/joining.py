@@ -17,8 +17,8 @@ _TENTHS = 10
 def composed(pages: Sequence[PageLayout]) -> Iterator[PageText]:
     """Yield each page's text, knowing the running lines of all."""
     furniture = Furniture(pages)
-    for page in pages:
-        yield compose(page, furniture.test(page, top=True), furniture.test(page, top=False))
+    for index, page in enumerate(pages):
+        yield compose(page, furniture.lines(index))
 
 
 def joined(kind: str, pages: Sequence[PageLayout]) -> tuple[Content, list[tuple[int, Line]]]:
@@ -35,7 +35,7 @@ def joined(kind: str, pages: Sequence[PageLayout]) -> tuple[Content, list[tuple[
             length += 2
         starts.append(length)
         furniture.extend((length + start, length + end) for start, end in text.furniture)
-        lines.extend((length + start, line) for start, line in text.lines)
+        lines.extend([(length + start, line) for start, line in text.lines])
         if pages[number - 1].confidence is not None:
             scanned.append(ScannedPage(number, tuple(_words(text, length))))
         parts.append(text.text)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 import pypdfium2.raw as pdfium
@@ -45,7 +46,7 @@ class PageLayout:
     def edges(self) -> Iterator[tuple[Line, bool]]:
         """Yield the lines that may be a running header (True) or footer (False)."""
         lines = [line for _, line in self.placed if not line.is_cell]
-        lines.sort(key=lambda line: line.y0)
+        lines.sort(key=attrgetter("y0"))
         for line in lines[:_EDGE]:
             if line.middle < self.height / 2:
                 yield line, True
@@ -60,8 +61,8 @@ class PageText:
 
     text: str
     furniture: tuple[tuple[int, int], ...]
-    lines: tuple[tuple[int, Line], ...]  # the body's, with where each starts
-    pieces: tuple[Piece, ...] = ()
+    lines: Sequence[tuple[int, Line]]  # the body's, with where each starts
+    running: tuple[tuple[int, Line], ...] = ()  # headers and footers, likewise
     words: tuple[tuple[int, Word], ...] = ()  # of a scan, each with where its line starts
     fields: tuple[tuple[int, int, tuple[float, float, float, float]], ...] = ()  # start, end and box of a form's
 
@@ -95,6 +96,8 @@ def scan_layout(found: Recognised, height: float) -> PageLayout:
 
 def is_right_to_left(text: str) -> bool:
     """Whether a page's columns are read from the right."""
+    if text.isascii():
+        return False
     sample = text[:2000]
     return len(_RIGHT_TO_LEFT.findall(sample)) > 0.3 * len(sample)
 
@@ -111,20 +114,16 @@ def _whole_words(placed: list[Placed]) -> Iterator[Placed]:
         before = line
 
 
-def compose(page: PageLayout, is_header: Callable[[Line], bool], is_footer: Callable[[Line], bool]) -> PageText:
-    """Return the text of a page; only the lines at its edges can be furniture."""
-    edges = {id(line): top for line, top in page.edges()}
+def compose(page: PageLayout, running: Iterable[tuple[Line, bool]]) -> PageText:
+    """Return the text of a page, its running headers (True) and footers (False) apart from its body."""
     headers: list[Placed] = []
     footers: list[Placed] = []
-    body: list[Placed] = []
-    for separator, line in page.placed:
-        top = edges.get(id(line))
-        if top is True and is_header(line):
-            headers.append((separator, line))
-        elif top is False and is_footer(line):
-            footers.append((separator, line))
-        else:
-            body.append((separator, line))
+    body = page.placed
+    if tops := {id(line): top for line, top in running}:
+        body = []
+        for separator, line in page.placed:
+            top = tops.get(id(line))
+            (body if top is None else headers if top else footers).append((separator, line))
     return _written(headers, body, footers, page.fields)
 
 
@@ -138,31 +137,26 @@ def _written(
     length = 0
     furniture: list[tuple[int, int]] = []
     lines: list[tuple[int, Line]] = []
-    pieces: list[Piece] = []
+    running: list[tuple[int, Line]] = []
     words: list[tuple[int, Word]] = []
     placed_fields: list[tuple[int, int, tuple[float, float, float, float]]] = []
     for group in (headers, body, footers):
-        group_start = length
-        first_of_group = True
-        for separator, line in group:
-            between = ("\n\n" if length else "") if first_of_group else separator
-            parts.append(between)
-            length += len(between)
-            if first_of_group:
-                group_start = length
-                first_of_group = False
-            if group is body:
-                lines.append((length, line))
-            words.extend((length, word) for word in line.words)
-            if not _ODD.search(line.text):
-                parts.append(line.text)
-                pieces.append(Piece(length, length + len(line.text), line.first, len(line.text)))
-                length += len(line.text)
-                continue
-            for text, first, characters in _clean_pieces(line):
-                parts.append(text)
-                pieces.append(Piece(length, length + len(text), first, characters))
-                length += len(text)
+        between = "\n\n" if length else ""
+        group_start = length + len(between)
+        placed = lines if group is body else running
+        for number, (separator, line) in enumerate(group):
+            if number == 0:
+                separator = between  # whatever stood before it on the page
+            text = line.text
+            if not (text.isascii() and text.isprintable()) and _ODD.search(text):
+                text = line_text(line)
+            parts.append(separator)
+            parts.append(text)
+            length += len(separator)
+            placed.append((length, line))
+            if line.words:
+                words.extend([(length, word) for word in line.words])
+            length += len(text)
         if group is body:
             for text, box in fields:
                 parts.append(("\n" if length else "") + text)
@@ -170,7 +164,15 @@ def _written(
                 placed_fields.append((length - len(text), length, box))
         elif length > group_start and group:
             furniture.append((group_start, length))
-    return PageText("".join(parts), tuple(furniture), tuple(lines), tuple(pieces), tuple(words), tuple(placed_fields))
+    return PageText("".join(parts), tuple(furniture), lines, tuple(running), tuple(words), tuple(placed_fields))
+
+
+def pieces(page: PageText) -> Iterator[Piece]:
+    """Yield the stretches of a page's text with the characters each comes from, in the order of the text."""
+    for start, line in sorted((*page.lines, *page.running), key=itemgetter(0)):
+        for text, first, characters in _clean_pieces(line):
+            yield Piece(start, start + len(text), first, characters)
+            start += len(text)
 
 
 def line_text(line: Line) -> str:

@@ -19,6 +19,7 @@ _PICTURE_SHARE = 0.5
 _DRAWN_TEXT_OBJECTS = 20  # so many shapes and no text: letters drawn as outlines
 _UNMAPPED = re.compile("[\ufffd\ue000-\uf8ff]")  # what a font without a Unicode map gives
 _WORD = re.compile(r"[^\W\d_]{2}")
+_HEAD_CHARACTERS = 400  # from a page's start, in which nearly every page that can be read has a word
 _FIGURES = re.compile(r"[\d.,:;/()%+\- ]+")
 
 
@@ -34,6 +35,13 @@ def is_unreadable(characters: str) -> bool:
 
 def needs_recognition(page: Any, characters: str) -> bool:
     """Whether the page's words have to be recognised from its picture."""
+    head = "".join(characters[:_HEAD_CHARACTERS].split())
+    if (
+        len(head) > _FEW_CHARACTERS
+        and _WORD.search(head)
+        and (characters.isascii() or not _UNMAPPED.search(characters))
+    ):
+        return False  # as the whole page would tell, at more cost
     visible = len("".join(characters.split()))
     if visible > _FEW_CHARACTERS:
         return is_unreadable(characters)
