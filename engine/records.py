@@ -121,6 +121,7 @@ class Hit:
     score: float
     dense: float | None = None  # cosine; None where the mode doesn't use it
     lexical: float | None = None  # BM25, higher is better
+    doubt: float | None = None  # log-odds, by the run's generator, that it doesn't answer; None where it wasn't weighed
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +223,7 @@ class Run:
     rerank_weight: float = 0.0  # of its judgement beside the fused score, 0 to 1
     doubt: float = 0.3  # read apart: how much the log-odds that a passage doesn't answer count against it
     trust: float = 1.0  # read apart: how much an answer's own log-probability counts
+    weighs_search: bool = False  # read apart: whether a search, too, is in the order in which passages are read
     calibration: Calibration | None = None  # None where there were too few validation questions to fit one
     parent: str = ""
     state: RunState = "finished"

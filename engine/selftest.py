@@ -222,8 +222,7 @@ def check_evaluate(folder: Path) -> str:
 
 def check_worker(folder: Path) -> str:
     """Whether the worker process imports into a protected workspace and answers from it."""
-    from engine.retrieval.job import Search
-    from engine.serving.job import AnswerQuestion
+    from engine.serving.job import AnswerQuestion, Search
     from engine.worker.client import WorkerClient
 
     with closing(WorkerClient(log_path=folder / "worker.log")) as client:

@@ -54,7 +54,7 @@ def search(
     batch: Batch = None,
 ) -> None:
     """Find passages, without an answer."""
-    from engine.retrieval.job import Search, SearchMany
+    from engine.serving.job import Search, SearchMany
 
     _one_of(query, batch, what="QUERY")
     scope = _scope(document, folder, tag, since, until)

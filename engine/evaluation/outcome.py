@@ -82,6 +82,7 @@ class _Found:
     score: float
     dense: float | None
     lexical: float | None
+    doubt: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,9 @@ class Asker:
         stage = f"Searching with run {run.id}" if mode == "hybrid" else f"Untuned retrieval, {mode}"
         bound = [] if mode == "lexical" else [run.encoder, run.passage_encoder, run.id]
         bound += [run.fusion, run.reranker, run.rerank_weight] if mode == "hybrid" else []
+        weighs = mode == "hybrid" and run.weighs_search
+        if weighs:
+            bound = [_bound(run)]
 
         def search(rows: Sequence[int]) -> list[str]:
             retriever = open_retriever(self.session, run, self.monitor)
@@ -129,8 +133,15 @@ class Asker:
                 raise QuestionError(
                     "There is nothing to answer from: the workspace has no documents.", hint="Add documents first."
                 )
-            found = retriever.search([questions[row].question for row in rows], top_k=DEPTH, mode=mode)
-            return [_json([_Found(hit.passage.id, hit.score, hit.dense, hit.lexical) for hit in one]) for one in found]
+            asked = [questions[row].question for row in rows]
+            if weighs:
+                found = self._rag(run).find(asked, top_k=DEPTH, monitor=self.monitor)
+            else:
+                found = retriever.search(asked, top_k=DEPTH, mode=mode)
+            return [
+                _json([_Found(hit.passage.id, hit.score, hit.dense, hit.lexical, hit.doubt) for hit in one])
+                for one in found
+            ]
 
         keys = [_key("hits", self._index, mode, bound, question.question) for question in questions]
         kept = [decoded(one, tuple[_Found, ...]) or () for one in self._kept(keys, search, stage=stage)]
@@ -138,7 +149,8 @@ class Asker:
             list({found.passage_id for one in kept for found in one})
         )
         return [
-            [Hit(passages[found.passage_id], found.score, found.dense, found.lexical) for found in one] for one in kept
+            [Hit(passages[found.passage_id], found.score, found.dense, found.lexical, found.doubt) for found in one]
+            for one in kept
         ]
 
     def latency(self, run: Run, questions: Sequence[Question]) -> Latency | None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
 from engine.errors import QuestionError
 from engine.generation.citations import cite, snap
@@ -19,12 +18,13 @@ from engine.generation.generator import Generator
 from engine.generation.reading import (
     Draft,
     Weighing,
-    best_passages,
     doubts,
     drafted,
+    least_doubt,
     read_apart,
     read_together,
     refused,
+    weighed,
 )
 from engine.generation.remembering import Memory, RememberingGenerator
 from engine.jobs import Monitor, Token
@@ -76,8 +76,9 @@ class Rag:
                 answer, cached=True, timings_ms={"retrieve": 0.0, "first_token": spent_ms, "total": spent_ms}
             )
         searched = standalone(question, asking.earlier)
-        hits = self._hits([searched], asking.top_k, scope)[0]
+        found = self._found([searched], asking.top_k, scope)
         retrieved = time.perf_counter()
+        (hits,) = self._in_order([searched], found, self._looked_at(asking), monitor)
         first: list[float] = []
 
         def show(text: str) -> None:
@@ -123,8 +124,10 @@ class Rag:
             elif hits is not None:
                 found = [list(given) for given in hits[start : start + BATCH]]
             else:
-                found = self._hits(batch, asking.top_k, scope)
+                found = self._found(batch, asking.top_k, scope)
             retrieved = time.perf_counter()
+            if passages is None:
+                found = self._in_order(batch, found, self._looked_at(asking), monitor)
             asked = list(zip(batch, found, strict=True))
             drafts = self.drafts(asked, asking, monitor=monitor, given=passages is not None)
             # A question's share of its batch; nothing streams, so the first token comes with the last.
@@ -145,23 +148,17 @@ class Rag:
         self, question: str, hits: Sequence[Hit], asking: Asking, show: Callable[[str], None], monitor: Monitor
     ) -> Draft:
         """Write the draft of one answer, word by word where it is written from one input."""
-        shown = hits[: self._looked_at(asking)]
-        doubted = np.zeros(1)
         if self._reader is not None or (self.run.reading == "apart" and self.run.passages_per_answer > 1):
             (draft,) = self.drafts([(question, hits)], asking, monitor=monitor)
             show(draft.text or REFUSAL)
             return draft
-        if self.run.reading == "apart":
-            (doubted,) = doubts(self.generator, [(question, shown)])
-            shown = [shown[place] for place in best_passages(shown, doubted, self._weighing, passages=1)]
-            monitor.check()
-        read = [hit.passage for hit in shown]
+        apart = self.run.reading == "apart"
+        read = [hit.passage for hit in hits[: 1 if apart else self._looked_at(asking)]]
         writer = self.generator.writer
         prompt = writer.prompt(question, read)
         written = self.generator.stream(prompt, max_tokens=writer.most_answer_tokens, on_text=show)
-        if self.run.reading != "apart":
-            doubted = refused(self.generator, [prompt])
-        return drafted(written, read, writer, doubt=float(min(doubted, default=0.0)))
+        doubt = least_doubt(hits) if apart else float(refused(self.generator, [prompt])[0])
+        return drafted(written, read, writer, doubt=doubt)
 
     def drafts(
         self,
@@ -197,13 +194,47 @@ class Rag:
     def _weighing(self) -> Weighing:
         return Weighing(self.run.temperature, self.run.doubt, self.run.trust)
 
-    def _hits(self, questions: Sequence[str], top_k: int | None, scope: Scope) -> list[list[Hit]]:
+    def find(
+        self,
+        questions: Sequence[str],
+        *,
+        top_k: int,
+        monitor: Monitor,
+        scope: Scope = EVERYTHING,
+        hidden: Sequence[Collection[str]] = (),
+    ) -> list[list[Hit]]:
+        """Return for each question its best `top_k` passages in the order in which they are read.
+
+        Where the run reads apart, its generator says of the passages found first whether they answer, and that counts
+        beside how high they were found: a reranker as monoT5 is one (arXiv 2003.06713).
+        """
+        looked_at = self.run.passages_shown
+        found = self.retriever.search(questions, top_k=max(top_k, looked_at), scope=scope, hidden=hidden)
+        return [hits[:top_k] for hits in self._in_order(questions, found, looked_at, monitor)]
+
+    def _found(self, questions: Sequence[str], top_k: int | None, scope: Scope) -> list[list[Hit]]:
         hits = self.retriever.search(questions, top_k=max(top_k or self.run.passages_shown, SHOWN), scope=scope)
         if not len(self.retriever.index):
             raise QuestionError(
                 "There is nothing to answer from: the workspace has no documents.", hint="Add documents first."
             )
         return hits
+
+    def _in_order(
+        self, questions: Sequence[str], found: Sequence[list[Hit]], looked_at: int, monitor: Monitor
+    ) -> list[list[Hit]]:
+        """Put the first `looked_at` hits of each question in the order in which they are read, where not done yet."""
+        if self.run.reading != "apart":
+            return list(found)
+        ordered = list(found)
+        new = [row for row, hits in enumerate(found) if hits and hits[0].doubt is None]
+        for start in range(0, len(new), BATCH):
+            monitor.check()
+            rows = new[start : start + BATCH]
+            doubted = doubts(self.generator, [(questions[row], found[row][:looked_at]) for row in rows])
+            for row, doubt in zip(rows, doubted, strict=True):
+                ordered[row] = weighed(found[row], doubt, self._weighing)
+        return ordered
 
     def _looked_at(self, asking: Asking) -> int:
         """How many passages the generator is shown."""

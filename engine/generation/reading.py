@@ -74,20 +74,22 @@ def refused(generator: Generator, prompts: Sequence[Sequence[int]]) -> np.ndarra
     return np.log(probabilities) - np.log1p(-probabilities)
 
 
-def best_passages(hits: Sequence[Hit], doubted: np.ndarray, how: Weighing, *, passages: int) -> list[int]:
-    """Return the places of the passages to read: found high, and not doubted; best first."""
-    weights = _log_weights(hits, doubted, how)
-    return [int(place) for place in np.argsort(-weights, kind="stable")[:passages]]
+def weighed(hits: Sequence[Hit], doubted: np.ndarray, how: Weighing) -> list[Hit]:
+    """Return the hits in the order they are read: the first len(doubted) weighed, the others after them as found.
+
+    A weighed hit's score is the fused one less its doubt, in the units of the fused one; it stays above the others'.
+    """
+    scores = np.array([hit.score for hit in hits[: len(doubted)]]) - how.temperature * how.doubt * doubted
+    others = list(hits[len(doubted) :])
+    if others and len(scores):
+        scores += max(others[0].score - float(scores.min()), 0.0)
+    order = np.argsort(-scores, kind="stable")
+    read = [replace(hits[place], score=float(scores[place]), doubt=float(doubted[place])) for place in order]
+    return [*read, *others]
 
 
-def chosen_draft(
-    hits: Sequence[Hit],
-    doubted: np.ndarray,
-    answers: Sequence[Generated],
-    places: Sequence[int],
-    how: Weighing,
-) -> Draft:
-    """Choose among the `answers` written from the passages at `places` the one that they together bear out best.
+def chosen_draft(hits: Sequence[Hit], answers: Sequence[Generated], how: Weighing) -> Draft:
+    """Choose among the `answers`, written from the first of the weighed hits, the one that they together bear out best.
 
     RAG-Sequence (Lewis et al. 2020) weights each passage's answers by p(passage | question) and adds up what agrees;
     an answer that differs by one word from another adds nothing there. So answers agree here by their token F1: the
@@ -95,10 +97,11 @@ def chosen_draft(
     the fused score, less the generator's own doubt; the answer's probability is taken per token, or short answers would
     always win.
     """
-    least = float(doubted.min()) if len(doubted) else 0.0
+    least = least_doubt(hits)
     sure = np.log(np.maximum([one.likelihood for one in answers], 1e-9))
-    weights = _softmax(_log_weights(hits, doubted, how)[list(places)] + how.trust * sure)
-    read = tuple(hits[place].passage for place in places)
+    scores = np.array([hit.score for hit in hits[: len(answers)]])
+    weights = _softmax(scores / how.temperature + how.trust * sure)
+    read = tuple(hit.passage for hit in hits[: len(answers)])
     spoken = [row for row, one in enumerate(answers) if one.text]
     if not spoken:
         return Draft("", answers[0].likelihood if answers else 0.0, 0.0, least, read)
@@ -119,30 +122,17 @@ def read_apart(
     passages: int,
     stopped: Callable[[], bool],
 ) -> list[Draft]:
-    """Weigh all passages of each question, answer from the best ones, each on its own, and choose an answer."""
-    doubted = doubts(generator, asked)
-    chosen = [best_passages(hits, one, how, passages=passages) for (_, hits), one in zip(asked, doubted, strict=True)]
-    written = written_apart(generator, asked, chosen, stopped=stopped)
-    return [
-        chosen_draft(hits, one, answers, places, how)
-        for (_, hits), one, answers, places in zip(asked, doubted, written, chosen, strict=True)
-    ]
+    """Answer from the first `passages` of each question's weighed hits, each on its own, and choose an answer."""
+    written = written_apart(generator, [(question, hits[:passages]) for question, hits in asked], stopped=stopped)
+    return [chosen_draft(hits, answers, how) for (_, hits), answers in zip(asked, written, strict=True)]
 
 
 def written_apart(
-    generator: Generator,
-    asked: Sequence[tuple[str, Sequence[Hit]]],
-    chosen: Sequence[Sequence[int]],
-    *,
-    stopped: Callable[[], bool],
+    generator: Generator, asked: Sequence[tuple[str, Sequence[Hit]]], *, stopped: Callable[[], bool]
 ) -> list[list[Generated]]:
-    """Answer each question from each of its passages at the `chosen` places alone."""
+    """Answer each question from each of its passages alone."""
     writer = generator.writer
-    read = [
-        (question, hits[place].passage)
-        for (question, hits), places in zip(asked, chosen, strict=True)
-        for place in places
-    ]
+    read = [(question, hit.passage) for question, hits in asked for hit in hits]
     prompts = [writer.prompt(question, [passage]) for question, passage in read]
     written = generator.generate(prompts, max_tokens=writer.most_answer_tokens, stopped=stopped)
     answers = iter(
@@ -151,11 +141,12 @@ def written_apart(
             for one, (_, passage) in zip(written, read, strict=True)
         ]
     )
-    return [[next(answers) for _ in places] for places in chosen]
+    return [[next(answers) for _ in hits] for _, hits in asked]
 
 
-def _log_weights(hits: Sequence[Hit], doubted: np.ndarray, how: Weighing) -> np.ndarray:
-    return np.array([hit.score for hit in hits]) / how.temperature - how.doubt * doubted
+def least_doubt(hits: Sequence[Hit]) -> float:
+    """Return the least log-odds that a passage doesn't answer, over those weighed; 0 where none was."""
+    return min((hit.doubt for hit in hits if hit.doubt is not None), default=0.0)
 
 
 def _softmax(values: np.ndarray) -> np.ndarray:

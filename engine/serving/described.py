@@ -9,7 +9,7 @@ import msgspec
 from engine.records import Answer, Citation, Hit
 
 if TYPE_CHECKING:
-    from engine.retrieval.job import SearchResult
+    from engine.serving.job import SearchResult
 
 
 def found_value(result: SearchResult) -> dict[str, Any]:

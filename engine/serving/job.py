@@ -1,17 +1,77 @@
-"""Jobs that answer: one question as a stream, or many in batches."""
+"""Jobs that search and answer: one question, its answer as a stream, or many in batches."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from engine.jobs import Monitor
-from engine.records import AS_TUNED, Answer, Asking
+from engine.records import AS_TUNED, Answer, Asking, Hit
 from engine.retrieval.job import checked_question
 from engine.workspace.scope import EVERYTHING, Scope
 
 if TYPE_CHECKING:
     from engine.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The passages found for a question."""
+
+    question: str
+    run: str
+    hits: tuple[Hit, ...]
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchMany:
+    """Find the best passages for each question, without an answer.
+
+    Where the run was found better so, its generator says which of them answer, and those come first.
+    """
+
+    questions: tuple[str, ...]
+    top_k: int = 5
+    run_name: str = "active"
+    mode: Literal["hybrid", "dense", "lexical"] = "hybrid"
+    scope: Scope = EVERYTHING
+
+    def run(self, session: Session, monitor: Monitor) -> tuple[SearchResult, ...]:
+        from engine.generation.rag import open_rag
+        from engine.retrieval.base_fusion import current_run
+        from engine.retrieval.retriever import open_retriever
+
+        asked = [checked_question(question) for question in self.questions]
+        scope = self.scope.checked()
+        run = current_run(session, self.run_name, monitor)
+        rag = open_rag(session, run, monitor) if run.weighs_search and self.mode == "hybrid" else None
+        retriever = open_retriever(session, run, monitor)
+        started = time.perf_counter()
+        if rag:
+            found = rag.find(asked, top_k=self.top_k, monitor=monitor, scope=scope)
+        else:
+            found = retriever.search(asked, top_k=self.top_k, mode=self.mode, scope=scope)
+        spent_ms = (time.perf_counter() - started) * 1000 / max(len(asked), 1)
+        return tuple(
+            SearchResult(question, run.id, tuple(hits), {"retrieve": spent_ms})
+            for question, hits in zip(asked, found, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Find the best passages for one question, without an answer."""
+
+    question: str
+    top_k: int = 5
+    run_name: str = "active"
+    mode: Literal["hybrid", "dense", "lexical"] = "hybrid"
+    scope: Scope = EVERYTHING
+
+    def run(self, session: Session, monitor: Monitor) -> SearchResult:
+        return SearchMany((self.question,), self.top_k, self.run_name, self.mode, self.scope).run(session, monitor)[0]
 
 
 @dataclass(frozen=True, slots=True)

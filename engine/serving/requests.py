@@ -8,8 +8,7 @@ import msgspec
 
 from engine.errors import QuestionError
 from engine.records import Asking
-from engine.retrieval.job import Search
-from engine.serving.job import AnswerQuestion
+from engine.serving.job import AnswerQuestion, Search
 from engine.workspace.scope import Scope
 
 Request = TypeVar("Request")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from engine.evaluation.metrics import exact_match, f1
+from engine.evaluation.metrics import exact_match, f1, ndcg_at
 from engine.generation.citations import cite
 from engine.generation.confidence import MIN_QUESTIONS, features, fit
 from engine.generation.generator import Generated, Generator
@@ -15,10 +15,10 @@ from engine.generation.rag import SHOWN, Rag, load_reader, load_runtime
 from engine.generation.reading import (
     Draft,
     Weighing,
-    best_passages,
     chosen_draft,
     doubts,
     read_together,
+    weighed,
     written_apart,
 )
 from engine.jobs import Monitor
@@ -34,6 +34,8 @@ TEMPERATURES = (0.1, 0.2, 0.4)
 DOUBTS = (0.1, 0.3, 0.5, 0.8)
 TRUSTS = (0.0, 1.0, 2.0)
 PASSAGE_COST = 0.002  # of F1: what a further passage must gain to be worth its time
+LEAST_GAIN = 0.005  # of nDCG@10, for a search to wait until the generator has looked through what was found
+FOUND, READ = "ndcg@10 as found", "ndcg@10 as read"
 BATCH = 32  # questions between two reports of progress
 
 ALWAYS = Asking(risk=1.0)
@@ -50,6 +52,7 @@ class HowRead:
     temperature: float = TEMPERATURES[0]
     doubt: float = DOUBTS[0]
     trust: float = TRUSTS[0]
+    weighs_search: bool = False
 
     @property
     def weighing(self) -> Weighing:
@@ -78,17 +81,23 @@ ALL_READINGS = (
 def best_reading(
     lesson: Lesson, run: Run, hits: Sequence[Sequence[Hit]], *, tried: Sequence[HowRead] = ALL_READINGS
 ) -> tuple[HowRead, dict[str, float]]:
-    """Answer the validation questions in each way tried; return the best by F1, less what reading more costs."""
+    """Answer the validation questions in each way tried; return the best by F1, less what reading more costs.
+
+    A search weighs passages as that way does where it finds the evidence higher so, by nDCG@10.
+    """
     generator = load_runtime(lesson.session, run.generator)
     asked = [(question.question, found) for question, found in zip(lesson.validation, hits, strict=True)]
     best: tuple[float, HowRead, dict[str, float]] | None = None
-    for how, drafts in _drafts(generator, asked, tried, lesson.monitor):
+    order: Sequence[Sequence[Hit]] = hits
+    for how, read, drafts in _drafts(generator, asked, tried, lesson.monitor):
         scores = _scores(lesson, [draft.text for draft in drafts])
         worth = scores["f1"] - PASSAGE_COST * how.passages_per_answer
         if best is None or worth > best[0]:
-            best = (worth, how, scores)
+            best, order = (worth, how, scores), read
     assert best is not None  # `tried` is not empty
-    return best[1:]
+    _, how, scores = best
+    scores |= {FOUND: _ndcg(lesson, hits), READ: _ndcg(lesson, order)}
+    return replace(how, weighs_search=scores[READ] > scores[FOUND] + LEAST_GAIN), scores
 
 
 def answered(lesson: Lesson, run: Run, retriever: Retriever, hits: Sequence[Sequence[Hit]]) -> dict[str, float]:
@@ -120,7 +129,7 @@ def calibrated(session: Session, run: Run, validation: Sequence[Question], monit
     evidence = [frozenset(question.evidence) for question in validation]
     known: list[np.ndarray] = []
     for hidden in ((), evidence):
-        hits = rag.retriever.search(questions, top_k=max(SHOWN, run.passages_weighed), hidden=hidden)
+        hits = rag.find(questions, top_k=max(SHOWN, run.passages_shown), monitor=monitor, hidden=hidden)
         for start in monitor.track(range(0, len(questions), BATCH), "Learning when not to answer"):
             asked = list(zip(questions[start : start + BATCH], hits[start : start + BATCH], strict=True))
             known += [
@@ -132,8 +141,11 @@ def calibrated(session: Session, run: Run, validation: Sequence[Question], monit
 
 def _drafts(
     generator: Generator, asked: Asked, tried: Sequence[HowRead], monitor: Monitor
-) -> Iterator[tuple[HowRead, list[Draft]]]:
-    """Yield each way of reading with the drafts it gives. Passages read apart are read once for all ways."""
+) -> Iterator[tuple[HowRead, list[Sequence[Hit]], list[Draft]]]:
+    """Yield each way of reading with the hits in its order and the drafts it gives.
+
+    Passages read apart are read once for all ways.
+    """
     for how in (one for one in tried if one.reading == "together"):
         number = how.passages_per_answer
         drafts: list[Draft] = []
@@ -142,41 +154,52 @@ def _drafts(
             shown = [(question, found[:number]) for question, found in asked[start : start + BATCH]]
             drafts += read_together(generator, shown, stopped=monitor.stopping)
             monitor.check()
-        yield how, drafts
+        yield how, [found for _, found in asked], drafts
     apart = [how for how in tried if how.reading == "apart"]
     if not apart:
         return
     most = max(how.passages_weighed for how in apart)
     doubted: list[np.ndarray] = []
-    written: list[dict[int, Generated]] = []  # by place of the passage
+    written: list[dict[str, Generated]] = []  # by id of the passage
     for start in monitor.track(range(0, len(asked), BATCH), f"Weighing {most} passages for each validation question"):
         shown = [(question, found[:most]) for question, found in asked[start : start + BATCH]]
         new = doubts(generator, shown)
         doubted += new
         written += _written(generator, shown, new, apart, monitor)
     for how in apart:
-        drafts = []
-        for (_, found), doubt, answers in zip(asked, doubted, written, strict=True):
-            hits, doubt = found[: how.passages_weighed], doubt[: how.passages_weighed]
-            places = best_passages(hits, doubt, how.weighing, passages=how.passages_per_answer)
-            drafts.append(chosen_draft(hits, doubt, [answers[place] for place in places], places, how.weighing))
-        yield how, drafts
+        read = [
+            weighed(found, doubt[: how.passages_weighed], how.weighing)
+            for (_, found), doubt in zip(asked, doubted, strict=True)
+        ]
+        drafts = [
+            chosen_draft(found, [answers[hit.passage.id] for hit in found[: how.passages_per_answer]], how.weighing)
+            for found, answers in zip(read, written, strict=True)
+        ]
+        yield how, [*read], drafts
 
 
 def _written(
     generator: Generator, shown: Asked, doubted: Sequence[np.ndarray], apart: Sequence[HowRead], monitor: Monitor
-) -> list[dict[int, Generated]]:
+) -> list[dict[str, Generated]]:
     """Answer from every passage that some way of reading would choose."""
-    wanted: list[list[int]] = []
-    for (_, hits), doubt in zip(shown, doubted, strict=True):
-        chosen: set[int] = set()
+    wanted: list[tuple[str, list[Hit]]] = []
+    for (question, hits), doubt in zip(shown, doubted, strict=True):
+        chosen: dict[str, Hit] = {}
         for how in apart:
-            most = how.passages_weighed
-            chosen |= set(best_passages(hits[:most], doubt[:most], how.weighing, passages=how.passages_per_answer))
-        wanted.append(sorted(chosen))
-    written = written_apart(generator, shown, wanted, stopped=monitor.stopping)
+            read = weighed(hits[: how.passages_weighed], doubt[: how.passages_weighed], how.weighing)
+            chosen |= {hit.passage.id: hit for hit in read[: how.passages_per_answer]}
+        wanted.append((question, list(chosen.values())))
+    written = written_apart(generator, wanted, stopped=monitor.stopping)
     monitor.check()
-    return [dict(zip(places, answers, strict=True)) for places, answers in zip(wanted, written, strict=True)]
+    return [
+        {hit.passage.id: answer for hit, answer in zip(hits, answers, strict=True)}
+        for (_, hits), answers in zip(wanted, written, strict=True)
+    ]
+
+
+def _ndcg(lesson: Lesson, hits: Sequence[Sequence[Hit]]) -> float:
+    asked = zip(hits, lesson.validation, strict=True)
+    return float(np.mean([ndcg_at([hit.passage.id for hit in one], question.evidence) for one, question in asked]))
 
 
 def _scores(lesson: Lesson, texts: Sequence[str]) -> dict[str, float]:

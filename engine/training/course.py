@@ -17,7 +17,7 @@ from engine.records import Question, Run, RunState
 from engine.retrieval.base_fusion import current_run
 from engine.session import BASE, Session
 from engine.settings import TrainSettings, chosen
-from engine.training.answering import calibrated
+from engine.training.answering import FOUND, READ, calibrated
 from engine.training.choice import models_to_start_from, told_of_generator
 from engine.training.generator_stage import tune_generator
 from engine.training.headings import LEAST_HEADS, MEASURE, are_headings, heading_questions, suffers, tune_on_headings
@@ -224,6 +224,8 @@ def _reason(run: Run, kept: bool) -> str:
             unsure = "not surely" if run.after[measure] > run.before[measure] else "no"
             verdict = "better" if run.after[f"{stage} kept"] else f"{unsure} better, so the one before stays"
             parts.append(f"{stage} {verdict}: {measure} {run.before[measure]:.3f} → {run.after[measure]:.3f}")
+    if run.weighs_search and READ in run.after:
+        parts.append(f"searches are in the order it reads: ndcg@10 {run.after[FOUND]:.3f} → {run.after[READ]:.3f}")
     told = (
         " Learnt from titles and headings, for want of questions: weaker than from questions." if from_headings else ""
     )

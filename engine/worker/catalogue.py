@@ -43,7 +43,7 @@ JOBS: dict[str, Entry] = {
     "TryModel": Entry("engine.serving.trial", "heavy", tensors=True),
     "WarmUp": Entry("engine.worker.warm_up", "chat", tensors=True),
     "AnswerQuestion": Entry("engine.serving.job", "chat", tensors=True),
-    "Search": Entry("engine.retrieval.job", "chat", tensors=True),
+    "Search": Entry("engine.serving.job", "chat", tensors=True),
     "ListDocuments": Entry("engine.workspace.job", "query"),
     "ReadPage": Entry("engine.documents.job", "query"),
     "ReadDocument": Entry("engine.workspace.job", "query"),

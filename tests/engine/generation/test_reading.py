@@ -9,7 +9,7 @@ import pytest
 
 from engine.generation.generator import Generated, never
 from engine.generation.prompt import PromptWriter
-from engine.generation.reading import Draft, Weighing, best_passages, chosen_draft, drafted, read_apart
+from engine.generation.reading import Draft, Weighing, chosen_draft, drafted, read_apart, weighed
 from engine.generation.unwritable import UNWRITABLE
 from engine.generation.weights import load_writer
 from engine.models.library import DEFAULT_GENERATOR, ModelLibrary
@@ -26,14 +26,9 @@ def writer(tiny_library: ModelLibrary) -> PromptWriter:
 
 
 def choose(*answers: tuple[str, float], temperature: float = 0.2, trust: float = 1.0) -> Draft:
-    found = hits(0.9, 0.8, 0.7)[: len(answers)]
-    return chosen_draft(
-        found,
-        np.array([-4.0] * len(answers)),
-        [Generated(text, sure) for text, sure in answers],
-        list(range(len(answers))),
-        Weighing(temperature, 0.3, trust),
-    )
+    how = Weighing(temperature, 0.3, trust)
+    found = weighed(hits(0.9, 0.8, 0.7)[: len(answers)], np.array([-4.0] * len(answers)), how)
+    return chosen_draft(found, [Generated(text, sure) for text, sure in answers], how)
 
 
 def test_two_passages_that_nearly_agree_outweigh_the_first_one() -> None:
@@ -66,8 +61,22 @@ def test_trust_lets_the_surer_answer_win() -> None:
 def test_a_passage_the_generator_doubts_is_read_later() -> None:
     found = hits(0.9, 0.8, 0.2)
     refusing = np.array([3.0, -3.0, -3.0])  # the first surely doesn't answer, says the generator
-    assert best_passages(found, refusing, Weighing(0.2, 0.5, 1.0), passages=2) == [1, 0]
-    assert best_passages(found, refusing, Weighing(0.2, 0.0, 1.0), passages=2) == [0, 1]
+
+    def order(how: Weighing) -> list[str]:
+        return [hit.passage.id for hit in weighed(found, refusing, how)]
+
+    assert order(Weighing(0.2, 0.5, 1.0)) == ["d:1", "d:0", "d:2"]
+    assert order(Weighing(0.2, 0.0, 1.0)) == ["d:0", "d:1", "d:2"]
+
+
+def test_what_was_weighed_stays_above_what_was_not_and_scores_fall() -> None:
+    found = hits(0.9, 0.8, 0.7, 0.6)
+    read = weighed(found, np.array([9.0, -1.0]), Weighing(0.2, 0.5, 1.0))
+    assert [hit.passage.id for hit in read] == ["d:1", "d:0", "d:2", "d:3"]
+    assert [hit.doubt for hit in read] == [-1.0, 9.0, None, None]
+    assert [hit.score for hit in read] == sorted((hit.score for hit in read), reverse=True)
+    assert read[0].score - read[1].score == pytest.approx(0.8 - 0.9 + 0.2 * 0.5 * 10)  # distances are kept
+    assert weighed([], np.array([]), Weighing(0.2, 0.5, 1.0)) == []
 
 
 def test_a_draft_of_one_input_knows_that_nothing_was_written(writer: PromptWriter) -> None:
@@ -97,5 +106,6 @@ def test_a_sign_the_tokenizer_does_not_have_is_the_passages(writer: PromptWriter
     copying = Copying(writer, said)
 
     assert drafted(said, shown, writer).text == "5 μg daily"
+    found = weighed(found, np.array([-4.0]), how)
     (draft,) = read_apart(copying, [("How much?", found)], how, passages=1, stopped=never)  # type: ignore[arg-type]
     assert draft.text == "5 μg daily"

@@ -9,7 +9,8 @@ import pytest
 from engine.jobs import Monitor
 from engine.records import Document, Fusion, Passage, Question
 from engine.retrieval.base_fusion import current_run
-from engine.retrieval.job import BuildIndex, Search
+from engine.retrieval.job import BuildIndex
+from engine.serving.job import Search
 from engine.session import Session
 
 WORDS = [f"{first}{second}" for first in ("alpha", "beta", "gamma", "delta", "omega") for second in "abcdefgh"]

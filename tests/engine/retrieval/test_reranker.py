@@ -19,9 +19,9 @@ from engine.importing import ImportFiles
 from engine.jobs import Monitor
 from engine.models.library import DEFAULT_ENCODER
 from engine.retrieval.fusion import rerank
-from engine.retrieval.job import Search
 from engine.retrieval.reranker import Reranker
 from engine.retrieval.retriever import RERANKED
+from engine.serving.job import Search
 from engine.serving.trial import TryModel
 from engine.session import BASE, Session
 from engine.training import reranker_stage

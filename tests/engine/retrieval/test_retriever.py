@@ -12,8 +12,9 @@ from engine.errors import DocumentError, QuestionError
 from engine.importing import ImportFiles
 from engine.jobs import Monitor
 from engine.retrieval import lexical
-from engine.retrieval.job import BuildIndex, Search, SearchMany
+from engine.retrieval.job import BuildIndex
 from engine.retrieval.lexical import telling_terms
+from engine.serving.job import Search, SearchMany
 from engine.session import Session
 from engine.workspace.scope import Scope
 

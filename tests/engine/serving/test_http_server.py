@@ -18,10 +18,9 @@ import pytest
 from engine.errors import QuestionError, RunError, ServerError
 from engine.jobs import Event, Job, Token
 from engine.records import Answer, Citation
-from engine.retrieval.job import Search
 from engine.serving import http_server
 from engine.serving.http_server import MAX_BODY_BYTES, LocalServer
-from engine.serving.job import AnswerQuestion
+from engine.serving.job import AnswerQuestion, Search
 
 REPOSITORY = Path(__file__).parents[3]
 TOKEN = "a token of some length"

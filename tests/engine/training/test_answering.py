@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from engine.evaluation.outcome import Asker
 from engine.generation.confidence import NAMES
 from engine.generation.rag import open_rag
 from engine.generation.weights import with_verdict
@@ -16,9 +18,10 @@ from engine.importing import ImportFiles
 from engine.jobs import Event, Monitor, Token
 from engine.models.library import DEFAULT_GENERATOR
 from engine.records import REFUSAL, Asking, Run
+from engine.serving.job import Search
 from engine.session import TUNED, Session
 from engine.settings import TrainSettings
-from engine.training.answering import HowRead, best_reading, calibrated, reading_of
+from engine.training.answering import FOUND, READ, HowRead, best_reading, calibrated, reading_of
 from engine.training.stage import Lesson
 
 QUESTIONS = 32
@@ -67,7 +70,7 @@ def test_the_way_of_reading_is_chosen_among_those_tried(asked: Session) -> None:
     hits = open_rag(asked, run, Monitor()).retriever.search([one.question for one in validation], top_k=8)
     tried = (HowRead("together", 1), APART)
     chosen, scores = best_reading(lesson, run, hits, tried=tried)
-    assert chosen in tried and {"f1", "exact_match"} == scores.keys()
+    assert chosen in tried and scores.keys() == {"f1", "exact_match", FOUND, READ}
     assert reading_of(replace(run, **asdict(chosen))) == chosen
 
 
@@ -144,3 +147,36 @@ def test_a_changed_document_is_never_answered_from_the_cache(asked: Session, tmp
     (tmp_path / "new.txt").write_text("The code of drug7 is 9000 now.", encoding="utf-8")
     ImportFiles((str(tmp_path / "new.txt"),)).run(asked, Monitor())
     assert not open_rag(asked, run, Monitor()).answer(question, monitor=Monitor()).cached
+
+
+def test_a_search_is_in_the_order_in_which_passages_are_read_where_the_run_says_so(
+    asked: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = TUNED + asked.workspace.objects.publish_folder(with_verdict(asked.model_files(DEFAULT_GENERATOR)))
+    fields = {**asdict(APART), "passages_weighed": 8, "doubt": 0.8, "weighs_search": True}
+    run = replace(asked.run("base"), id="weighs", generator=generator, **fields)
+    asked.workspace.runs.add(run)
+    asked.workspace.runs.add(replace(run, id="does not", weighs_search=False))
+    question = "What is the code of drug7?"
+    found = Search(question, 8, "does not").run(asked, Monitor()).hits
+    answering = found[6].passage  # as the generator will say
+    rag = open_rag(asked, run, Monitor())
+
+    def score(prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[float]:
+        texts = [rag.generator.writer.text(prompt) for prompt in prompts]
+        return [math.log(0.01 if answering.text in text else 0.99) for text in texts]
+
+    monkeypatch.setattr(rag.generator, "score", score)
+    weighed = Search(question, 8, "weighs").run(asked, Monitor()).hits
+    assert weighed[0].passage == answering
+    assert {hit.passage.id for hit in weighed} == {hit.passage.id for hit in found}
+    assert [hit.score for hit in weighed] == sorted((hit.score for hit in weighed), reverse=True)
+    assert Search(question, 3, "weighs").run(asked, Monitor()).hits == weighed[:3]  # all eight are looked through
+    assert Search(question, 8, "does not").run(asked, Monitor()).hits == found
+    assert Search(question, 8, "weighs", "dense").run(asked, Monitor()).hits[0].passage == found[0].passage
+    assert rag.answer(question, monitor=Monitor()).hits[0].passage == answering
+    asker = Asker(asked, Monitor())
+    asked_again = [one for one in asked.workspace.questions.list("validation") if one.question == question]
+    for name, hits in (("weighs", weighed), ("does not", found)):
+        (evaluated,) = asker.hits(asked.run(name), asked_again)
+        assert [hit.passage.id for hit in evaluated[:8]] == [hit.passage.id for hit in hits]

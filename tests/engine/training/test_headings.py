@@ -12,7 +12,7 @@ from engine.errors import TrainingError
 from engine.importing import ImportFiles
 from engine.jobs import Monitor
 from engine.records import Passage, Question
-from engine.retrieval.job import Search
+from engine.serving.job import Search
 from engine.session import BASE, TUNED, Session
 from engine.training import headings
 from engine.training.headings import MEASURE, SENTENCES, are_headings, heading_questions

@@ -18,8 +18,7 @@ from engine.jobs import Event, Measured, Monitor, Progress
 from engine.models.library import CHAT_GENERATOR
 from engine.records import Run
 from engine.retrieval.encoder import Encoder
-from engine.retrieval.job import Search
-from engine.serving.job import AnswerBatch, AnswerQuestion
+from engine.serving.job import AnswerBatch, AnswerQuestion, Search
 from engine.session import BASE, TUNED, Session
 from engine.settings import SettingError
 from engine.training import retriever_stage
