@@ -1,4 +1,4 @@
-"""A second process of the parser child, forked before it has read anything: it lays out half of a long PDF's pages.
+"""A second process of the parser child, forked before it has read anything: it lays out part of a long PDF's pages.
 
 It is capped like the child and dies with it. What it doesn't answer, the child does itself. Linux only: elsewhere no
 process is to be forked like this.
@@ -7,8 +7,10 @@ process is to be forked like this.
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -17,6 +19,7 @@ import msgspec
 from engine.documents.frames import read_frame, write_frame
 
 _REPLY_BYTES_MAX = 512 << 20
+_PIPE_BYTES = 1 << 20
 
 
 class Pages(msgspec.Struct, frozen=True):
@@ -25,7 +28,8 @@ class Pages(msgspec.Struct, frozen=True):
     path: str
     digest: str
     first: int
-    last: int
+    last: int  # the same, when no more of the file are to come
+    opens: bool = False  # whether they are the first of it
 
 
 @dataclass(slots=True)
@@ -34,19 +38,23 @@ class Assistant:
 
     _requests: BinaryIO
     _replies: BinaryIO
-    _owed: int = 0  # answers not fetched, because the file they belong to failed
+    _owed: int = 0  # answers not fetched yet, or never, because the file they belong to failed
 
     @classmethod
     def fork(cls, serve: Callable[[BinaryIO, BinaryIO], None], *, without: Sequence[BinaryIO]) -> Assistant | None:
         """Start the second process, which runs `serve` and has none of the streams `without`; None where it can't."""
         if sys.platform != "linux" or (os.cpu_count() or 1) < 2:
             return None
+        import fcntl  # not on Windows
+
         asked, asking = os.pipe()
         answered, answering = os.pipe()
+        with suppress(OSError):  # else an answer waits until the child is done with a page of its own
+            fcntl.fcntl(answered, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         if os.fork():
             os.close(asked)
             os.close(answering)
-            return cls(os.fdopen(asking, "wb"), os.fdopen(answered, "rb"))
+            return cls(os.fdopen(asking, "wb"), os.fdopen(answered, "rb", buffering=0))
         try:
             os.close(asking)
             os.close(answered)
@@ -58,7 +66,7 @@ class Assistant:
 
     def ask(self, pages: Pages) -> bool:
         """Hand pages over. Returns whether they were taken."""
-        while self._owed:  # never to be taken for this file's
+        while pages.opens and self._owed:  # never to be taken for this file's
             self.answer()
         try:
             write_frame(self._requests, msgspec.json.encode(pages))
@@ -66,6 +74,15 @@ class Assistant:
             return False
         self._owed += 1
         return True
+
+    def has_answer(self) -> bool:
+        """Whether `answer` would not have to wait."""
+        return bool(select.select([self._replies], [], [], 0)[0])
+
+    def dismiss(self) -> None:
+        """Say that no more pages of the file are to come: it need not be kept open."""
+        with suppress(OSError):  # it is gone
+            write_frame(self._requests, msgspec.json.encode(Pages("", "", first=0, last=0)))
 
     def answer(self) -> bytes | None:
         """Wait for the answer; None when the process is gone."""

@@ -99,11 +99,17 @@ def _assist(requests: BinaryIO, replies: BinaryIO) -> None:
     """Be the assistant: lay out the pages asked for, capped like the child itself."""
     close_doors()
     decoder = msgspec.json.Decoder(Pages)
+    answer_to: Callable[[Pages], bytes | None] | None = None
     while (frame := read_frame(requests, size_bytes_max=1 << 20)) is not None:
-        _limit_cpu_time()
-        from engine.documents.formats.pdf.reader import laid_out
+        asked = decoder.decode(frame)
+        if asked.opens:
+            _limit_cpu_time()
+        if answer_to is None:
+            from engine.documents.formats.pdf.sharing import Helper
 
-        write_frame(replies, laid_out(decoder.decode(frame)))
+            answer_to = Helper().answer
+        if (answer := answer_to(asked)) is not None:
+            write_frame(replies, answer)
 
 
 def parse(path: Path, attachment: Sequence[int] = (), reading: Reading | None = None) -> Reply:
