@@ -116,14 +116,15 @@ def _rows(lines: Sequence[Line]) -> list[list[Line]]:
     """Group the lines by height, each row from left to right."""
     rows: list[list[Line]] = []
     row_middle = row_size = 0.0
-    for middle, _, number in sorted(((line.y0 + line.y1) / 2, line.x0, number) for number, line in enumerate(lines)):
+    for middle, _, number in sorted([((line.y0 + line.y1) / 2, line.x0, at) for at, line in enumerate(lines)]):
         line = lines[number]
-        smaller, larger = (line.size, row_size) if line.size < row_size else (row_size, line.size)
-        if rows and middle - row_middle <= _SAME_ROW * max(smaller, 0.5 * larger):
+        size = line.size
+        smaller, larger = (size, row_size) if size < row_size else (row_size, size)
+        if rows and middle - row_middle <= _SAME_ROW * (smaller if smaller > 0.5 * larger else 0.5 * larger):
             rows[-1].append(line)
         else:
             rows.append([line])
-            row_middle, row_size = middle, line.size
+            row_middle, row_size = middle, size
     for row in rows:
         if len(row) > 1:
             row.sort(key=_left_edge)
@@ -136,11 +137,12 @@ def _blocks(rows: list[list[Line]]) -> list[_Block]:
     start = 0
     while start < len(rows):
         end = _run_end(rows, start)
-        first = _table_start(rows[start:end]) + start
-        for row in rows[start:first]:
-            blocks.extend(_Block([[line]], line.x0, line.y0, line.x1, line.y1) for line in row)
-        table = rows[first:end]
-        if table:
+        first = end if end == start + 1 else start + _table_start(rows[start:end])
+        blocks.extend(
+            [_Block([[line]], line.x0, line.y0, line.x1, line.y1) for row in rows[start:first] for line in row]
+        )
+        if first < end:
+            table = rows[first:end]
             for row in table:
                 for line in row:
                     line.is_cell = True
@@ -150,13 +152,15 @@ def _blocks(rows: list[list[Line]]) -> list[_Block]:
 
 
 def _block(rows: list[list[Line]]) -> _Block:
-    lines = [line for row in rows for line in row]
+    lines = rows[0] if len(rows) == 1 else [line for row in rows for line in row]
+    if len(lines) == 1:
+        return _Block(rows, lines[0].x0, lines[0].y0, lines[0].x1, lines[0].y1)
     return _Block(
         rows,
-        min(line.x0 for line in lines),
-        min(line.y0 for line in lines),
-        max(line.x1 for line in lines),
-        max(line.y1 for line in lines),
+        min([line.x0 for line in lines]),
+        min([line.y0 for line in lines]),
+        max([line.x1 for line in lines]),
+        max([line.y1 for line in lines]),
     )
 
 
@@ -188,8 +192,6 @@ def _run_end(rows: list[list[Line]], start: int) -> int:
 
 def _table_start(run: list[list[Line]]) -> int:
     """Return at which row of a run a table begins that goes on to its end; the run's length when none does."""
-    if len(run) < 2:
-        return len(run)
     rows = [(number, row) for number, row in enumerate(run) if len(row) > 1]
     characters = _sums_to_end([sum([len(line.text.strip()) for line in row]) for _, row in rows])
     cells = _sums_to_end([len(row) for _, row in rows])

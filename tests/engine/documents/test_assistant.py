@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
+import msgspec
 import psutil
 import pytest
 
+from engine.documents.assistant import Assistant, Pages
 from engine.documents.formats.pdf import reader as pdf
+from engine.documents.formats.pdf.sharing import Helper
+from engine.documents.frames import read_frame, write_frame
 from engine.documents.reader import Reader
 from engine.documents.reading import Reading
 from tests.engine.documents import example_files
@@ -71,3 +78,38 @@ def test_the_assistant_ends_with_the_child(long_pdf: Path) -> None:
         reader._child.wait()
     _, alive = psutil.wait_procs([assistant], timeout=5)
     assert alive == []
+
+
+def test_an_assistant_that_dies_over_a_file_costs_no_page(long_pdf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = pdf.read(long_pdf.read_bytes(), Reading())
+
+    def die_after_a_few(requests: BinaryIO, replies: BinaryIO) -> None:
+        for _ in range(3):
+            frame = read_frame(requests, size_bytes_max=1 << 20) or b""
+            write_frame(replies, helper.answer(msgspec.json.decode(frame, type=Pages)) or b"")
+
+    helper = Helper()
+    assistant = Assistant.fork(die_after_a_few, without=())
+    assert assistant is not None
+    assert pdf.read(long_pdf.read_bytes(), Reading(path=str(long_pdf), assistant=assistant)) == alone
+    os.wait()
+    for stream in (assistant._requests, assistant._replies):
+        with suppress(BrokenPipeError):  # what it was not asked any more
+            stream.close()
+
+
+def test_no_page_is_taken_from_a_file_that_has_changed_meanwhile(long_pdf: Path) -> None:
+    asked = Pages(str(long_pdf), "another digest", first=40, last=60, opens=True)
+    assert msgspec.msgpack.decode(Helper().answer(asked) or b"") == []
+
+
+def test_a_file_is_open_until_no_more_of_it_is_to_come(long_pdf: Path) -> None:
+    helper = Helper()
+    digest = hashlib.sha256(long_pdf.read_bytes()).hexdigest()
+    answers = [
+        helper.answer(Pages(str(long_pdf), digest, first=59, last=60, opens=True)),
+        helper.answer(Pages(str(long_pdf), digest, first=50, last=59)),
+        helper.answer(Pages("", "", first=0, last=0)),
+    ]
+    assert [len(msgspec.msgpack.decode(answer)) if answer else None for answer in answers] == [1, 9, None]
+    assert helper._document is None

@@ -86,3 +86,14 @@ def test_a_broken_word_is_put_together() -> None:
 
 def test_a_page_without_lines_is_empty() -> None:
     assert arrange([]) == []
+
+
+def test_a_table_may_begin_below_prose_that_stands_in_line_with_it() -> None:
+    rows = [("p" * 100, "q" * 100)] * 2 + [("Drug", "Dose"), ("Aspirin", "100 mg"), ("Heparin", "5 units")]
+    lines = [
+        line(text, 50 + 510 * column, 100 + 14 * row, first=1000 * row + 500 * column)
+        for row, cells in enumerate(rows)
+        for column, text in enumerate(cells)
+    ]
+    arrange(lines)
+    assert [each.is_cell for each in lines] == [False] * 4 + [True] * 6

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from engine.documents.formats.pdf import reader as pdf
+from engine.documents.formats.pdf.lines import Boxes, page_characters
 from engine.documents.reading import Reading
 from engine.errors import DocumentError, PasswordError
 from tests.engine.documents import example_files
@@ -149,3 +150,25 @@ def test_the_few_words_beside_a_picture_without_words_are_kept() -> None:
     written = io.BytesIO()
     document.save(written)
     assert pdf.read(written.getvalue(), Reading()).text == "Box 7"
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_boxes_of_many_characters_are_those_of_each(rotation: int) -> None:
+    rows = [
+        (50, 40 + 14 * n, 10, f"Line {n} of a page with more characters than are asked for at once") for n in range(12)
+    ]
+    document = pdfium.PdfDocument(example_files.placed_pdf(rows, rotation=rotation))
+    page = document[0]
+    text_page = page.get_textpage()
+    boxes = Boxes.of(page, text_page)
+    indexes = range(len(page_characters(text_page)))
+    assert len(indexes) > 512
+    together = boxes.of_characters(indexes)
+    assert list(zip(*(edge.tolist() for edge in together), strict=True)) == [boxes.of_character(n) for n in indexes]
+    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
+    raw.FPDFText_GetCharBox(text_page, 600, left, right, bottom, top)
+    assert boxes.of_character(600) == boxes.shown(left.value, top.value, right.value, bottom.value)
+    assert boxes.sizes(indexes) == [boxes.size(n) for n in indexes]
+    assert boxes.size(600) == 10.0
+    text_page.close()
+    document.close()
