@@ -19,13 +19,14 @@ from pathlib import Path
 import payload
 
 sys.path.insert(0, str(payload.REPOSITORY))
+from sorted_tar import Entry, write_tar
+from xz_blocks import BlockWriter
+
 from desktop.installation.placing import ENTRIES, MIME_PACKAGE, desktop_entry
 
 SCRIPT = payload.REPOSITORY / "packaging" / "linux" / "self_extract.sh"
 # Found in a bare Debian 12: everything else that is loaded is in the package.
 DEPENDS = "libc6 (>= 2.36), libstdc++6, libgcc-s1, libgl1, libegl1, fontconfig-config"
-# Code is a third of the package: the x86 filter makes its jumps alike. In blocks, so that all cores pack and unpack.
-XZ = ("xz", "--threads=0", "--block-size=96MiB", "--x86", "--lzma2=preset=6,dict=32MiB", "--check=crc32")
 XZ_LIBRARY = re.compile(r"liblzma\.so\.5 => (/\S+)")
 _BLOCK = 1 << 20
 
@@ -40,25 +41,21 @@ def make_data(program: Path, into: Path, *, made: int) -> Path:
         ).read_text("utf-8"),
         "usr/share/mime/packages/vademecum.xml": MIME_PACKAGE,
     }
+    entries = [Entry(folder_info(folder, made)) for folder in folders_of("opt/vademecum/x", "usr/bin/x", *texts)]
+    for path in sorted(program.rglob("*")):
+        entries.append(entry_of(path, f"./{Path('opt/vademecum') / path.relative_to(program)}", made))
+    for name in ENTRIES:
+        link = tarfile.TarInfo(f"./usr/bin/{name}")
+        link.type, link.linkname = tarfile.SYMTYPE, f"/opt/vademecum/{name}"
+        entries.append(Entry(plain(link, made)))
+    for name, text in texts.items():
+        content = text.encode("utf-8")
+        info = tarfile.TarInfo(f"./{name}")
+        info.size = len(content)
+        entries.append(Entry(plain(info, made), content))
     data = into / "data.tar.xz"
-    with data.open("wb") as file, subprocess.Popen(XZ, stdin=subprocess.PIPE, stdout=file) as packing:
-        with tarfile.open(fileobj=packing.stdin, mode="w|", format=tarfile.GNU_FORMAT) as tar:
-            add_folders(tar, "opt", made)
-            for path in (program, *sorted(program.rglob("*"))):
-                name = f"./{Path('opt/vademecum') / path.relative_to(program)}"
-                tar.add(path, name, recursive=False, filter=lambda info: plain(info, made))
-            for name in ENTRIES:
-                add_folders(tar, "usr/bin", made)
-                link = tarfile.TarInfo(f"./usr/bin/{name}")
-                link.type, link.linkname = tarfile.SYMTYPE, f"/opt/vademecum/{name}"
-                tar.addfile(plain(link, made))
-            for name, text in texts.items():
-                add_folders(tar, str(Path(name).parent), made)
-                add_text(tar, f"./{name}", text.encode("utf-8"), made)
-        assert packing.stdin is not None  # it is a pipe
-        packing.stdin.close()
-    if packing.returncode != 0:
-        raise subprocess.CalledProcessError(packing.returncode, XZ)
+    with data.open("wb") as file, BlockWriter(file) as writer:
+        write_tar(entries, writer)
     return data
 
 
@@ -132,14 +129,29 @@ def decoder_archive(made: int) -> bytes:
     return packed.getvalue()
 
 
-def add_folders(tar: tarfile.TarFile, folder: str, made: int) -> None:
-    """Add a folder and those above it, each once."""
-    for parent in (Path(), *reversed(Path(folder).parents[:-1]), Path(folder)):
-        name = f"./{parent}" if parent.parts else "."
-        if name not in tar.getnames():
-            info = tarfile.TarInfo(name)
-            info.type, info.mode = tarfile.DIRTYPE, 0o755
-            tar.addfile(plain(info, made))
+def folders_of(*names: str) -> list[str]:
+    """The folders that lead to these files, "." the first of them."""
+    return sorted({str(parent) for name in names for parent in Path(name).parents})
+
+
+def folder_info(folder: str, made: int) -> tarfile.TarInfo:
+    """A folder in a tar."""
+    info = tarfile.TarInfo("." if folder == "." else f"./{folder}")
+    info.type, info.mode = tarfile.DIRTYPE, 0o755
+    return plain(info, made)
+
+
+def entry_of(path: Path, name: str, made: int) -> Entry:
+    """What stands for a file, a link or a folder of the program in a tar."""
+    if path.is_symlink():
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname = tarfile.SYMTYPE, str(path.readlink())
+        return Entry(plain(info, made))
+    if path.is_dir():
+        return Entry(folder_info(name.removeprefix("./"), made))
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = path.stat().st_size, path.stat().st_mode
+    return Entry(plain(info, made), path)
 
 
 def add_text(tar: tarfile.TarFile, name: str, content: bytes, made: int, *, mode: int = 0o644) -> None:
