@@ -6,6 +6,7 @@ process is to be forked like this.
 
 from __future__ import annotations
 
+import mmap
 import os
 import select
 import sys
@@ -22,26 +23,69 @@ _REPLY_BYTES_MAX = 512 << 20
 _PIPE_BYTES = 1 << 20
 
 
-class Pages(msgspec.Struct, frozen=True):
-    """Pages of a file to lay out, from index `first` up to `last`; `digest` is the SHA-256 (hex) of its bytes."""
+class Asked(msgspec.Struct, frozen=True):
+    """A file to lay out pages of; `digest` is the SHA-256 (hex) of its bytes."""
 
     path: str
     digest: str
-    first: int
-    last: int  # the same, when no more of the file are to come
-    opens: bool = False  # whether they are the first of it
+
+
+@dataclass(slots=True)
+class Untouched:
+    """The pages nobody has begun with: the child takes them from the front, the assistant from the back.
+
+    The numbers lie in memory that both see. They need no lock, as each process writes but one of them while the other
+    looks: at worst both lay out the page at which they meet.
+    """
+
+    _ends: memoryview
+
+    @classmethod
+    def create(cls, count: int = 0) -> Untouched:
+        """Make the pages up to `count`, in memory that a process forked later shares."""
+        untouched = cls(memoryview(mmap.mmap(-1, 16)).cast("q"))
+        untouched.set(count)
+        return untouched
+
+    def set(self, count: int) -> None:
+        """Have the pages up to `count`; not while the assistant takes any."""
+        self._ends[0], self._ends[1] = 0, count
+
+    def clear(self) -> None:
+        """Have none, whatever the assistant is about to take."""
+        self._ends[0] = sys.maxsize
+
+    def take_first(self) -> int | None:
+        """Take the first page; None when there is none left."""
+        first, end = self._ends
+        if first >= end:
+            return None
+        self._ends[0] = first + 1
+        return first
+
+    def take_last(self) -> int | None:
+        """Take the last page; None when there is none left."""
+        first, end = self._ends
+        if first >= end:
+            return None
+        self._ends[1] = end - 1
+        return end - 1
+
+
+Serve = Callable[[BinaryIO, BinaryIO, Untouched], None]
 
 
 @dataclass(slots=True)
 class Assistant:
     """The child's side of the two pipes."""
 
+    untouched: Untouched
     _requests: BinaryIO
     _replies: BinaryIO
-    _owed: int = 0  # answers not fetched yet, or never, because the file they belong to failed
+    _is_owing: bool = False  # answers, be it to a file that failed before they were fetched
 
     @classmethod
-    def fork(cls, serve: Callable[[BinaryIO, BinaryIO], None], *, without: Sequence[BinaryIO]) -> Assistant | None:
+    def fork(cls, serve: Serve, *, without: Sequence[BinaryIO]) -> Assistant | None:
         """Start the second process, which runs `serve` and has none of the streams `without`; None where it can't."""
         if sys.platform != "linux" or (os.cpu_count() or 1) < 2:
             return None
@@ -51,43 +95,42 @@ class Assistant:
         answered, answering = os.pipe()
         with suppress(OSError):  # else an answer waits until the child is done with a page of its own
             fcntl.fcntl(answered, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        untouched = Untouched.create()
         if os.fork():
             os.close(asked)
             os.close(answering)
-            return cls(os.fdopen(asking, "wb"), os.fdopen(answered, "rb", buffering=0))
+            return cls(untouched, os.fdopen(asking, "wb"), os.fdopen(answered, "rb", buffering=0))
         try:
             os.close(asking)
             os.close(answered)
             for stream in without:
                 os.close(stream.fileno())
-            serve(os.fdopen(asked, "rb"), os.fdopen(answering, "wb"))
+            serve(os.fdopen(asked, "rb"), os.fdopen(answering, "wb"), untouched)
         finally:
             os._exit(0)
 
-    def ask(self, pages: Pages) -> bool:
-        """Hand pages over. Returns whether they were taken."""
-        while pages.opens and self._owed:  # never to be taken for this file's
-            self.answer()
+    def ask(self, asked: Asked, *, count: int) -> bool:
+        """Share a file of `count` pages. Returns whether the request was taken."""
+        self.untouched.clear()
+        while self.answer():  # to a file that failed: never to be taken for this one's
+            pass
+        self.untouched.set(count)
         try:
-            write_frame(self._requests, msgspec.json.encode(pages))
+            write_frame(self._requests, msgspec.json.encode(asked))
         except OSError:  # it is gone
             return False
-        self._owed += 1
+        self._is_owing = True
         return True
 
     def has_answer(self) -> bool:
         """Whether `answer` would not have to wait."""
-        return bool(select.select([self._replies], [], [], 0)[0])
+        return not self._is_owing or bool(select.select([self._replies], [], [], 0)[0])
 
-    def dismiss(self) -> None:
-        """Say that no more pages of the file are to come: it need not be kept open."""
-        with suppress(OSError):  # it is gone
-            write_frame(self._requests, msgspec.json.encode(Pages("", "", first=0, last=0)))
-
-    def answer(self) -> bytes | None:
-        """Wait for the answer; None when the process is gone."""
-        self._owed -= 1
+    def answer(self) -> bytes:
+        """Wait for the next answer; empty after the last, and when the process is gone."""
         try:
-            return read_frame(self._replies, size_bytes_max=_REPLY_BYTES_MAX)
+            frame = read_frame(self._replies, size_bytes_max=_REPLY_BYTES_MAX) if self._is_owing else None
         except (OSError, ValueError):
-            return None
+            frame = None
+        self._is_owing = bool(frame)
+        return frame or b""

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from engine.documents.assistant import Assistant, Pages
+from engine.documents.assistant import Asked, Assistant, Untouched
 from engine.documents.content import Content
 from engine.documents.detection import Kind, detect
 from engine.documents.frames import read_frame, write_frame
@@ -95,21 +95,17 @@ def main() -> None:
         write_frame(replies, encoder.encode(parse(Path(request.path), request.attachment, reading)))
 
 
-def _assist(requests: BinaryIO, replies: BinaryIO) -> None:
-    """Be the assistant: lay out the pages asked for, capped like the child itself."""
+def _assist(requests: BinaryIO, replies: BinaryIO, untouched: Untouched) -> None:
+    """Be the assistant: lay out pages of the files asked for, capped like the child itself."""
     close_doors()
-    decoder = msgspec.json.Decoder(Pages)
-    answer_to: Callable[[Pages], bytes | None] | None = None
+    decoder = msgspec.json.Decoder(Asked)
     while (frame := read_frame(requests, size_bytes_max=1 << 20)) is not None:
-        asked = decoder.decode(frame)
-        if asked.opens:
-            _limit_cpu_time()
-        if answer_to is None:
-            from engine.documents.formats.pdf.sharing import Helper
+        _limit_cpu_time()
+        from engine.documents.formats.pdf.sharing import answers
 
-            answer_to = Helper().answer
-        if (answer := answer_to(asked)) is not None:
+        for answer in answers(decoder.decode(frame), untouched):
             write_frame(replies, answer)
+        write_frame(replies, b"")
 
 
 def parse(path: Path, attachment: Sequence[int] = (), reading: Reading | None = None) -> Reply:

@@ -15,10 +15,11 @@ import msgspec
 import psutil
 import pytest
 
-from engine.documents.assistant import Assistant, Pages
+from engine.documents.assistant import Asked, Assistant, Untouched
 from engine.documents.formats.pdf import reader as pdf
-from engine.documents.formats.pdf.sharing import Helper
+from engine.documents.formats.pdf.sharing import answers
 from engine.documents.frames import read_frame, write_frame
+from engine.documents.parser_child import _assist
 from engine.documents.reader import Reader
 from engine.documents.reading import Reading
 from tests.engine.documents import example_files
@@ -80,36 +81,49 @@ def test_the_assistant_ends_with_the_child(long_pdf: Path) -> None:
     assert alive == []
 
 
-def test_an_assistant_that_dies_over_a_file_costs_no_page(long_pdf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_assistant_that_dies_over_a_file_costs_no_page(long_pdf: Path) -> None:
     alone = pdf.read(long_pdf.read_bytes(), Reading())
 
-    def die_after_a_few(requests: BinaryIO, replies: BinaryIO) -> None:
-        for _ in range(3):
-            frame = read_frame(requests, size_bytes_max=1 << 20) or b""
-            write_frame(replies, helper.answer(msgspec.json.decode(frame, type=Pages)) or b"")
+    def die_after_an_answer(requests: BinaryIO, replies: BinaryIO, untouched: Untouched) -> None:
+        asked = msgspec.json.decode(read_frame(requests, size_bytes_max=1 << 20) or b"", type=Asked)
+        write_frame(replies, next(answers(asked, untouched)))
+        while untouched.take_last() is not None:
+            pass
 
-    helper = Helper()
-    assistant = Assistant.fork(die_after_a_few, without=())
+    assistant = Assistant.fork(die_after_an_answer, without=())
     assert assistant is not None
-    assert pdf.read(long_pdf.read_bytes(), Reading(path=str(long_pdf), assistant=assistant)) == alone
+    for _ in range(2):
+        assert pdf.read(long_pdf.read_bytes(), Reading(path=str(long_pdf), assistant=assistant)) == alone
     os.wait()
     for stream in (assistant._requests, assistant._replies):
         with suppress(BrokenPipeError):  # what it was not asked any more
             stream.close()
 
 
+def test_answers_to_a_file_that_failed_are_not_taken_for_the_next(long_pdf: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.pdf"
+    other.write_bytes(example_files.pdf(*(f"Another page {number}" for number in range(60))))
+    assistant = Assistant.fork(_assist, without=())
+    assert assistant is not None
+    assert assistant.ask(Asked(str(long_pdf), hashlib.sha256(long_pdf.read_bytes()).hexdigest()), count=60)
+    found = pdf.read(other.read_bytes(), Reading(path=str(other), assistant=assistant))
+    assert found == pdf.read(other.read_bytes(), Reading())
+    assistant._requests.close()
+    os.wait()
+    assistant._replies.close()
+
+
 def test_no_page_is_taken_from_a_file_that_has_changed_meanwhile(long_pdf: Path) -> None:
-    asked = Pages(str(long_pdf), "another digest", first=40, last=60, opens=True)
-    assert msgspec.msgpack.decode(Helper().answer(asked) or b"") == []
+    untouched = Untouched.create(60)
+    assert list(answers(Asked(str(long_pdf), "another digest"), untouched)) == []
+    assert untouched.take_last() == 59
 
 
-def test_a_file_is_open_until_no_more_of_it_is_to_come(long_pdf: Path) -> None:
-    helper = Helper()
-    digest = hashlib.sha256(long_pdf.read_bytes()).hexdigest()
-    answers = [
-        helper.answer(Pages(str(long_pdf), digest, first=59, last=60, opens=True)),
-        helper.answer(Pages(str(long_pdf), digest, first=50, last=59)),
-        helper.answer(Pages("", "", first=0, last=0)),
-    ]
-    assert [len(msgspec.msgpack.decode(answer)) if answer else None for answer in answers] == [1, 9, None]
-    assert helper._document is None
+def test_pages_are_taken_from_both_ends_until_they_meet() -> None:
+    untouched = Untouched.create(3)
+    assert [untouched.take_first(), untouched.take_last(), untouched.take_first()] == [0, 2, 1]
+    assert untouched.take_first() is None
+    assert untouched.take_last() is None
+    untouched.set(2)
+    untouched.clear()
+    assert untouched.take_last() is None

@@ -26,6 +26,7 @@ def _unchecked(function: Any, result: Any) -> Any:
 _character_box = _unchecked(pdfium.FPDFText_GetCharBox, ctypes.c_int)
 _rectangle = _unchecked(pdfium.FPDFText_GetRect, ctypes.c_int)
 _font_size = _unchecked(pdfium.FPDFText_GetFontSize, ctypes.c_double)
+_code_point = _unchecked(pdfium.FPDFText_GetUnicode, ctypes.c_uint)
 _count_rectangles = _unchecked(pdfium.FPDFText_CountRects, ctypes.c_int)
 
 _memory = (ctypes.c_double * (4 * _BATCH))()
@@ -47,6 +48,11 @@ def rectangles(text_page: Any) -> np.ndarray:
 def font_sizes(text_page: Any, indexes: Sequence[int]) -> list[float]:
     """Return the font sizes of characters, as the page gives them."""
     return list(map(_font_size, repeat(text_page.raw), indexes))
+
+
+def code_points(text_page: Any, count: int) -> list[int]:
+    """Return the code points of a page's first `count` characters."""
+    return list(map(_code_point, repeat(text_page.raw), range(count)))
 
 
 def _asked(function: Any, text_page: Any, indexes: Sequence[int]) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import pypdfium2.raw as pdfium
 
-from engine.documents.formats.pdf.asking import character_boxes, font_sizes, rectangles
+from engine.documents.formats.pdf.asking import character_boxes, code_points, font_sizes, rectangles
 from engine.documents.page_layout import Line
 
 _AROUND = " \t\xa0\x00"  # what is no part of a line at its ends
@@ -118,8 +118,7 @@ def page_characters(text_page: Any) -> str:
     if units == count == len(text):
         return text
     # Where characters without a printable form are left out of the text, its offsets are not pdfium's.
-    codes = (int(pdfium.FPDFText_GetUnicode(text_page, index)) for index in range(count))
-    return "".join(chr(code) if 0 < code < 0x110000 else "\x00" for code in codes)
+    return "".join([chr(code) if 0 < code < 0x110000 else "\x00" for code in code_points(text_page, count)])
 
 
 def page_lines(text: str, boxes: Boxes) -> list[Line]:
