@@ -20,7 +20,8 @@ _BATCH = 512  # answers that fit into the array
 
 def _unchecked(function: Any, result: Any) -> Any:
     """Return a function of pdfium's that takes its arguments as they come: raw handles, numbers, references."""
-    return ctypes.PYFUNCTYPE(result)(ctypes.cast(function, ctypes.c_void_p).value)
+    address: Any = ctypes.cast(function, ctypes.c_void_p).value
+    return ctypes.PYFUNCTYPE(result)(address)
 
 
 _character_box = _unchecked(pdfium.FPDFText_GetCharBox, ctypes.c_int)
@@ -29,7 +30,7 @@ _font_size = _unchecked(pdfium.FPDFText_GetFontSize, ctypes.c_double)
 _code_point = _unchecked(pdfium.FPDFText_GetUnicode, ctypes.c_uint)
 _count_rectangles = _unchecked(pdfium.FPDFText_CountRects, ctypes.c_int)
 
-_memory = (ctypes.c_double * (4 * _BATCH))()
+_memory: Any = (ctypes.c_double * (4 * _BATCH))()
 _answers: np.ndarray = np.frombuffer(_memory).reshape(_BATCH, 4)
 _places = [[ctypes.byref(_memory, 8 * (4 * row + column)) for row in range(_BATCH)] for column in range(4)]
 

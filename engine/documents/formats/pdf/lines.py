@@ -239,9 +239,11 @@ def _cut_at_pieces(lines: list[Line], boxes: Boxes, *, whole: set[int]) -> list[
             [line.y1 for line in lines],
         )
     )
-    apart = ((y0 <= y) & (y <= y1) & (x0 <= left) & (right <= x1)).any(axis=1)  # of (lines, gaps)
+    has_gap: np.ndarray = (y0 <= y) & (y <= y1) & (x0 <= left) & (right <= x1)  # (lines, gaps)
     numbers = [
-        number for number in apart.nonzero()[0].tolist() if " " in lines[number].text and id(lines[number]) not in whole
+        number
+        for number in np.flatnonzero(has_gap.any(axis=1)).tolist()
+        if " " in lines[number].text and id(lines[number]) not in whole
     ]
     return _spliced(lines, _cut(lines, numbers, boxes))
 
