@@ -1,7 +1,8 @@
 """Asks pdfium for the boxes and sizes of many characters at a time.
 
 Half of what a call across ctypes costs goes into checking its arguments, and most of the rest into the loop around it.
-So these functions take theirs unchecked and run in a loop in C; they write into one array, which numpy reads.
+So these functions take theirs unchecked and run in a loop in C; they write into one array, which numpy reads. One
+thread at a time may ask, as is so with pdfium itself.
 """
 
 from __future__ import annotations

@@ -74,8 +74,8 @@ def _runs(piece: Piece, start: int, end: int, boxes: Boxes) -> Iterator[Box]:
     last: Box | None = None
     tallest = _LINE_HEIGHT * boxes.size(piece.first)
     low, high = (1, 3) if _is_level(piece, boxes) else (0, 2)
-    for index in _characters(piece, start, end):
-        box = boxes.of_character(index)
+    edges = boxes.of_characters(list(_characters(piece, start, end)))
+    for box in zip(*(edge.tolist() for edge in edges), strict=True):
         if not _has_area(box):
             continue
         wider = box if run is None else _around(run, box)

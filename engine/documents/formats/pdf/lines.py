@@ -146,9 +146,9 @@ def turns_of_text(lines: list[Line], boxes: Boxes) -> int:
     sideways = [line for line in lines if line.y1 - line.y0 > 2 * (line.x1 - line.x0) and len(line.text) > 3]
     if not sideways or len(sideways) <= sum(len(line.text) > 3 for line in lines) / 2:
         return 0
-    downwards = sum(
-        boxes.of_character(line.first)[1] < boxes.of_character(line.first + len(line.text) - 1)[1] for line in sideways
-    )
+    first = boxes.of_characters([line.first for line in sideways])
+    last = boxes.of_characters([line.first + len(line.text) - 1 for line in sideways])
+    downwards = int((first.top < last.top).sum())
     return 3 if downwards > len(sideways) / 2 else 1
 
 
