@@ -22,6 +22,7 @@ OFFLINE_FLAGS = {
     "TOKENIZERS_PARALLELISM": "true",
     "TRANSFORMERS_VERBOSITY": "error",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TQDM_DISABLE": "1",  # the engine never prints
 }
 
 # Audit architecture and number of the system call socket().

@@ -1,4 +1,4 @@
-"""The models page: what the library holds, folders brought in, and a self-test before one is used."""
+"""The models page: what the library holds, models brought in, and a self-test before one is used."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class ModelsPage(QWidget):
         self._jobs = jobs
         self._notice = Notice()
         self.drop_area = DropArea(
-            self.tr("Drop a model folder here"),
+            self.tr("Drop a model here"),
             self.tr(
-                "Llama, Qwen, Gemma, Mistral, SmolLM, T5, BART or an encoder: config.json, tokenizer.json and "
-                "model.safetensors. It is checked, copied and tried before it can be used."
+                "Llama, Qwen, Gemma, Mistral, Phi, SmolLM, T5, BART or an encoder: a folder with config.json, "
+                "tokenizer.json and model.safetensors, or a GGUF file. It is checked, copied and tried before it can be "
+                "used."
             ),
-            files=False,
         )
-        self.drop_area.paths_dropped.connect(self._import_folders)
+        self.drop_area.paths_dropped.connect(self._import)
         kinds = {
             "encoder": self.tr("encoder, searches"),
             "reranker": self.tr("reranker, orders what is found"),
@@ -122,7 +122,7 @@ class ModelsPage(QWidget):
                 self.tr("Models"),
                 self.tr(
                     "What can be trained and can answer on this machine. Some come with the program, any other is a "
-                    "folder of yours."
+                    "folder or a GGUF file of yours."
                 ),
             )
         )
@@ -180,7 +180,7 @@ class ModelsPage(QWidget):
             button.setEnabled(chosen is not None)
         self._remove.setEnabled(chosen is not None and chosen.origin.startswith("imported"))
 
-    def _import_folders(self, paths: tuple[str, ...]) -> None:
+    def _import(self, paths: tuple[str, ...]) -> None:
         from engine.models.job import ImportModel
 
         self._notice.hide()

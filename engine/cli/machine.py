@@ -25,7 +25,7 @@ _LIBRARIES = (
     "torch", "transformers", "faiss-cpu", "ctranslate2", "tokenizers", "datasets", "evaluate",
     "sacrebleu", "rouge-score", "sqlcipher3", "cryptography", "numpy",
 )  # fmt: skip
-_TAKES = dict.fromkeys(("remove", "try", "licence"), "the name of a model") | {"import": "a folder"}
+_TAKES = dict.fromkeys(("remove", "try", "licence"), "the name of a model") | {"import": "a folder or a GGUF file"}
 
 
 def register(app: typer.Typer) -> None:
@@ -43,10 +43,10 @@ def models(
     ] = "list",
     target: Annotated[
         str | None,
-        typer.Argument(metavar="PATH|NAME", help="Folder to import, or the model meant."),
+        typer.Argument(metavar="PATH|NAME", help="Folder or GGUF file to import, or the model meant."),
     ] = None,
 ) -> None:
-    """The model library: list it, import a folder, remove a model, verify all, try one, read its licence."""
+    """The model library: list it, import a folder or GGUF file, remove a model, verify all, try one, read its licence."""
     from engine.models.library import ModelLibrary
 
     if (action in _TAKES) != (target is not None):
@@ -59,7 +59,7 @@ def models(
         call.console.result({"name": target, "licence": text}, text)
         return
     if action in ("import", "try"):
-        name = library.import_folder(Path(target or "")).name if action == "import" else target or ""
+        name = library.import_model(Path(target or "")).name if action == "import" else target or ""
         trial = _tried(call, library, name)
     elif action == "remove":
         library.remove(target or "")

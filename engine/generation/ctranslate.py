@@ -10,30 +10,77 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import ctranslate2
+import torch
 from ctranslate2.converters import TransformersConverter
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from engine.device import Device
-from engine.generation.generator import Generated, never
+from engine.errors import ModelError, translated
+from engine.generation.generator import Generated, Generator, never
+from engine.generation.likelihood import Example, answer_log_probabilities
 from engine.generation.prompt import PromptWriter
 from engine.generation.unwritable import UNWRITABLE
-from engine.generation.weights import load_generator
+from engine.generation.weights import load_generator, load_writer
 
 QUANTIZATION = "int8"
 BATCH_TOKENS = 8192
+PROBE_QUESTION = "What does the contract say about the dose?"
+PROBE_ANSWERS = ("Give 5 mg twice a day for two weeks.", "The court may decide otherwise before 1 May 2021.")
+MOST_DIFFERENCE = 0.1  # of a log-probability: int8 has been within 0.03 of float32
 
 Runtime = TypeVar("Runtime", ctranslate2.Translator, ctranslate2.Generator)
 
 
-def convert(files: Mapping[str, bytes], scratch: Path) -> dict[str, bytes]:
-    """Return the model folder `files` in CTranslate2's form. Writes into `scratch` and leaves nothing there."""
+class UnconvertibleError(ModelError):
+    """CTranslate2 does not know this architecture, or not with these settings."""
+
+
+def convert(files: Mapping[str, bytes], scratch: Path, device: Device) -> dict[str, bytes]:
+    """Return the model folder `files` in CTranslate2's form. Writes into `scratch` and leaves nothing there.
+
+    Raises UnconvertibleError where it has no such form, or the form says something else than the model.
+    """
+    model, writer = load_generator(files), load_writer(files)
+    probes = [(writer.prompt(PROBE_QUESTION, []), writer.target(answer)) for answer in PROBE_ANSWERS]
+    with torch.inference_mode():  # before the conversion, which takes some models apart
+        logs = answer_log_probabilities(model, writer, probes).split([len(target) for _, target in probes])
+    expected = [float(one.sum()) for one in logs]
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         source, converted = Path(folder, "source"), Path(folder, "converted")
         source.mkdir()
         for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
             (source / name).write_bytes(files[name])
-        _InMemory(source, load_generator(files)).convert(str(converted), quantization=QUANTIZATION)
-        return {path.name: path.read_bytes() for path in sorted(converted.iterdir())}
+        with translated(
+            UnconvertibleError,
+            "The model can't be brought into the form that answers fastest.",
+            hint="It answers on torch instead, more slowly.",
+            # What CTranslate2 does not know, or knew in an older form.
+            foreign=(ValueError, NotImplementedError, LookupError, AttributeError, TypeError),
+        ):
+            _InMemory(source, model).convert(str(converted), quantization=QUANTIZATION)
+        made = {path.name: path.read_bytes() for path in sorted(converted.iterdir())}
+    _check_agreement(open_converted(made, writer, device), probes, expected)
+    return made
+
+
+def open_converted(files: Mapping[str, bytes], writer: PromptWriter, device: Device) -> Generator:
+    """Open what `convert` returned."""
+    runtime = TranslatorGenerator if writer.kind == "seq2seq" else CausalGenerator
+    return runtime(files, writer, device)
+
+
+def _check_agreement(generator: Generator, probes: Sequence[Example], expected: Sequence[float]) -> None:
+    """Raise UnconvertibleError unless the runtime finds each probe as likely as the model does.
+
+    A converter may know an architecture and not a variant of it; then it writes fluent nonsense without a word.
+    """
+    found = generator.score([prompt for prompt, _ in probes], [target for _, target in probes])
+    for exact, fast in zip(expected, found, strict=True):
+        if not abs(fast - exact) <= MOST_DIFFERENCE * abs(exact):  # nan is no agreement either
+            raise UnconvertibleError(
+                f"In the form that answers fastest the model gives a sentence {fast:.1f} for {exact:.1f}.",
+                hint="It answers on torch instead, more slowly.",
+            )
 
 
 class _InMemory(TransformersConverter):
@@ -47,11 +94,12 @@ class _InMemory(TransformersConverter):
     def load_model(self, model_class: type, model_name_or_path: str, **kwargs: Any) -> PreTrainedModel:
         # transformers 5 calls T5 tied in every case and keeps the truth in scale_decoder_outputs; CTranslate2 looks at
         # the former and would scale an untied model's outputs, which flattens every probability.
-        scaled = getattr(self._model.config, "scale_decoder_outputs", None)
+        config = self._model.config
+        scaled = False if config.model_type == "mt5" else getattr(config, "scale_decoder_outputs", None)  # never mT5's
         if scaled is not None:
-            self._model.config.tie_word_embeddings = scaled
-        if self._model.config.model_type == "bart":  # transformers 5 has dropped what no BART ever set otherwise
-            self._model.config.normalize_before = False
+            config.tie_word_embeddings = scaled
+        if config.model_type == "bart":  # transformers 5 has dropped what no BART ever set otherwise
+            config.normalize_before = False
         return self._model
 
     def load_tokenizer(self, tokenizer_class: type, model_name_or_path: str, **kwargs: Any) -> PreTrainedTokenizerFast:

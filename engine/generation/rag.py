@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -312,15 +313,14 @@ def load_runtime(session: Session, model: str) -> Generator:
 
     files = session.model_files(model)
     writer = load_writer(files)
-    if session.device.kind == "cuda":
-        from engine.generation.pytorch import TorchGenerator
+    if session.device.kind == "cpu":
+        from engine.generation.ctranslate import UnconvertibleError, open_converted
 
-        return TorchGenerator(files, writer, session.device)
-    from engine.generation.ctranslate import CausalGenerator, TranslatorGenerator
+        with suppress(UnconvertibleError):
+            return open_converted(_converted(session, model, files), writer, session.device)
+    from engine.generation.pytorch import TorchGenerator
 
-    converted = _converted(session, model, files)
-    runtime = TranslatorGenerator if writer.kind == "seq2seq" else CausalGenerator
-    return runtime(converted, writer, session.device)
+    return TorchGenerator(files, writer, session.device)
 
 
 def _converted(session: Session, model: str, files: dict[str, bytes]) -> dict[str, bytes]:
@@ -332,7 +332,7 @@ def _converted(session: Session, model: str, files: dict[str, bytes]) -> dict[st
     digest = session.workspace.setting(setting)
     if digest is None:
         with session.workspace.scratch() as scratch:
-            digest = session.workspace.objects.publish_folder(convert(files, scratch))
+            digest = session.workspace.objects.publish_folder(convert(files, scratch, session.device))
         with session.workspace.transaction():
             session.workspace.objects.refer(digest, setting)
             session.workspace.set_setting(setting, digest)

@@ -29,13 +29,18 @@ ARCHITECTURES = {
     "XLMRobertaForSequenceClassification": Architecture("xlm-roberta", "reranker"),
     "DistilBertForSequenceClassification": Architecture("distilbert", "reranker"),
     "T5ForConditionalGeneration": Architecture("t5", "seq2seq"),
+    "MT5ForConditionalGeneration": Architecture("mt5", "seq2seq"),
     "BartForConditionalGeneration": Architecture("bart", "seq2seq"),
     "LlamaForCausalLM": Architecture("llama", "causal"),
     "MistralForCausalLM": Architecture("mistral", "causal"),
     "Qwen2ForCausalLM": Architecture("qwen2", "causal"),
     "Qwen3ForCausalLM": Architecture("qwen3", "causal"),
     "GemmaForCausalLM": Architecture("gemma", "causal"),
+    "Gemma2ForCausalLM": Architecture("gemma2", "causal"),
     "Gemma3ForCausalLM": Architecture("gemma3_text", "causal"),
+    "PhiForCausalLM": Architecture("phi", "causal"),
+    "Phi3ForCausalLM": Architecture("phi3", "causal"),
+    "SmolLM3ForCausalLM": Architecture("smollm3", "causal"),
 }
 
 _HISTORY = """
@@ -57,7 +62,8 @@ _ATTENTION = """
     attention_bias mlp_bias sliding_window use_sliding_window max_window_layers layer_types sliding_window_pattern
     _sliding_window_pattern rope_theta rope_scaling rope_parameters rope_local_base_freq rope_interleaved
     position_embedding_type query_pre_attn_scalar attn_logit_softcapping final_logit_softcapping sinusoidal_pos_embds
-    use_bidirectional_attention pretraining_tp is_llama_config
+    use_bidirectional_attention pretraining_tp is_llama_config original_max_position_embeddings partial_rotary_factor
+    qk_layernorm no_rope_layers no_rope_layer_interval
 """
 _ACTIVATION = """
     hidden_act hidden_activation activation activation_function feed_forward_proj dense_act_fn is_gated_act
@@ -66,7 +72,8 @@ _ACTIVATION = """
 """
 _DROPOUT = """
     attention_probs_dropout_prob hidden_dropout_prob attention_dropout activation_dropout dropout dropout_rate
-    classifier_dropout classif_dropout qa_dropout seq_classif_dropout encoder_layerdrop decoder_layerdrop
+    embd_pdrop resid_pdrop classifier_dropout classif_dropout qa_dropout seq_classif_dropout encoder_layerdrop
+    decoder_layerdrop
 """
 _GENERATION = """
     output_past output_attentions output_hidden_states task_specific_params num_beams max_length min_length

@@ -25,14 +25,14 @@ class ListModels:
 
 @dataclass(frozen=True, slots=True)
 class ImportModel:
-    """Check a model folder and copy it into the library."""
+    """Check a model folder or GGUF file and copy it into the library."""
 
     path: str
 
     def run(self, session: Session, monitor: Monitor) -> ModelInfo:
-        """Return the imported model; raises ModelError with what is unsafe or unknown about the folder."""
+        """Return the imported model; raises ModelError with what is unsafe or unknown about it."""
         monitor.progress("Checking the model", 0, 1)
-        info = session.library.import_folder(Path(self.path))
+        info = session.library.import_model(Path(self.path))
         monitor.progress("Checking the model", 1, 1)
         return info
 

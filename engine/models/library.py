@@ -1,4 +1,4 @@
-"""The model library: the bundled models, and folders a person imported after they passed the safety checks."""
+"""The model library: the bundled models, and what a person imported after it passed the safety checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ import psutil
 from engine.errors import ModelError, StorageError, translated
 from engine.machine_settings import machine_settings
 from engine.models.adoption import describe_tokenizer, find_licence, licence_text, plain_config
+from engine.models.gguf_file import SUFFIX, find_gguf, unpack_gguf
 from engine.models.published import PARTS, check_published, is_published_rag, write_part
 from engine.models.safety import CONFIG, REQUIRED, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, check_folder
 from engine.models.sentence import SENTENCE, read_sentence_settings
@@ -43,7 +44,7 @@ _CHANGED_HINT = "Set a bundled model up again (make setup, or reinstall); remove
 
 
 class ModelLibrary:
-    """Two folders of model folders: `bundled` is only read, `imported` grows by import_folder. Safe on any thread."""
+    """Two folders of model folders: `bundled` is only read, `imported` grows by import_model. Safe on any thread."""
 
     def __init__(self, bundled: Path, imported: Path) -> None:
         self.bundled = bundled
@@ -130,8 +131,8 @@ class ModelLibrary:
         ]
         return tuple(problems)
 
-    def import_folder(self, path: Path) -> ModelInfo:
-        """Check a model folder, copy what is needed of it into the library, and return the model.
+    def import_model(self, path: Path) -> ModelInfo:
+        """Check a model folder or GGUF file, copy what is needed of it into the library, and return the model.
 
         Raises ModelError with the first thing that is unsafe or unknown, StorageError when the disk is full. The same
         weights under the same name twice are one model.
@@ -143,45 +144,38 @@ class ModelLibrary:
         path = path.absolute()
         if is_published_rag(path):
             return self._import_published(path)
-        if check_folder(path).kind == "encoder":
+        gguf = find_gguf(path)
+        if gguf is None and check_folder(path).kind == "encoder":
             read_sentence_settings(path)
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).strip("-.")[:100] or "model"
-        with (
-            translated(
-                StorageError,
-                f"{path.name} can't be copied.",
-                hint="Free some disk space and import it again.",
-                foreign=OSError,
-            ),
-            self._staging() as staged,
-        ):
-            digests = {file: _copy(path / file, staged / file) for file in REQUIRED}
+        name = _name_for(path)
+        with self._copying(path), self._staging() as staged:
+            source = path
+            if gguf is not None:
+                source = staged / "unpacked"
+                unpack_gguf(gguf, source)
+            model = staged / "model"
+            model.mkdir()
+            digests = {file: _copy(source / file, model / file) for file in REQUIRED}
             held = self._held(name, digests[WEIGHTS])
             if held is not None:
                 return held
-            self._finish(staged, source=path, name=name, digests=digests)
-            staged.rename(self.imported / name)
+            self._finish(model, source=source, name=name, digests=digests, origin=gguf or path)
+            model.rename(self.imported / name)
         return self.get(name)
 
     def _import_published(self, path: Path) -> ModelInfo:
         """Take a published RAG checkpoint apart into one folder with a model folder for each of its parts."""
         parts = check_published(path)
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).strip("-.")[:100] or "model"
-        with (
-            translated(
-                StorageError,
-                f"{path.name} can't be copied.",
-                hint="Free some disk space and import it again.",
-                foreign=OSError,
-            ),
-            self._staging() as staged,
-        ):
+        name = _name_for(path)
+        with self._copying(path), self._staging() as staged:
             for part in parts:
                 folder = staged / part.name
                 folder.mkdir()
                 write_part(part, folder)
                 digests = {file.name: _digest(file) for file in folder.iterdir()}
-                self._finish(folder, source=part.tokenizer, name=f"{name}/{part.name}", digests=digests)
+                self._finish(
+                    folder, source=part.tokenizer, name=f"{name}/{part.name}", digests=digests, origin=part.tokenizer
+                )
             described = [self._describe(staged / part.name) for part in parts]
             weights = "".join(one["sha256"][WEIGHTS] for one in described)
             description = {
@@ -212,7 +206,7 @@ class ModelLibrary:
             gone = folder.rename(folder.with_name(f"{_STAGING}{os.getpid()}-removed"))  # out of the list in one step
             shutil.rmtree(gone)
 
-    def _finish(self, staged: Path, *, source: Path, name: str, digests: dict[str, str]) -> None:
+    def _finish(self, staged: Path, *, source: Path, name: str, digests: dict[str, str], origin: Path) -> None:
         """Complete a staged copy: the checks once more, on the copy; then our own configuration and description."""
         checked = check_folder(staged)
         described = describe_tokenizer(source, staged / TOKENIZER, pad_token_id=checked.config.get("pad_token_id"))
@@ -231,13 +225,21 @@ class ModelLibrary:
             "kind": checked.kind,
             "parameters": checked.parameters,
             "licence": find_licence(source),
-            "origin": f"imported from {source}",
+            "origin": f"imported from {origin}",
             "sha256": dict(sorted(digests.items())),
         }
         (staged / DESCRIPTION).write_bytes(_json(description))
         for file in staged.iterdir():
             with file.open("rb+") as opened:
                 os.fsync(opened.fileno())
+
+    def _copying(self, path: Path) -> AbstractContextManager[None]:
+        return translated(
+            StorageError,
+            f"{path.name} can't be copied.",
+            hint="Free some disk space and import it again.",
+            foreign=OSError,
+        )
 
     @contextmanager
     def _staging(self) -> Generator[Path]:
@@ -365,6 +367,12 @@ def _copy(source: Path, target: Path) -> str:
 
 def _json(content: dict[str, Any]) -> bytes:
     return (json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def _name_for(path: Path) -> str:
+    """Return what a folder or GGUF file is called in the library: by its own name, without the suffix."""
+    name = path.stem if path.suffix.lower() == SUFFIX else path.name
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:100] or "model"
 
 
 def _changed(path: Path) -> ModelError:

@@ -37,7 +37,7 @@ def test_a_workspace_without_a_passphrase_is_refused_and_nothing_is_made(file: P
 def test_no_model_is_imported(file: Path, tmp_path: Path) -> None:
     file.write_text("allow_model_import = false", encoding="utf-8")
     with pytest.raises(ModelError, match="no models may be imported"):
-        ModelLibrary(tmp_path / "bundled", tmp_path / "imported").import_folder(tmp_path)
+        ModelLibrary(tmp_path / "bundled", tmp_path / "imported").import_model(tmp_path)
 
 
 def test_no_addon_is_installed(file: Path, tmp_path: Path) -> None:

@@ -5,14 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    Gemma2Config,
+    MT5Config,
+    Phi3Config,
+    PhiConfig,
+    PreTrainedConfig,
+    SmolLM3Config,
+)
 
 from engine.device import Device
-from engine.generation.ctranslate import CausalGenerator, TranslatorGenerator, convert
+from engine.generation.ctranslate import TranslatorGenerator, convert, open_converted
 from engine.generation.generator import Generator
 from engine.generation.pytorch import TorchGenerator
+from engine.generation.rag import load_runtime
 from engine.generation.weights import load_generator, load_writer, model_files, own_weights, with_verdict
 from engine.models.library import CHAT_GENERATOR, DEFAULT_GENERATOR, ModelLibrary
 from engine.records import Passage
+from engine.session import Session
 
 CPU = Device.detect("cpu")
 PASSAGE = Passage("d:0", "d", "France", "Paris is the capital of France and lies on the Seine.", None, "", 0, 53)
@@ -20,8 +33,7 @@ PASSAGE = Passage("d:0", "d", "France", "Paris is the capital of France and lies
 
 def ctranslate(files: dict[str, bytes], scratch: Path) -> Generator:
     writer = load_writer(files)
-    runtime = TranslatorGenerator if writer.kind == "seq2seq" else CausalGenerator
-    return runtime(convert(files, scratch), writer, CPU)
+    return open_converted(convert(files, scratch, CPU), writer, CPU)
 
 
 @pytest.mark.parametrize("name", [DEFAULT_GENERATOR, CHAT_GENERATOR])
@@ -139,3 +151,63 @@ def test_weights_written_and_loaded_again_are_the_same(name: str, tiny_library: 
     ):
         assert name_before == name_after
         assert torch.equal(before, after)
+
+
+def imported(session: Session, config: PreTrainedConfig, *, tokens_of: str, scratch: Path) -> str:
+    """Import a model of this shape with drawn weights and the tokenizer of another one."""
+    torch.manual_seed(0)
+    mapping = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    folder = scratch / config.model_type
+    mapping.from_config(config).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).write_bytes(session.library.files(tokens_of)[name])
+    return session.library.import_model(folder).name
+
+
+CAUSAL = {
+    "vocab_size": 49_152,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "pad_token_id": 2,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+
+
+@pytest.mark.parametrize("config", [PhiConfig(**CAUSAL), Phi3Config(**CAUSAL), SmolLM3Config(**CAUSAL)])
+def test_what_the_fast_runtime_does_not_know_answers_on_torch(
+    config: PreTrainedConfig, session: Session, tmp_path: Path
+) -> None:
+    name = imported(session, config, tokens_of=CHAT_GENERATOR, scratch=tmp_path)
+    generator = load_runtime(session, name)
+    assert isinstance(generator, TorchGenerator)
+    prompt = generator.writer.prompt("What is it?", [PASSAGE])
+    (said,) = generator.generate([prompt], max_tokens=4)
+    assert 0 < said.likelihood <= 1
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        MT5Config(vocab_size=32_128, d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4, decoder_start_token_id=0),
+        Gemma2Config(**CAUSAL, head_dim=8),
+    ],
+)
+def test_the_fast_form_of_other_families_says_what_torch_says(
+    config: PreTrainedConfig, session: Session, tmp_path: Path
+) -> None:
+    tokens_of = DEFAULT_GENERATOR if config.is_encoder_decoder else CHAT_GENERATOR
+    name = imported(session, config, tokens_of=tokens_of, scratch=tmp_path)
+    fast, files = load_runtime(session, name), session.library.files(name)
+    assert not isinstance(fast, TorchGenerator)
+    exact = TorchGenerator(files, fast.writer, CPU)
+    prompt, target = fast.writer.prompt("What is it?", [PASSAGE]), fast.writer.target("On the Seine.")
+    assert fast.score([prompt], [target]) == pytest.approx(exact.score([prompt], [target]), rel=0.05)
+
+
+def test_a_fast_form_that_says_something_else_is_not_used(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TranslatorGenerator, "score", lambda self, prompts, targets: [-1.0] * len(prompts))
+    assert isinstance(load_runtime(session, DEFAULT_GENERATOR), TorchGenerator)

@@ -142,7 +142,7 @@ def test_an_imported_folder_becomes_a_model(own: ModelLibrary, tmp_path: Path) -
     folder = make_folder(tmp_path / "My encoder (v2)")
     (folder / "README.md").write_text("---\nlicense: mit\n---\n# Mine\n", encoding="utf-8")
 
-    info = own.import_folder(folder)
+    info = own.import_model(folder)
 
     assert (info.name, info.kind, info.parameters, info.licence, info.trusted) == (
         "My-encoder-v2",
@@ -173,7 +173,7 @@ def test_an_imported_folder_becomes_a_model(own: ModelLibrary, tmp_path: Path) -
 
 @pytest.mark.parametrize("name", [DEFAULT_ENCODER, DEFAULT_GENERATOR, CHAT_GENERATOR])
 def test_what_the_program_wrote_can_be_imported_again(tiny_models: Path, own: ModelLibrary, name: str) -> None:
-    info = own.import_folder(tiny_models / name)
+    info = own.import_model(tiny_models / name)
 
     assert own.files(name)["model.safetensors"] == (tiny_models / name / "model.safetensors").read_bytes()
     assert ("chat_template.jinja" in own.files(name)) == (info.kind == "causal")
@@ -182,7 +182,7 @@ def test_what_the_program_wrote_can_be_imported_again(tiny_models: Path, own: Mo
 def test_an_imported_model_loads(tiny_models: Path, own: ModelLibrary) -> None:
     from transformers import AutoModel, AutoTokenizer
 
-    folder = own.folder(own.import_folder(tiny_models / DEFAULT_ENCODER).name)
+    folder = own.folder(own.import_model(tiny_models / DEFAULT_ENCODER).name)
 
     model = AutoModel.from_pretrained(folder, local_files_only=True)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -193,17 +193,17 @@ def test_an_imported_model_loads(tiny_models: Path, own: ModelLibrary) -> None:
 def test_importing_twice_is_importing_once(own: ModelLibrary, tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "m")
 
-    assert own.import_folder(folder) == own.import_folder(folder)
+    assert own.import_model(folder) == own.import_model(folder)
     assert len(own.list()) == 1
 
 
 def test_another_model_of_the_same_name_is_refused(own: ModelLibrary, tmp_path: Path) -> None:
-    own.import_folder(make_folder(tmp_path / "a" / "m"))
+    own.import_model(make_folder(tmp_path / "a" / "m"))
     other = make_folder(tmp_path / "b" / "m")
     flip_a_bit(other / "model.safetensors")
 
     with pytest.raises(ModelError, match="There is a model named m already"):
-        own.import_folder(other)
+        own.import_model(other)
     assert len(own.list()) == 1
 
 
@@ -212,7 +212,7 @@ def test_a_refused_folder_leaves_nothing_behind(own: ModelLibrary, tmp_path: Pat
     (folder / "tokenizer_config.json").write_text('{"pad_token": "<nowhere>"}', encoding="utf-8")
 
     with pytest.raises(ModelError, match="The pad token '<nowhere>' is not in the tokenizer"):
-        own.import_folder(folder)
+        own.import_model(folder)
     assert list(own.imported.iterdir()) == []
 
 
@@ -233,7 +233,7 @@ def test_a_link_put_there_after_the_check_is_not_followed(
 
     monkeypatch.setattr(library_module, "check_folder", check_then_swap)
     with pytest.raises(StorageError, match="m can't be copied"):
-        own.import_folder(folder)
+        own.import_model(folder)
     assert own.list() == ()
 
 
@@ -245,7 +245,7 @@ def test_a_full_disk_gets_a_sentence_and_leaves_nothing(
 
     monkeypatch.setattr(library_module, "_copy", no_room)
     with pytest.raises(StorageError) as refused:
-        own.import_folder(make_folder(tmp_path / "m"))
+        own.import_model(make_folder(tmp_path / "m"))
     assert refused.value.hint == "Free some disk space and import it again."
     assert list(own.imported.iterdir()) == []
 
@@ -255,13 +255,13 @@ def test_what_a_killed_import_left_is_swept_by_the_next(own: ModelLibrary, tmp_p
     left.mkdir(parents=True)
     (left / "model.safetensors").write_bytes(b"half")
 
-    own.import_folder(make_folder(tmp_path / "m"))
+    own.import_model(make_folder(tmp_path / "m"))
 
     assert [path.name for path in own.imported.iterdir()] == ["m"]
 
 
 def test_an_imported_model_can_be_removed_and_a_bundled_one_not(tiny_library: ModelLibrary, tmp_path: Path) -> None:
-    tiny_library.import_folder(make_folder(tmp_path / "m"))
+    tiny_library.import_model(make_folder(tmp_path / "m"))
     tiny_library.remove("m")
 
     assert "m" not in {info.name for info in tiny_library.list()}

@@ -97,7 +97,7 @@ def test_the_payload_would_run_if_a_pickle_were_opened(tmp_path: Path) -> None:
 
 def test_a_checkpoint_becomes_model_folders_of_its_parts(tmp_path: Path, shelf: ModelLibrary) -> None:
     make_context(tmp_path / "all" / "ctx")
-    info = shelf.import_folder(make_rag(tmp_path / "all" / "rag-nq"))
+    info = shelf.import_model(make_rag(tmp_path / "all" / "rag-nq"))
     assert (info.name, info.kind, info.trusted) == ("rag-nq", "rag", True)
     assert [one.name for one in shelf.list()] == ["rag-nq"]
     assert shelf.verify() == ()
@@ -116,7 +116,7 @@ def test_a_checkpoint_becomes_model_folders_of_its_parts(tmp_path: Path, shelf: 
 
 
 def test_a_changed_part_is_not_trusted(tmp_path: Path, shelf: ModelLibrary) -> None:
-    shelf.import_folder(make_rag(tmp_path / "rag"))
+    shelf.import_model(make_rag(tmp_path / "rag"))
     with (shelf.imported / "rag" / "generator" / "model.safetensors").open("r+b") as file:
         file.seek(-1, os.SEEK_END)
         file.write(b"\x07")
@@ -236,7 +236,7 @@ def test_a_hostile_checkpoint_is_refused_and_nothing_of_it_runs(
     folder = make_rag(tmp_path / "place" / "m")
     spoil(folder, canary)
     with pytest.raises(ModelError) as refused:
-        shelf.import_folder(folder)
+        shelf.import_model(folder)
     assert reason in refused.value.message
     assert refused.value.hint
     assert not list(shelf.imported.glob("*"))
@@ -255,17 +255,17 @@ def test_a_context_encoder_that_does_not_belong_is_refused(
 ) -> None:
     make_context(tmp_path / "place" / "ctx", **changes)
     with pytest.raises(ModelError, match=reason):
-        shelf.import_folder(make_rag(tmp_path / "place" / "m"))
+        shelf.import_model(make_rag(tmp_path / "place" / "m"))
 
 
 def test_a_context_encoder_with_a_pickle_is_refused(tmp_path: Path, shelf: ModelLibrary, canary: Path) -> None:
     poison(make_context(tmp_path / "place" / "ctx") / "pytorch_model.bin", canary)
     with pytest.raises(ModelError, match="may hold a pickle"):
-        shelf.import_folder(make_rag(tmp_path / "place" / "m"))
+        shelf.import_model(make_rag(tmp_path / "place" / "m"))
 
 
 def test_two_context_encoders_are_not_guessed_between(tmp_path: Path, shelf: ModelLibrary) -> None:
     for name in ("one", "two"):
         make_context(tmp_path / "place" / name)
     with pytest.raises(ModelError, match="Several context encoders"):
-        shelf.import_folder(make_rag(tmp_path / "place" / "m"))
+        shelf.import_model(make_rag(tmp_path / "place" / "m"))

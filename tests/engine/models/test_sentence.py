@@ -35,7 +35,7 @@ def test_pooling_prompts_and_length_are_kept_by_the_library(tmp_path: Path) -> N
     write(folder, "sentence_bert_config.json", {"max_seq_length": 32})
     library = ModelLibrary(tmp_path / "bundled", tmp_path / "imported")
 
-    files = library.files(library.import_folder(folder).name)
+    files = library.files(library.import_model(folder).name)
 
     assert SentenceSettings.from_bytes(files[SENTENCE]) == SentenceSettings("cls", "query: ", "passage: ")
     assert json.loads(files["tokenizer_config.json"])["model_max_length"] == 32
@@ -67,4 +67,4 @@ def test_what_would_give_wrong_vectors_is_refused(tmp_path: Path, name: str, con
     write(folder, name, content)
 
     with pytest.raises(ModelError, match=said):
-        ModelLibrary(tmp_path / "bundled", tmp_path / "imported").import_folder(folder)
+        ModelLibrary(tmp_path / "bundled", tmp_path / "imported").import_model(folder)

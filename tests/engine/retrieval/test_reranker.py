@@ -61,7 +61,7 @@ def make_cross_encoder(session: Session, folder: Path, *, labels: int = 1) -> Be
 
 def test_a_cross_encoder_comes_by_folder_and_scores_as_transformers_does(session: Session, tmp_path: Path) -> None:
     model = make_cross_encoder(session, tmp_path / "judge")
-    info = session.library.import_folder(tmp_path / "judge")
+    info = session.library.import_model(tmp_path / "judge")
     assert info.kind == "reranker"
     reranker = Reranker(session.library.files("judge"), session.device)
     texts = ["The lease ends in May.", "word " * 2000, ""]
@@ -79,7 +79,7 @@ def test_a_cross_encoder_comes_by_folder_and_scores_as_transformers_does(session
 def test_a_classifier_of_several_labels_is_refused(session: Session, tmp_path: Path) -> None:
     make_cross_encoder(session, tmp_path / "moods", labels=3)
     with pytest.raises(ModelError, match="sorts texts into 3 kinds"):
-        session.library.import_folder(tmp_path / "moods")
+        session.library.import_model(tmp_path / "moods")
 
 
 def test_a_folder_without_its_last_layer_is_no_reranker(session: Session, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_reranker_is_used_only_where_it_helps(
 ) -> None:
     fill(session, tmp_path / "files")
     make_cross_encoder(session, tmp_path / "judge")
-    session.library.import_folder(tmp_path / "judge")
+    session.library.import_model(tmp_path / "judge")
     oracle = Oracle(lambda question, text: float((question.split()[-1][::-1] in text) == knows))
     monkeypatch.setattr(reranker_stage, "load_reranker", lambda session, name: oracle)
     run = choose_reranker(lesson(session), session.run(BASE))
@@ -158,7 +158,7 @@ def test_without_a_reranker_in_the_library_nothing_is_tried(session: Session, tm
 def test_a_run_with_a_reranker_searches_with_it_and_travels_with_it(session: Session, tmp_path: Path) -> None:
     fill(session, tmp_path / "files")
     make_cross_encoder(session, tmp_path / "judge")
-    session.library.import_folder(tmp_path / "judge")
+    session.library.import_model(tmp_path / "judge")
     run = replace(session.run(BASE), id="retriever-1", reranker="judge", rerank_weight=1.0)
     session.workspace.runs.add(run)
     plain = Search(f"code of {WORDS[3]}", top_k=10).run(session, Monitor()).hits
@@ -172,5 +172,5 @@ def test_a_run_with_a_reranker_searches_with_it_and_travels_with_it(session: Ses
     taken = session.workspace.runs.get(ImportRun(str(tmp_path / "run.vademecum")).run(session, Monitor()).run)
     assert taken.reranker.startswith("object:")
     with pytest.raises(TrainingError, match="reranker"):
-        session.library.import_folder(tmp_path / "judge")
+        session.library.import_model(tmp_path / "judge")
         Train("retriever", model="judge").run(session, Monitor())

@@ -73,7 +73,7 @@ def filled(session: Session, tmp_path: Path) -> Session:
 
 def imported(session: Session, folder: Path) -> Run:
     """Import the checkpoint and return a run that answers as it does."""
-    name = session.library.import_folder(folder).name
+    name = session.library.import_model(folder).name
     base = session.run("base")
     run = Run("published", "joint", base.encoder, base.generator, base.fusion)
     from dataclasses import replace
@@ -112,9 +112,9 @@ def task_of(session: Session, run: Run, **changes: object) -> PublishedTask:
 def test_a_checkpoint_is_imported_indexed_tuned_evaluated_and_asked(
     filled: Session, checkpoints: dict[str, Path], reading: str, tmp_path: Path
 ) -> None:
-    model = filled.library.import_folder(checkpoints[reading])
+    model = filled.library.import_model(checkpoints[reading])
     assert (model.kind, model.trusted) == ("rag", True)
-    assert filled.library.import_folder(checkpoints[reading]) == model
+    assert filled.library.import_model(checkpoints[reading]) == model
     events: list[Event] = []
     job = Train(what="joint", model=model.name, epochs=12, batch_size=4, learning_rate=4e-3)
     run = job.run(filled, Monitor(listen=events.append))
@@ -278,20 +278,20 @@ def test_a_checkpoint_without_context_encoder_is_trained_by_our_own_loss(
 ) -> None:
     alone = tmp_path / "alone" / "rag"
     shutil.copytree(checkpoints["sequence"], alone)
-    model = filled.library.import_folder(alone)
+    model = filled.library.import_model(alone)
     run = Train(what="joint", model=model.name, epochs=1, batch_size=4).run(filled, Monitor())
     assert run.state == "finished" and run.passage_encoder == ""
 
 
 def test_a_dpr_question_encoder_goes_with_a_causal_model(filled: Session, checkpoints: dict[str, Path]) -> None:
-    model = filled.library.import_folder(checkpoints["sequence"])
+    model = filled.library.import_model(checkpoints["sequence"])
     job = Train(what="joint", model="SmolLM2-135M-Instruct", encoder=f"{model.name}/question_encoder", epochs=1)
     run = job.run(filled, Monitor())
     assert run.state == "finished" and "joint kept" in run.after
 
 
 def test_a_checkpoint_is_not_trained_in_halves(filled: Session, checkpoints: dict[str, Path]) -> None:
-    model = filled.library.import_folder(checkpoints["sequence"])
+    model = filled.library.import_model(checkpoints["sequence"])
     with pytest.raises(TrainingError) as refused:
         Train(what="generator", model=model.name).run(filled, Monitor())
     assert "jointly" in refused.value.message
