@@ -46,7 +46,7 @@ def models(
         typer.Argument(metavar="PATH|NAME", help="Folder or GGUF file to import, or the model meant."),
     ] = None,
 ) -> None:
-    """The model library: list it, import a folder or GGUF file, remove a model, verify all, try one, read its licence."""
+    """The model library: list it, import a folder or GGUF file, remove one, verify all, try one, read its licence."""
     from engine.models.library import ModelLibrary
 
     if (action in _TAKES) != (target is not None):

@@ -9,6 +9,7 @@ from typing import Literal
 
 from tokenizers import Tokenizer
 
+from engine.generation.turns import turns_of
 from engine.generation.unwritable import UNWRITABLE, restored
 from engine.records import Passage
 
@@ -50,7 +51,7 @@ class PromptWriter:
     """Writes prompts and targets for one generator, and reads its tokens back as text.
 
     Sequence-to-sequence models get "instruction, question, passages"; the question comes first, because truncation
-    cuts the end. Causal models get ChatML where their tokenizer knows it, else plain headed lines.
+    cuts the end. Causal models get the turns of chat that their tokenizer knows (turns.py), else plain headed lines.
     """
 
     def __init__(
@@ -81,11 +82,13 @@ class PromptWriter:
         self._special = frozenset(special)
         self._unknown = tokenizer.token_to_id("<unk>")
         self._control = re.compile("|".join(sorted(control, key=len, reverse=True)) or "(?!)")
-        self._turn_start = tokenizer.token_to_id("<|im_start|>")
-        self._turn_end = tokenizer.token_to_id("<|im_end|>")
+        self._named = {token.content: number for number, token in special.items()}
+        self._turns = turns_of(self._named) if kind == "causal" else None
+        if self._turns is not None:
+            self.end_id = self._named[self._turns.end]
         # What every answer begins with, and the whole target where the passages don't answer; None without a verdict.
         self.answer_opening = [*self._start, *(self._ids(verdict.answers) if verdict else [])]
-        self.refusal = [*self._start, *self._ids(verdict.refuses), end_id] if verdict else None
+        self.refusal = [*self._start, *self._ids(verdict.refuses), self.end_id] if verdict else None
 
     def prompt(self, question: str, passages: Sequence[Passage]) -> list[int]:
         """Return the ids of the whole prompt, passages cut evenly where it would grow too long."""
@@ -155,7 +158,9 @@ class PromptWriter:
 
     def _passage(self, passage: Passage) -> list[int]:
         title = "" if passage.text.startswith(passage.title) else passage.title
-        return [*self._ids("passage:"), *self._ids(title)[:MAX_TITLE_TOKENS], *self._ids(passage.text)]
+        # A causal model's tokenizer puts no space between what is encoded apart, as those of T5 do.
+        lead, gap = ("passage:", "") if self.kind == "seq2seq" else ("\npassage: ", "\n" if title else "")
+        return [*self._ids(lead), *self._ids(title)[:MAX_TITLE_TOKENS], *self._ids(gap), *self._ids(passage.text)]
 
     def _published(self, layout: Layout, question: str, passages: Sequence[Passage]) -> list[int]:
         """The question comes last there: the passages are what is cut, never the question."""
@@ -168,22 +173,19 @@ class PromptWriter:
         return [*self._start, *shown, *asked, self.end_id]
 
     def _opening(self) -> list[int]:
-        if self.kind == "seq2seq":
-            return self._ids(INSTRUCTION)
-        if self._turn_start is None or self._turn_end is None:
-            return self._ids(f"{INSTRUCTION}\n")
-        return [
-            self._turn_start,
-            *self._ids(f"system\n{INSTRUCTION}"),
-            self._turn_end,
-            *self._ids("\n"),
-            self._turn_start,
-            *self._ids("user\n"),
-        ]
+        if self._turns is not None:
+            return self._pieces(self._turns.opening)
+        return self._ids(INSTRUCTION if self.kind == "seq2seq" else f"{INSTRUCTION}\n")
 
     def _closing(self) -> list[int]:
-        if self.kind == "seq2seq":
-            return [self.end_id]
-        if self._turn_start is None or self._turn_end is None:
-            return self._ids("\nanswer:")
-        return [self._turn_end, *self._ids("\n"), self._turn_start, *self._ids("assistant\n")]
+        if self._turns is not None:
+            return self._pieces(self._turns.closing)
+        return [self.end_id] if self.kind == "seq2seq" else self._ids("\nanswer:")
+
+    def _pieces(self, pieces: Sequence[str]) -> list[int]:
+        """Return the ids of control tokens by their names, and of the text between them."""
+        return [
+            token
+            for piece in pieces
+            for token in ([self._named[piece]] if piece in self._named else self._ids(piece.format(INSTRUCTION)))
+        ]
