@@ -174,18 +174,24 @@ def _measured(found: Sequence[tuple[str, int]], boxes: Boxes) -> list[Line]:
 
 def _cut(lines: Sequence[Line], numbers: Sequence[int], boxes: Boxes) -> dict[int, list[Line]]:
     """Cut the lines of these numbers at their wide gaps; return the pieces of those that have such gaps."""
-    spaces = [
-        (number, space.start(), space.end())
-        for number in numbers
-        for space in _SPACE.finditer(lines[number].text.rstrip())
-        if space.start()
-    ]
+    spaces: list[tuple[int, int, int]] = []  # line's number, start and end
+    before: list[int] = []  # the characters at their sides
+    after: list[int] = []
+    sizes: list[float] = []
+    for number in numbers:
+        line = lines[number]
+        first = line.first
+        for space in _SPACE.finditer(line.text.rstrip()):
+            start, end = space.span()
+            if start:
+                spaces.append((number, start, end))
+                before.append(first + start - 1)
+                after.append(first + end)
+                sizes.append(line.size)
     if not spaces:
         return {}
-    before = boxes.of_characters([lines[number].first + start - 1 for number, start, _ in spaces])
-    after = boxes.of_characters([lines[number].first + end for number, _, end in spaces])
-    sizes = np.array([lines[number].size for number, _, _ in spaces])
-    wide = np.maximum(after.left - before.right, before.left - after.right) > _GAP * sizes
+    left, right = boxes.of_characters(before), boxes.of_characters(after)
+    wide = np.maximum(right.left - left.right, left.left - right.right) > _GAP * np.array(sizes)
     cuts: dict[int, list[int]] = {}  # where a line's pieces end and start, in turn
     for (number, start, end), is_wide in zip(spaces, wide.tolist(), strict=True):
         if is_wide:
