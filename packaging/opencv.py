@@ -55,6 +55,12 @@ def undefined(library: Path) -> dict[str, set[str]]:
     return found
 
 
+def defined(library: Path) -> set[str]:
+    """Return the names a library offers to others."""
+    shown = subprocess.run(["nm", "-D", "--defined-only", library], check=True, capture_output=True, text=True).stdout
+    return {line.split()[2].partition("@")[0] for line in shown.splitlines()}
+
+
 def compile_stub(target: Path, functions: dict[str, set[str]]) -> None:
     """Make a library of this name with these functions, which end the process."""
     with tempfile.TemporaryDirectory() as folder:

@@ -37,7 +37,7 @@ UNUSED_HOOKS = ("pyi_rth_nltk", "pyi_rth_pyqtgraph_multiprocess", "pyi_rth_setup
 UNUSED_FILES = re.compile(
     r"torch/include/|torch/share/|torch/test/|torch/bin/(?!torch_shm_manager)|pyarrow/include/|\.cmake$|\.pyi$|\.a$"
     r"|torch/lib/lib(torchbind_test|jitbackend_test|backend_with_compiler|aoti_custom_ops)"
-    r"|/tests?/.*\.(csv|parquet|json|npz)$"
+    r"|/tests?/.*\.(csv|parquet|json|npz)$|\.(pyx|pxd|pxi|doctest|c|cc|cpp|h|hpp)$|pyarrow/(src|tests)/"
     r"|libQt6(Qml|Quick|VirtualKeyboard|Pdf|WaylandEgl|EglFS|Designer|Help|Sql|Test)[^/]*\.so"
     r"|PySide6/Qt/qml/|PySide6/Qt/translations/(?!qtbase_|qt_)"
     r"|plugins/(qmltooling|qmllint|qmlls|sqldrivers|designer|virtualkeyboard|egldeviceintegrations|generic"
@@ -117,6 +117,21 @@ def _siblings(path: Path) -> Iterator[str]:
                 yield node.module.split(".")[0]
             elif node.level == 3 and node.module.startswith("models."):
                 yield node.module.split(".")[1]
+
+
+def collected_as() -> dict[str, str]:
+    """How PyInstaller collects torch: compiled, without its sources but for those that torch reads as it is imported.
+
+    PyInstaller's hook packs them all (46 MB) for TorchScript, which compiles functions from their source. Nothing of
+    ours does. But torch reads the comments of its modules of settings, and warns where it can't read overloads.
+    """
+    modes = {"torch": "pyz"}
+    root = Path(str(metadata.distribution("torch").locate_file("torch")))
+    for path in sorted(root.rglob("*.py")):
+        content = path.read_bytes()
+        if b"install_config_module(" in content or (b"_jit_internal" in content and b"_overload" in content):
+            modes[".".join(path.relative_to(root.parent).with_suffix("").parts)] = "pyz+py"
+    return modes
 
 
 def data_files() -> Iterator[tuple[str, str]]:

@@ -1,11 +1,13 @@
-"""Finishes the folder that PyInstaller made: the second name, what OpenCV does without, and no symbols."""
+"""Finishes the folder that PyInstaller made: the second name, what its libraries do without, and no symbols."""
 
 from __future__ import annotations
 
+import csv
 import subprocess
 from pathlib import Path
 
-from opencv import slim_opencv
+from blas import share_blas
+from opencv import compile_stub, defined, needed, slim_opencv, undefined
 
 SECOND_NAME = "vademecum-engine"
 # `strip` breaks what patchelf has moved in these: their segments are no longer where the loader wants them.
@@ -16,6 +18,9 @@ def slim(program: Path) -> None:
     """Make of PyInstaller's folder the one that is packed."""
     (program / SECOND_NAME).symlink_to("vademecum")
     slim_opencv(program / "_internal")
+    share_blas(program / "_internal")
+    hollow_substrait(program / "_internal")
+    shorten_records(program / "_internal")
     strip(program / "_internal")
 
 
@@ -27,3 +32,27 @@ def strip(internal: Path) -> None:
         if path.is_file() and not path.is_symlink() and NOT_STRIPPED not in path.parts
     ]
     subprocess.run(["strip", "--strip-unneeded", *libraries], check=True)
+
+
+def hollow_substrait(internal: Path) -> None:
+    """Put an empty library in the place of pyarrow's Substrait: the others are linked against it and never call it."""
+    for library in list(internal.glob("pyarrow/libarrow_substrait.so*")):
+        offered = defined(library)
+        for user in internal.glob("pyarrow/*.so*"):
+            if user != library and library.name in needed(user):
+                called = offered & set().union(*undefined(user).values())
+                if called:
+                    raise ValueError(f"{user.name} calls {min(called)} of {library.name}.")
+        library.unlink()
+        compile_stub(library, {"": set()})
+
+
+def shorten_records(internal: Path) -> None:
+    """Leave the names in the lists of installed files: transformers tells by them which distribution a module is of.
+
+    The digests beside them are of files that are here in another form, or not at all, and don't shrink.
+    """
+    for record in sorted(internal.glob("*.dist-info/RECORD")):
+        rows = csv.reader(record.read_text("utf-8").splitlines())
+        with record.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([row[0], "", ""] for row in rows if row)
