@@ -46,6 +46,8 @@ def kind_of(content: Path | bytes) -> Kind:
         for kind, size in list(sections(content))[1:]:  # without the header
             sizes[kind] = sizes.get(kind, 0) + size
         return max(sizes, key=lambda kind: sizes[kind])
+    if content.suffix == ".onnx":
+        return WORDS
     with content.open("rb") as file:
         return CODE if file.read(4) == b"\x7fELF" else TEXT
 

@@ -103,6 +103,14 @@ def test_the_sections_of_weights_are_all_of_the_file(tmp_path: Path, sorted_tar:
     ]
 
 
+def test_floats_of_both_formats_are_packed_as_such(tmp_path: Path, sorted_tar: ModuleType) -> None:
+    weights(tmp_path / "model.safetensors")
+    (tmp_path / "model.onnx").write_bytes(b"ONNX")
+    assert sorted_tar.kind_of(tmp_path / "model.safetensors") is sorted_tar.WORDS
+    assert sorted_tar.kind_of(tmp_path / "model.onnx") is sorted_tar.WORDS
+    assert sorted_tar.kind_of(b"text") is sorted_tar.TEXT
+
+
 def test_folders_come_first_and_files_by_kind_and_ending(
     tmp_path: Path, sorted_tar: ModuleType, xz_blocks: ModuleType
 ) -> None:
