@@ -53,6 +53,17 @@ def test_every_xz_reads_blocks_of_all_kinds(tmp_path: Path, xz_blocks: ModuleTyp
     assert lzma.decompress(packed(path, xz_blocks, [])) == b""
 
 
+def test_the_number_of_cores_changes_nothing(
+    tmp_path: Path, xz_blocks: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = [(floats(40_000), xz_blocks.WORDS), (b"text" * 50_000, xz_blocks.TEXT), (b"code", xz_blocks.CODE)]
+    made = set[bytes]()
+    for cores in (1, 7):
+        monkeypatch.setattr(xz_blocks.os, "cpu_count", lambda cores=cores: cores)
+        made.add(packed(tmp_path / "all.xz", xz_blocks, pieces))
+    assert len(made) == 1
+
+
 @pytest.mark.skipif(shutil.which("xz") is None, reason="no xz here")
 def test_blocks_say_their_sizes_so_that_all_cores_unpack(tmp_path: Path, xz_blocks: ModuleType) -> None:
     packed(tmp_path / "all.xz", xz_blocks, [(floats(40_000), xz_blocks.WORDS), (b"text", xz_blocks.TEXT)])
