@@ -41,8 +41,8 @@ class ModelsPage(QWidget):
             self.tr("Drop a model here"),
             self.tr(
                 "Llama, Qwen, Gemma, Mistral, Phi, SmolLM, T5, BART or an encoder: a folder with config.json, "
-                "tokenizer.json and model.safetensors, or a GGUF file. It is checked, copied and tried before it can be "
-                "used."
+                "tokenizer.json and model.safetensors, or a GGUF file. It is checked, copied and tried before it can "
+                "be used."
             ),
         )
         self.drop_area.paths_dropped.connect(self._import)

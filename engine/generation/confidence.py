@@ -58,19 +58,21 @@ def features(question: str, hits: Sequence[Hit], draft: Draft, support: float) -
 def fit(known: np.ndarray, answerable: np.ndarray) -> Calibration | None:
     """Fit the regression on features of shape (Q, 11) and whether the documents answer, shape (Q,), by Newton's steps.
 
-    None where fewer than MIN_QUESTIONS have an answer, or none lacks one.
+    Those that have an answer count as much together as those that have none, however many there are. None where fewer
+    than MIN_QUESTIONS have an answer, or none lacks one.
     """
     answerable = answerable.astype(np.float64)
     if answerable.sum() < MIN_QUESTIONS or answerable.all():
         return None
+    counts = np.where(answerable == 1, 0.5 / answerable.mean(), 0.5 / (1 - answerable.mean()))  # (Q,), 1 on average
     centre, scale = known.mean(axis=0), np.maximum(known.std(axis=0), 1e-6)
     design = np.hstack([(known - centre) / scale, np.ones((len(known), 1))])  # (Q, 12)
     penalty = np.diag([_RIDGE] * known.shape[1] + [0.0])
     weights = np.zeros(design.shape[1])
     for _ in range(_STEPS):
         expected = _sigmoid(design @ weights)
-        gradient = design.T @ (expected - answerable) + penalty @ weights
-        curvature = (design.T * (expected * (1 - expected))) @ design + penalty
+        gradient = design.T @ (counts * (expected - answerable)) + penalty @ weights
+        curvature = (design.T * (counts * expected * (1 - expected))) @ design + penalty
         weights -= np.linalg.solve(curvature + 1e-9 * np.eye(len(weights)), gradient)
     sure = _sigmoid(design @ weights)
     return Calibration(

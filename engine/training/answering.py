@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -118,7 +119,8 @@ def open_answering(session: Session, run: Run, retriever: Retriever) -> Rag:
 
 
 def calibrated(session: Session, run: Run, validation: Sequence[Question], monitor: Monitor) -> Calibration | None:
-    """Fit when the run had better not answer: on the validation questions as they are, and with their evidence hidden.
+    """Fit when the run had better not answer: on the validation questions as they are, with their evidence hidden, and
+    with all of the documents hidden that hold it.
 
     None where there are too few of them.
     """
@@ -128,15 +130,36 @@ def calibrated(session: Session, run: Run, validation: Sequence[Question], monit
     questions = [question.question for question in validation]
     evidence = [frozenset(question.evidence) for question in validation]
     known: list[np.ndarray] = []
-    for hidden in ((), evidence):
+    answerable: list[bool] = []
+    for hidden in ((), evidence, whole_documents(session, validation)):
         hits = rag.find(questions, top_k=max(SHOWN, run.passages_shown), monitor=monitor, hidden=hidden)
-        for start in monitor.track(range(0, len(questions), BATCH), "Learning when not to answer"):
-            asked = list(zip(questions[start : start + BATCH], hits[start : start + BATCH], strict=True))
+        # Where nothing is left, no question is needed to know.
+        asked = [(question, found) for question, found in zip(questions, hits, strict=True) if found]
+        for start in monitor.track(range(0, len(asked), BATCH), "Learning when not to answer"):
+            batch = asked[start : start + BATCH]
             known += [
                 features(question, found[:SHOWN], draft, cite(draft.text, draft.read).support)
-                for (question, found), draft in zip(asked, rag.drafts(asked, monitor=monitor), strict=True)
+                for (question, found), draft in zip(batch, rag.drafts(batch, monitor=monitor), strict=True)
             ]
-    return fit(np.array(known), np.repeat([True, False], len(questions)))
+        answerable += [not hidden] * len(asked)
+    return fit(np.array(known), np.array(answerable))
+
+
+def whole_documents(session: Session, questions: Sequence[Question]) -> list[frozenset[str]]:
+    """Return for each question all passages of the documents that hold its evidence.
+
+    Documents that are parts of one, such as a corpus's records of one article, are taken together.
+    """
+    groups = {row.id: row.group or row.id for row in session.workspace.documents.list()}
+    group_of: dict[str, str] = {}
+    members: defaultdict[str, set[str]] = defaultdict(set)
+    for passage in session.workspace.documents.passages():
+        group_of[passage.id] = groups[passage.document_id]
+        members[groups[passage.document_id]].add(passage.id)
+    return [
+        frozenset().union(*(members[group_of[one]] for one in question.evidence if one in group_of))
+        for question in questions
+    ]
 
 
 def _drafts(

@@ -33,6 +33,7 @@ from engine.models.library import ModelLibrary
 from engine.records import Answer, Asking, Hit, Passage, Question
 from engine.retrieval.lexical import STOP_WORDS
 from engine.session import Session
+from engine.training.answering import whole_documents
 from engine.training.job import Train
 from engine.workspace.workspace import Workspace
 
@@ -99,29 +100,35 @@ def reading(session: Session, rag: Rag, questions: Sequence[Question]) -> dict[s
 
 
 def abstention(session: Session, rag: Rag, questions: Sequence[Question]) -> dict[str, float]:
-    """Does it know which questions the documents answer? Each is asked as it is, and with its evidence hidden."""
+    """Does it know which questions the documents answer? Each is asked as it is, with its evidence hidden, and with all
+    of the documents hidden that hold it.
+    """
     texts = [question.question for question in questions]
-    hidden = [frozenset(question.evidence) for question in questions]
     top_k = max(SHOWN, rag.run.passages_weighed)
-    sure: list[float] = []
-    declined: list[bool] = []
-    for without in ((), hidden):
-        hits = rag.retriever.search(texts, top_k=top_k, hidden=without)
+
+    def asked(hidden: Sequence[frozenset[str]]) -> tuple[np.ndarray, np.ndarray]:
+        hits = rag.find(texts, top_k=top_k, monitor=Monitor(), hidden=hidden)
         answers = rag.answer_many(texts, monitor=Monitor(), hits=hits)
-        sure += [answer.confidence for answer in answers]
-        declined += [answer.abstained for answer in answers]
-    count = len(texts)
-    answerable = np.arange(2 * count) < count
-    order = np.argsort(-np.array(sure), kind="stable")
-    risk = np.cumsum(~answerable[order]) / np.arange(1, 2 * count + 1)
-    covered = [place for place in range(2 * count) if risk[place] <= RISK]
-    return {
-        "AUROC, answerable against evidence removed": _auroc(np.array(sure), answerable),
-        "coverage of the answerable at 5 % risk": float(answerable[order][: max(covered, default=-1) + 1].sum())
-        / count,
-        "over-refusal at the run's own risk": float(np.mean(declined[:count])),
-        "declined with the evidence removed": float(np.mean(declined[count:])),
-    }
+        return np.array([one.confidence for one in answers]), np.array([one.abstained for one in answers])
+
+    sure, declined = asked(())
+    found = {"over-refusal at the run's own risk": float(declined.mean())}
+    for name, hidden in (
+        ("evidence", [frozenset(question.evidence) for question in questions]),
+        ("documents", whole_documents(session, questions)),
+    ):
+        unsure, rightly = asked(hidden)
+        both, answerable = np.concatenate([sure, unsure]), np.repeat([True, False], len(texts))
+        order = np.argsort(-both, kind="stable")
+        risk = np.cumsum(~answerable[order]) / np.arange(1, len(both) + 1)
+        covered = [place for place in range(len(both)) if risk[place] <= RISK]
+        share = float(answerable[order][: max(covered, default=-1) + 1].sum()) / len(texts)
+        found |= {
+            f"AUROC, answerable against {name} removed": _auroc(both, answerable),
+            f"coverage of the answerable at 5 % risk, {name} removed": share,
+            f"declined with the {name} removed": float(rightly.mean()),
+        }
+    return found
 
 
 def citing(session: Session, rag: Rag, questions: Sequence[Question]) -> dict[str, float]:

@@ -61,3 +61,13 @@ def test_features_are_those_that_are_named() -> None:
     assert len(known) == len(NAMES)
     assert known[:6].tolist() == pytest.approx([0.6, 0.2, 2.0, 1.0, 0.4, 1.0])
     assert np.isfinite(features("", [], Draft("", 0.0, 0.0, 0.0, ()), 0.0)).all()
+
+
+def test_answerable_questions_count_as_much_as_the_others_however_many_those_are() -> None:
+    known, answerable = examples(300)
+    once = fit(known, answerable)
+    missing = known[~answerable]
+    twice = fit(np.vstack([known, missing, missing]), np.append(answerable, np.zeros(2 * len(missing), dtype=bool)))
+    assert once is not None and twice is not None
+    for row in known[:20]:
+        assert confidence(twice, row) == pytest.approx(confidence(once, row), abs=0.02)

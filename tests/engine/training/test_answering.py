@@ -21,7 +21,7 @@ from engine.records import REFUSAL, Asking, Run
 from engine.serving.job import Search
 from engine.session import TUNED, Session
 from engine.settings import TrainSettings
-from engine.training.answering import FOUND, READ, HowRead, best_reading, calibrated, reading_of
+from engine.training.answering import FOUND, READ, HowRead, best_reading, calibrated, reading_of, whole_documents
 from engine.training.stage import Lesson
 
 QUESTIONS = 32
@@ -78,7 +78,7 @@ def test_a_run_learns_when_not_to_answer_and_the_risk_is_obeyed(asked: Session) 
     run = reading_apart(asked)
     calibration = calibrated(asked, run, asked.workspace.questions.list("validation"), Monitor())
     assert calibration is not None
-    assert calibration.names == NAMES and calibration.questions == 2 * QUESTIONS
+    assert calibration.names == NAMES and calibration.questions == 3 * QUESTIONS
     assert 0 < calibration.risk < 1
     rag = open_rag(asked, replace(run, id="learnt", calibration=calibration), Monitor())
     question = "What is the code of drug7?"
@@ -180,3 +180,18 @@ def test_a_search_is_in_the_order_in_which_passages_are_read_where_the_run_says_
     for name, hits in (("weighs", weighed), ("does not", found)):
         (evaluated,) = asker.hits(asked.run(name), asked_again)
         assert [hit.passage.id for hit in evaluated[:8]] == [hit.passage.id for hit in hits]
+
+
+def test_all_parts_of_a_document_are_hidden_together(session: Session, tmp_path: Path) -> None:
+    rows = [
+        {"id": f"{name}#{part}", "title": f"Article {name}", "text": f"{name} says {part}."}
+        for name in "ABCDEFGHIJKL"
+        for part in (0, 1)
+    ]
+    (tmp_path / "corpus.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    asked = {"question": "What?", "answer": "0", "context": "A says 0.", "document": "A#0", "split": "validation"}
+    (tmp_path / "q.jsonl").write_text(json.dumps(asked), encoding="utf-8")
+    ImportFiles((str(tmp_path / "corpus.jsonl"), str(tmp_path / "q.jsonl"))).run(session, Monitor())
+    (hidden,) = whole_documents(session, session.workspace.questions.list("validation"))
+    passages = session.workspace.documents.passages_by_id(hidden)
+    assert {passage.document_id for passage in passages.values()} == {"A#0", "A#1"}
