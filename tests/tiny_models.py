@@ -8,7 +8,6 @@ from pathlib import Path
 
 from engine.models.library import (
     CHAT_GENERATOR,
-    CHAT_TEMPLATE,
     DEFAULT_ENCODER,
     DEFAULT_GENERATOR,
     DESCRIPTION,
@@ -57,9 +56,8 @@ def make_tiny_model(source: Path, folder: Path, *, kind: str, sizes: dict[str, i
     folder.mkdir(parents=True)
     config = json.loads((source / CONFIG).read_bytes()) | sizes
     (folder / CONFIG).write_text(json.dumps(config), encoding="utf-8")
-    for name in (TOKENIZER, TOKENIZER_CONFIG, CHAT_TEMPLATE):
-        if (source / name).is_file():
-            (folder / name).write_bytes((source / name).read_bytes())
+    for name in (TOKENIZER, TOKENIZER_CONFIG):
+        (folder / name).write_bytes((source / name).read_bytes())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         loaded = AutoConfig.from_pretrained(folder, local_files_only=True)

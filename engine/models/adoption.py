@@ -1,28 +1,18 @@
-"""What is written anew when a folder is adopted into the library: configuration, our chat template, its licence."""
+"""What is written anew when a folder is adopted into the library: configuration, special tokens, its licence."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
 from engine.models.architectures import SPECIAL_TOKEN_KEYS, UNREAD_KEYS
-from engine.models.chat_templates import choose_chat_template
 from engine.models.safety import MAX_CONFIG_INTEGER, TOKENIZER_CONFIG, parse_object, read_token
 from engine.models.sentence import read_max_tokens
 
 _LICENCE_FILES = ("LICENSE", "LICENCE", "LICENSE.txt", "LICENCE.txt", "LICENSE.md", "LICENCE.md")
 _MOST_LICENCE_CHARACTERS = 200_000
-
-
-@dataclass(frozen=True, slots=True)
-class TokenizerDescription:
-    """The tokenizer_config.json we write, and the chat template of ours that fits; "" for none."""
-
-    config: dict[str, Any]
-    chat_template: str
 
 
 def plain_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -35,8 +25,11 @@ def plain_config(config: dict[str, Any]) -> dict[str, Any]:
     return kept | {"dtype": "float32"}
 
 
-def describe_tokenizer(source: Path, tokenizer_path: Path, *, pad_token_id: Any) -> TokenizerDescription:
-    """Take special tokens and length from the folder's own files. Raises ModelError on a token that isn't one."""
+def describe_tokenizer(source: Path, tokenizer_path: Path, *, pad_token_id: Any) -> dict[str, Any]:
+    """Return the tokenizer_config.json we write: special tokens and length from the folder's own files.
+
+    Its chat template is a program and is not taken over. Raises ModelError on a token that isn't one.
+    """
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(tokenizer_path))
@@ -62,7 +55,7 @@ def describe_tokenizer(source: Path, tokenizer_path: Path, *, pad_token_id: Any)
     lengths = (given.get("model_max_length"), read_max_tokens(source))
     known = [length for length in lengths if type(length) is int and 0 < length <= MAX_CONFIG_INTEGER]
     config["model_max_length"] = min(known, default=512)
-    return TokenizerDescription(config=config, chat_template=choose_chat_template(vocabulary))
+    return config
 
 
 def find_licence(folder: Path) -> str:

@@ -36,7 +36,6 @@ CHAT_GENERATOR = "SmolLM2-135M-Instruct"
 
 DESCRIPTION = "vademecum.json"  # in each model's folder: name, kind, parameters, licence, origin, sha256 per file
 MANIFEST = "models.json"  # beside the bundled folder: what the bundled models must be
-CHAT_TEMPLATE = "chat_template.jinja"
 LICENCE = "LICENCE"
 _STAGING = ".incoming-"  # followed by the process number
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -210,11 +209,9 @@ class ModelLibrary:
         """Complete a staged copy: the checks once more, on the copy; then our own configuration and description."""
         checked = check_folder(staged)
         described = describe_tokenizer(source, staged / TOKENIZER, pad_token_id=checked.config.get("pad_token_id"))
-        written = {CONFIG: _json(plain_config(checked.config)), TOKENIZER_CONFIG: _json(described.config)}
+        written = {CONFIG: _json(plain_config(checked.config)), TOKENIZER_CONFIG: _json(described)}
         if licence := licence_text(source):
             written[LICENCE] = licence.encode("utf-8")
-        if checked.kind == "causal" and described.chat_template:
-            written[CHAT_TEMPLATE] = described.chat_template.encode("utf-8")
         if checked.kind == "encoder":
             written[SENTENCE] = read_sentence_settings(source).to_bytes()
         for file, content in written.items():

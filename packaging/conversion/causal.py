@@ -47,7 +47,6 @@ def convert(unpacked: Path, folder: Path) -> None:
         tensors |= {name: np.ascontiguousarray(values) for name, values in parts.items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     _build_tokenizer(facts).save(str(folder / "tokenizer.json"), pretty=False)
-    (folder / "chat_template.jinja").write_text(facts["tokenizer.chat_template"], encoding="utf-8")
     write_json(folder / "config.json", _config(facts))
     write_json(
         folder / "tokenizer_config.json",
