@@ -20,11 +20,11 @@ from engine import __version__
 from engine.errors import QuestionError
 from engine.evaluation.report import Latency, decoded
 from engine.generation.prompt import MAX_EVIDENCE
-from engine.generation.rag import Rag, open_rag
+from engine.generation.rag import Rag, open_rag, open_search
 from engine.generation.remembering import Memory
 from engine.jobs import Monitor
 from engine.records import Answer, Asking, Hit, Passage, Question, Run
-from engine.retrieval.retriever import Mode, open_retriever
+from engine.retrieval.retriever import Mode
 from engine.session import BASE, Session
 
 DEPTH = 20  # passages retrieved: the deepest any metric looks
@@ -123,28 +123,23 @@ class Asker:
         stage = f"Searching with run {run.id}" if mode == "hybrid" else f"Untuned retrieval, {mode}"
         bound = [] if mode == "lexical" else [run.encoder, run.passage_encoder, run.id]
         bound += [run.fusion, run.reranker, run.rerank_weight] if mode == "hybrid" else []
-        weighs = mode == "hybrid" and run.weighs_search
-        if weighs:
+        if mode == "hybrid" and run.weighs_search:
             bound = [_bound(run)]
 
-        def search(rows: Sequence[int]) -> list[str]:
-            retriever = open_retriever(self.session, run, self.monitor)
-            if not len(retriever.index):
+        def find(rows: Sequence[int]) -> list[str]:
+            if not self.session.workspace.documents.passage_count():
                 raise QuestionError(
                     "There is nothing to answer from: the workspace has no documents.", hint="Add documents first."
                 )
-            asked = [questions[row].question for row in rows]
-            if weighs:
-                found = self._rag(run).find(asked, top_k=DEPTH, monitor=self.monitor)
-            else:
-                found = retriever.search(asked, top_k=DEPTH, mode=mode)
+            search = open_search(self.session, run, self.monitor, mode=mode, memory=self._memory(run))
+            found = search([questions[row].question for row in rows], top_k=DEPTH)
             return [
                 _json([_Found(hit.passage.id, hit.score, hit.dense, hit.lexical, hit.doubt) for hit in one])
                 for one in found
             ]
 
         keys = [_key("hits", self._index, mode, bound, question.question) for question in questions]
-        kept = [decoded(one, tuple[_Found, ...]) or () for one in self._kept(keys, search, stage=stage)]
+        kept = [decoded(one, tuple[_Found, ...]) or () for one in self._kept(keys, find, stage=stage)]
         passages = self.session.workspace.documents.passages_by_id(
             list({found.passage_id for one in kept for found in one})
         )
@@ -235,8 +230,10 @@ class Asker:
         return tuple(by_row.get(row) for row in range(len(questions)))
 
     def _rag(self, run: Run) -> Rag:
-        memory = self._memories.setdefault(run.generator, Memory())
-        return open_rag(self.session, run, self.monitor, memory=memory)
+        return open_rag(self.session, run, self.monitor, memory=self._memory(run))
+
+    def _memory(self, run: Run) -> Memory:
+        return self._memories.setdefault(run.generator, Memory())
 
     def _kept(self, keys: Sequence[str], make: Callable[[Sequence[int]], list[str]], *, stage: str) -> list[str]:
         """What is kept under each key; what is not yet is made, in batches, each published when it is there."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -28,11 +28,12 @@ from engine.generation.reading import (
     weighed,
 )
 from engine.generation.remembering import Memory, RememberingGenerator
+from engine.generation.runtimes import load_reader, load_runtime
 from engine.jobs import Monitor, Token
 from engine.records import AS_TUNED, REFUSAL, Answer, Asking, Hit, Passage, Run
 from engine.retrieval.prior import log_priors
-from engine.retrieval.retriever import Retriever, open_retriever
-from engine.session import TUNED, Session
+from engine.retrieval.retriever import Mode, Retriever, open_retriever
+from engine.session import Session
 from engine.workspace.scope import EVERYTHING, Scope
 
 if TYPE_CHECKING:
@@ -291,49 +292,19 @@ def open_rag(session: Session, run: Run, monitor: Monitor, *, memory: Memory | N
     return Rag(run=run, retriever=retriever, generator=generator, session=session, reader=reader)
 
 
-def load_reader(session: Session, run: Run, generator: Generator) -> MarginalReader | None:
-    """Return what reads the run's passages one by one; None where it reads them together."""
-    if run.reading in ("together", "apart"):
-        return None
-    from engine.generation.marginal import SequenceReader, TokenReader
+class SearchPassages(Protocol):
+    """Returns for each question its best `top_k` passages."""
 
-    if run.reading == "sequence":
-        return SequenceReader(generator)
-    from engine.generation.weights import load_generator
-
-    model = session.loaded(  # on torch: no other runtime lets several passages write one token
-        "token model", run.generator, lambda: load_generator(session.model_files(run.generator))
-    )
-    return TokenReader(model.to(session.device.kind), generator.writer)
+    def __call__(self, questions: Sequence[str], *, top_k: int, scope: Scope = EVERYTHING) -> list[list[Hit]]: ...
 
 
-def load_runtime(session: Session, model: str) -> Generator:
-    """Load a generator by name on the fastest runtime of this device that gives the same tokens."""
-    from engine.generation.weights import load_writer
+def open_search(
+    session: Session, run: Run, monitor: Monitor, *, mode: Mode = "hybrid", memory: Memory | None = None
+) -> SearchPassages:
+    """Return the run's search, loaded.
 
-    files = session.model_files(model)
-    writer = load_writer(files)
-    if session.device.kind == "cpu":
-        from engine.generation.ctranslate import UnconvertibleError, open_converted
-
-        with suppress(UnconvertibleError):
-            return open_converted(_converted(session, model, files), writer, session.device)
-    from engine.generation.pytorch import TorchGenerator
-
-    return TorchGenerator(files, writer, session.device)
-
-
-def _converted(session: Session, model: str, files: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the model in the CPU runtime's form, converted once and kept in the workspace."""
-    from engine.generation.ctranslate import QUANTIZATION, convert
-
-    source = model if model.startswith(TUNED) else session.library.get(model).digest
-    setting = f"ctranslate2:{QUANTIZATION}:{source}"
-    digest = session.workspace.setting(setting)
-    if digest is None:
-        with session.workspace.scratch() as scratch:
-            digest = session.workspace.objects.publish_folder(convert(files, scratch, session.device))
-        with session.workspace.transaction():
-            session.workspace.objects.refer(digest, setting)
-            session.workspace.set_setting(setting, digest)
-    return session.workspace.objects.read_folder(digest)
+    Where it was found better so, the run's generator says which of the passages found answer, and those come first.
+    """
+    if run.weighs_search and mode == "hybrid":
+        return partial(open_rag(session, run, monitor, memory=memory).find, monitor=monitor)
+    return partial(open_retriever(session, run, monitor).search, mode=mode)

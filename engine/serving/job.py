@@ -39,20 +39,15 @@ class SearchMany:
     scope: Scope = EVERYTHING
 
     def run(self, session: Session, monitor: Monitor) -> tuple[SearchResult, ...]:
-        from engine.generation.rag import open_rag
+        from engine.generation.rag import open_search
         from engine.retrieval.base_fusion import current_run
-        from engine.retrieval.retriever import open_retriever
 
         asked = [checked_question(question) for question in self.questions]
         scope = self.scope.checked()
         run = current_run(session, self.run_name, monitor)
-        rag = open_rag(session, run, monitor) if run.weighs_search and self.mode == "hybrid" else None
-        retriever = open_retriever(session, run, monitor)
+        search = open_search(session, run, monitor, mode=self.mode)
         started = time.perf_counter()
-        if rag:
-            found = rag.find(asked, top_k=self.top_k, monitor=monitor, scope=scope)
-        else:
-            found = retriever.search(asked, top_k=self.top_k, mode=self.mode, scope=scope)
+        found = search(asked, top_k=self.top_k, scope=scope)
         spent_ms = (time.perf_counter() - started) * 1000 / max(len(asked), 1)
         return tuple(
             SearchResult(question, run.id, tuple(hits), {"retrieve": spent_ms})

@@ -12,7 +12,7 @@ from engine.evaluation.metrics import exact_match, f1, ndcg_at
 from engine.generation.citations import cite
 from engine.generation.confidence import MIN_QUESTIONS, features, fit
 from engine.generation.generator import Generated, Generator
-from engine.generation.rag import SHOWN, Rag, load_reader, load_runtime
+from engine.generation.rag import SHOWN, Rag
 from engine.generation.reading import (
     Draft,
     Weighing,
@@ -22,6 +22,7 @@ from engine.generation.reading import (
     weighed,
     written_apart,
 )
+from engine.generation.runtimes import load_reader, load_runtime
 from engine.jobs import Monitor
 from engine.records import Asking, Calibration, Hit, Question, Reading, Run
 from engine.retrieval.retriever import Retriever, load_retriever

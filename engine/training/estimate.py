@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from engine.generation.confidence import MIN_QUESTIONS
-from engine.generation.rag import load_runtime
+from engine.generation.runtimes import load_runtime
 from engine.generation.weights import load_generator, load_writer
 from engine.jobs import Monitor
 from engine.models.memory import LIBRARIES

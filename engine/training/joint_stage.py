@@ -8,7 +8,7 @@ from dataclasses import replace
 from transformers import PreTrainedModel
 
 from engine.generation.prompt import PromptWriter
-from engine.generation.rag import load_runtime
+from engine.generation.runtimes import load_runtime
 from engine.generation.weights import load_generator, load_writer, model_files, own_weights
 from engine.records import Fusion, Passage, Question, Reading, Run
 from engine.retrieval.encoder import Encoder

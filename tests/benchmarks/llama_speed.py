@@ -18,7 +18,7 @@ from pathlib import Path
 from engine.device import Device
 from engine.generation.generator import Generator
 from engine.generation.prompt import PromptWriter
-from engine.generation.rag import load_runtime
+from engine.generation.runtimes import load_runtime
 from engine.models.library import CHAT_GENERATOR, DEFAULT_GENERATOR, ModelLibrary
 from engine.records import Passage
 from engine.session import Session

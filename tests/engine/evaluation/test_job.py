@@ -21,6 +21,7 @@ from engine.generation.remembering import Memory
 from engine.jobs import Monitor, Skipped
 from engine.models.library import ModelLibrary
 from engine.records import Answer, Citation, Document, Fusion, Hit, Passage, Question, Run
+from engine.retrieval.retriever import Mode
 from engine.session import Session
 from engine.workspace.workspace import Workspace
 
@@ -28,21 +29,13 @@ COUNT = 24
 
 
 @dataclass(slots=True)
-class FakeIndex:
-    passages: int
-
-    def __len__(self) -> int:
-        return self.passages
-
-
-@dataclass(slots=True)
-class FakeRetriever:
+class FakeSearch:
     """Finds the passage of the question's own number, first or (lexically) second."""
 
     passages: dict[str, Passage]
-    index: FakeIndex
+    mode: Mode
 
-    def search(self, questions: Sequence[str], *, top_k: int, mode: str = "hybrid") -> list[list[Hit]]:
+    def __call__(self, questions: Sequence[str], *, top_k: int) -> list[list[Hit]]:
         found: list[list[Hit]] = []
         for question in questions:
             number = int(question.split()[-1])
@@ -50,7 +43,7 @@ class FakeRetriever:
             found.append(
                 [
                     Hit(self.passages[name], 1.0)
-                    for name in (ids if mode == "hybrid" else ids[::-1])
+                    for name in (ids if self.mode == "hybrid" else ids[::-1])
                     if name in self.passages
                 ]
             )
@@ -62,7 +55,6 @@ class FakeRag:
     """Answers "answer N" where the run is tuned; the base says something else and abstains from question 0."""
 
     run: Run
-    retriever: FakeRetriever
     asked: list[str]
 
     def answer(self, question: str, *, monitor: Monitor) -> Answer:
@@ -112,15 +104,16 @@ class Fakes:
 def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
     found = Fakes()
 
-    def retriever(session: Session, run: Run, monitor: Monitor) -> FakeRetriever:
-        passages = {passage.id: passage for passage in session.workspace.documents.passages()}
-        return FakeRetriever(passages, FakeIndex(len(passages)))
-
     def rag(session: Session, run: Run, monitor: Monitor, *, memory: Memory | None = None) -> FakeRag:
-        return FakeRag(run, retriever(session, run, monitor), found.asked)
+        return FakeRag(run, found.asked)
+
+    def search(
+        session: Session, run: Run, monitor: Monitor, *, mode: Mode = "hybrid", memory: Memory | None = None
+    ) -> FakeSearch:
+        return FakeSearch({passage.id: passage for passage in session.workspace.documents.passages()}, mode)
 
     monkeypatch.setattr(outcome, "open_rag", rag)
-    monkeypatch.setattr(outcome, "open_retriever", retriever)
+    monkeypatch.setattr(outcome, "open_search", search)
     return found
 
 

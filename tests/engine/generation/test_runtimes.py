@@ -18,11 +18,12 @@ from transformers import (
 )
 
 from engine.device import Device
-from engine.generation.ctranslate import TranslatorGenerator, convert, open_converted
+from engine.generation.ctranslate import TranslatorGenerator, UnconvertibleError, convert, open_converted
 from engine.generation.generator import Generator
 from engine.generation.pytorch import TorchGenerator
-from engine.generation.rag import load_runtime
+from engine.generation.runtimes import load_runtime
 from engine.generation.weights import load_generator, load_writer, model_files, own_weights, with_verdict
+from engine.jobs import Monitor
 from engine.models.library import CHAT_GENERATOR, DEFAULT_GENERATOR, ModelLibrary
 from engine.records import Passage
 from engine.session import Session
@@ -211,3 +212,17 @@ def test_the_fast_form_of_other_families_says_what_torch_says(
 def test_a_fast_form_that_says_something_else_is_not_used(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TranslatorGenerator, "score", lambda self, prompts, targets: [-1.0] * len(prompts))
     assert isinstance(load_runtime(session, DEFAULT_GENERATOR), TorchGenerator)
+
+
+def test_that_a_model_has_no_fast_form_is_found_out_once(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def refuse(*given: object) -> dict[str, bytes]:
+        tried.append("once more")
+        raise UnconvertibleError("It has none.", hint="Torch answers.")
+
+    monkeypatch.setattr("engine.generation.ctranslate.convert", refuse)
+    for _ in range(2):
+        assert isinstance(load_runtime(session, DEFAULT_GENERATOR), TorchGenerator)
+    assert tried == ["once more"]
+    assert session.workspace.verify(Monitor(), deep=True).ok

@@ -16,7 +16,7 @@ from engine.device import Device
 from engine.errors import TrainingError
 from engine.evaluation.job import Evaluate
 from engine.generation.marginal import SequenceReader, TokenReader
-from engine.generation.rag import load_runtime
+from engine.generation.runtimes import load_runtime
 from engine.generation.weights import load_generator, load_writer
 from engine.importing import ImportFiles
 from engine.jobs import Event, Measured, Monitor
