@@ -259,13 +259,12 @@ class Matching:
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """How lexical and dense scores become one: convex combination, or reciprocal ranks below 30 labelled questions."""
+    """How lexical and dense scores become one: a convex combination, in units learnt from labelled questions."""
 
-    mode: Literal["convex", "rrf"] = "rrf"
-    weight: float = 0.5  # of the dense score in the convex combination, 0 to 1
+    weight: float = 0.6  # of the dense score, 0 to 1
     matching: Matching = Matching()
-    dense_unit: float = 1.0  # what dense scores are divided by before they are combined
-    lexical_unit: float = 1.0  # and lexical ones
+    dense_unit: float | None = None  # what dense scores are divided by; None: the span of the question's own
+    lexical_unit: float | None = None  # and lexical ones; None: the question's best
 
 
 @dataclass(frozen=True, slots=True)

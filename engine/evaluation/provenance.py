@@ -48,12 +48,11 @@ def provenance(session: Session, run: Run, questions: Sequence[Question], *, see
 
 def settings_of(run: Run) -> dict[str, str]:
     """What binds a run, in words."""
-    fusion = f"{run.fusion.mode}, weight {run.fusion.weight:g}" if run.fusion.mode == "convex" else run.fusion.mode
     settings = {
         "encoder": run.encoder,
         "generator": run.generator,
         **({"reranker": f"{run.reranker}, weight {run.rerank_weight:g}"} if run.reranker else {}),
-        "fusion": fusion,
+        "weight of the dense score": f"{run.fusion.weight:g}",
         "passages read": str(run.passages_shown),
         "trained": run.what,
         "parent": run.parent or "–",

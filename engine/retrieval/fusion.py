@@ -9,7 +9,6 @@ import numpy as np
 
 from engine.records import Fusion
 
-RRF_CONSTANT = 60  # Cormack, Clarke & Büttcher 2009
 MIN_QUESTIONS_FOR_WEIGHT = 30  # below it, a tuned weight is noise
 WEIGHTS = tuple(round(step * 0.05, 2) for step in range(21))
 
@@ -32,17 +31,21 @@ def fuse(candidates: Candidates, fusion: Fusion) -> np.ndarray:
     """Return one score per candidate, higher is better.
 
     Convex combination (Bruch, Gai & Ingber 2023, arXiv 2210.11934) of scores in units that are the same for every
-    question: that a question's best match is a weak one counts, where scaling within the question would hide it.
-    RRF: Σ 1 / (60 + rank).
+    question: that a question's best match is a weak one counts. Where no questions were there to learn the units from,
+    scores are scaled within the question; that too finds more than reciprocal ranks do.
     """
     if not candidates.passage_ids:
         return np.empty(0)
-    if fusion.mode == "rrf":
-        return _reciprocal_ranks(candidates.dense) + np.where(
-            candidates.lexical > 0, _reciprocal_ranks(candidates.lexical), 0.0
-        )
-    dense, lexical = candidates.dense / fusion.dense_unit, candidates.lexical / fusion.lexical_unit
+    dense = candidates.dense / dense_unit(candidates, fusion)
+    if fusion.dense_unit is None:
+        dense = dense - dense.min()
+    lexical = candidates.lexical / (fusion.lexical_unit or float(candidates.lexical.max()) or 1.0)
     return fusion.weight * dense + (1 - fusion.weight) * lexical
+
+
+def dense_unit(candidates: Candidates, fusion: Fusion) -> float:
+    """Return what the dense scores of a question's candidates are divided by."""
+    return fusion.dense_unit or float(np.ptp(candidates.dense)) or 1.0
 
 
 def rerank(fused: np.ndarray, rows: np.ndarray, judged: np.ndarray, *, weight: float) -> np.ndarray:
@@ -69,13 +72,12 @@ def tune(
     by whose matching the candidates' lexical scores were made: the matching stays, and with few questions the weight.
     """
     few = len(candidates) < MIN_QUESTIONS_FOR_WEIGHT
-    if few and known.mode == "rrf":
+    if few and known.dense_unit is None:
         return known
     spans = [float(np.ptp(found.dense)) for found in candidates if found.passage_ids]
     tops = [float(found.lexical.max()) for found in candidates if found.passage_ids]
     units = replace(
         known,
-        mode="convex",
         dense_unit=float(np.mean(spans or 1)) or 1.0,
         lexical_unit=float(np.mean(tops or 1)) or 1.0,
     )
@@ -117,9 +119,3 @@ def ranked(candidates: Candidates, fusion: Fusion) -> list[str]:
     """Return the candidates' ids, best first."""
     order = np.argsort(-fuse(candidates, fusion), kind="stable")
     return [candidates.passage_ids[index] for index in order]
-
-
-def _reciprocal_ranks(scores: np.ndarray) -> np.ndarray:
-    ranks = np.empty(len(scores))
-    ranks[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
-    return 1.0 / (RRF_CONSTANT + ranks)

@@ -1,7 +1,7 @@
 """How likely each retrieved passage is before the answer is known: π = softmax(score/τ), the score being the ranking's.
 
-Where dense and lexical scores are combined, the combined score is the prior's; with ranks, or with the dense score
-alone, the dense score is. Either is linear in the dense score, so joint training can differentiate it.
+Where dense and lexical scores are combined, the combined score is the prior's; else the dense score is, as it comes.
+Either is linear in the dense score, so joint training can differentiate it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.records import Fusion, Hit
-from engine.retrieval.fusion import Candidates, fuse
+from engine.retrieval.fusion import Candidates, dense_unit, fuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def line(candidates: Candidates, fusion: Fusion) -> Line:
     """Return how the prior scores of a question's candidates follow from their dense scores."""
     if not _fused(fusion):
         return Line(1.0, (0.0,) * len(candidates.passage_ids))
-    slope = fusion.weight / fusion.dense_unit
+    slope = fusion.weight / dense_unit(candidates, fusion)
     return Line(slope, tuple((fuse(candidates, fusion) - slope * candidates.dense).tolist()))
 
 
@@ -39,4 +39,4 @@ def log_priors(hits: Sequence[Hit], fusion: Fusion, *, temperature: float) -> np
 
 
 def _fused(fusion: Fusion) -> bool:
-    return fusion.mode == "convex" and fusion.weight < 1.0
+    return fusion.weight < 1.0

@@ -88,7 +88,7 @@ def published_run(session: Session, name: str) -> dict[str, Any]:
         "reading": layout.reading,
         "passages_per_answer": layout.passages,
         "temperature": 1.0,
-        "fusion": Fusion("convex", 1.0),
+        "fusion": Fusion(1.0),
     }
     if session.library.has(f"{name}/{CONTEXT}"):
         changes["passage_encoder"] = f"{name}/{CONTEXT}"

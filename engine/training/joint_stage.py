@@ -28,7 +28,7 @@ from engine.training.retriever import without_dropout
 from engine.training.retriever_stage import measured
 from engine.training.stage import Lesson
 
-DENSE_ONLY = Fusion("convex", 1.0)  # how a published checkpoint searches
+DENSE_ONLY = Fusion(1.0)  # how a published checkpoint searches
 READINGS: dict[Objective, Reading] = {"sequence": "sequence", "token": "token", "lsr": "together"}
 
 

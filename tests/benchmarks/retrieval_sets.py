@@ -1,4 +1,4 @@
-"""Retrieval on the shared question sets: BM25, dense, reciprocal ranks and the tuned weight, untuned and tuned.
+"""Retrieval on the shared question sets: BM25, dense, reciprocal ranks, fixed and tuned weight, untuned and tuned.
 
 usage: python -m tests.benchmarks.retrieval_sets [SET…] [--seeds 0 1 2] [--encoders NAME…] [--heads off]
 
@@ -27,9 +27,9 @@ from engine.evaluation.significance import intervals
 from engine.importing import ImportFiles
 from engine.jobs import Monitor
 from engine.models.library import BETTER_ENCODER, DEFAULT_ENCODER, ModelLibrary
-from engine.records import Fusion, Passage, Run
+from engine.records import Fusion, Passage, Question, Run
 from engine.retrieval.base_fusion import labelled
-from engine.retrieval.fusion import tune
+from engine.retrieval.fusion import Candidates, tune
 from engine.retrieval.retriever import Mode, Retriever, load_retriever
 from engine.session import BASE, Session
 from engine.training.forgetting import GENERAL
@@ -37,6 +37,7 @@ from engine.training.job import Train
 from engine.workspace.workspace import Workspace
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DEPTH = 20  # passages of a ranking
 SETS = ("med_covidqa", "law_legalbenchrag", "tech_pyfaq", "med_pubmedqa")
 
 
@@ -110,9 +111,21 @@ def untuned_rows(session: Session, encoder: str) -> Iterator[Row]:
     tuned = tune(found, [question.evidence for question in tuning], metric=ndcg_at)
     yield measured(session, retriever, encoder, "BM25", "lexical")
     yield measured(session, retriever, encoder, "dense", "dense")
-    for name, fusion in (("RRF", Fusion()), (f"weight {tuned.weight:.2f}", tuned)):
+    questions = _tested(session)
+    both = retriever.candidates([question.question for question in questions])
+    yield _row(encoder, "RRF", [_by_reciprocal_ranks(one) for one in both], questions)
+    for name, fusion in ((f"fixed weight {Fusion().weight:.2f}", Fusion()), (f"weight {tuned.weight:.2f}", tuned)):
         retriever.fusion = fusion
         yield measured(session, retriever, encoder, name, "hybrid")
+
+
+def _by_reciprocal_ranks(found: Candidates) -> list[str]:
+    """Rank by Σ 1 / (60 + rank) over the lists a passage stands in (Cormack, Clarke & Büttcher 2009)."""
+    scores = np.zeros(len(found.passage_ids))
+    for values, stands in ((found.dense, True), (found.lexical, found.lexical > 0)):
+        ranks = np.argsort(np.argsort(-values, kind="stable")) + 1
+        scores += np.where(stands, 1 / (60 + ranks), 0.0)
+    return [found.passage_ids[row] for row in np.argsort(-scores, kind="stable")[:DEPTH]]
 
 
 def tuned_rows(session: Session, run: Run, name: str) -> Iterator[Row]:
@@ -125,11 +138,17 @@ def tuned_rows(session: Session, run: Run, name: str) -> Iterator[Row]:
 
 def measured(session: Session, retriever: Retriever, encoder: str, name: str, mode: Mode) -> Row:
     """Search for all test questions."""
-    questions = [question for question in session.workspace.questions.list("test") if question.evidence]
-    hits = retriever.search([question.question for question in questions], top_k=20, mode=mode)
-    pairs = [
-        ([hit.passage.id for hit in one], question.evidence) for one, question in zip(hits, questions, strict=True)
-    ]
+    questions = _tested(session)
+    hits = retriever.search([question.question for question in questions], top_k=DEPTH, mode=mode)
+    return _row(encoder, name, [[hit.passage.id for hit in one] for one in hits], questions)
+
+
+def _tested(session: Session) -> list[Question]:
+    return [question for question in session.workspace.questions.list("test") if question.evidence]
+
+
+def _row(encoder: str, name: str, rankings: Sequence[list[str]], questions: Sequence[Question]) -> Row:
+    pairs = [(ids, question.evidence) for ids, question in zip(rankings, questions, strict=True)]
     return Row(
         encoder,
         name,

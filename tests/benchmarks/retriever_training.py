@@ -97,7 +97,7 @@ class Bench:
         found, evidence = candidates(retriever, self._validation)
         fusion = tune(found, evidence, metric=ndcg_at)
         found, evidence = candidates(retriever, self._test)
-        dense = mean_metric(found, evidence, Fusion("convex", 1.0), metric=ndcg_at)
+        dense = mean_metric(found, evidence, Fusion(1.0), metric=ndcg_at)
         hybrid = mean_metric(found, evidence, fusion, metric=ndcg_at)
         pace = "" if pairs_a_second is None else f", {pairs_a_second:.1f} pairs a second of processor time"
         print(f"{name}: dense {100 * dense:.1f}, hybrid {100 * hybrid:.1f} (weight {fusion.weight}){pace}", flush=True)

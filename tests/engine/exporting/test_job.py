@@ -30,9 +30,7 @@ def filled(session: Session, tmp_path: Path) -> Session:
     ImportFiles((str(tmp_path / "heparin.txt"),)).run(session, Monitor())
     files = session.library.files("flan-t5-small")
     tuned = TUNED + session.workspace.objects.publish_folder(files)
-    run = Run(
-        "all-1", "all", "all-MiniLM-L6-v2", tuned, Fusion("convex", 0.7), kept=True, reason="Kept.", after={"f1": 0.5}
-    )
+    run = Run("all-1", "all", "all-MiniLM-L6-v2", tuned, Fusion(0.7), kept=True, reason="Kept.", after={"f1": 0.5})
     session.workspace.runs.add(run)
     session.workspace.runs.add_point("all-1", Measured(3, {"generator/train_loss": 1.5}))
     session.workspace.runs.save_report("all-1", "test", '{"run": "all-1", "per_question": "/home/me/q.jsonl"}')
@@ -56,7 +54,7 @@ def test_a_run_moves_with_models_vectors_curves_and_scores(filled: Session, othe
     assert (imported.run, imported.digest) == ("all-1", exported.digest)
     run = other.workspace.runs.get("all-1")
     assert (run.encoder, run.fusion, run.after, run.parent) == (
-        "all-MiniLM-L6-v2", Fusion("convex", 0.7), {"f1": 0.5}, "base",
+        "all-MiniLM-L6-v2", Fusion(0.7), {"f1": 0.5}, "base",
     )  # fmt: skip
     assert run.generator.startswith(TUNED)
     assert other.workspace.runs.points("all-1") == (Measured(3, {"generator/train_loss": 1.5}),)

@@ -124,7 +124,7 @@ def test_a_checkpoint_is_imported_indexed_tuned_evaluated_and_asked(
         if isinstance(event, Measured) and "joint/train_loss" in event.values
     ]
     assert losses[-1] < losses[0] / 2
-    assert run.kept and run.reading == reading and run.fusion == Fusion("convex", 1.0)
+    assert run.kept and run.reading == reading and run.fusion == Fusion(1.0)
     assert BuildIndex(run.id).run(filled, Monitor()).embedded == 0
     report = Evaluate(run.id, "test", None).run(filled, Monitor())
     assert report.answers["f1"] == 1.0

@@ -62,7 +62,7 @@ def run(name: str, *, state: str = "finished", encoder: str = "all-MiniLM-L6-v2"
         what="all",
         encoder=encoder,
         generator="flan-t5-small",
-        fusion=Fusion("convex", 0.7),
+        fusion=Fusion(0.7),
         state=state,  # type: ignore[arg-type]
         before={"ndcg@10": 0.5},
         after={"ndcg@10": 0.6},
