@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -97,9 +98,8 @@ class Curves(QWidget):
         for name in names:
             del self._stale[name]
             self._plots[key].draw(name.split("/", 1)[1], self.points(name))
-        self._latest.setText(
-            "   ".join(f"{name.replace('/', ' ')}: {value:.4g}" for name, value in self._newest.items())
-        )
+        told = (f"{re.sub('[/_]', ' ', name)}: {value:.4g}" for name, value in self._newest.items())
+        self._latest.setText("   ".join(told))
 
     def _add_plot(self, model: str, loss: bool) -> None:
         named = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -23,6 +23,13 @@ from engine.training.job import Train
 
 _WIDTH = 300
 _MOST_MINUTES = 24 * 60
+
+
+class _Scroll(QScrollArea):
+    """Scrolls only where the window has no room: Qt's own asks for 24 lines at the most."""
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return self.widget().sizeHint()
 
 
 class TrainingForm(QFrame):
@@ -121,7 +128,7 @@ class TrainingForm(QFrame):
         fields.addWidget(self._numbers)
         fields.addWidget(self._import)
         fields.addStretch(1)
-        scroll = QScrollArea()
+        scroll = _Scroll()
         scroll.setWidget(choices)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
