@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -27,6 +27,7 @@ from engine.jobs import Monitor
 from engine.records import Asking, Calibration, Hit, Question, Reading, Run
 from engine.retrieval.retriever import Retriever, load_retriever
 from engine.session import Session
+from engine.training.chance import exceeds
 from engine.training.stage import Lesson
 
 READ_TOGETHER = (1, 2, 3, 5)  # numbers of passages tried in one input
@@ -79,27 +80,41 @@ ALL_READINGS = (
     ),
 )
 
+# What is taken where validation can't tell: the best on questions that nothing was chosen on (docs/measurements.md).
+USUAL = HowRead("apart", 2, WEIGHED, temperature=0.1, doubt=0.3, trust=1.0)
+
 
 def best_reading(
     lesson: Lesson, run: Run, hits: Sequence[Sequence[Hit]], *, tried: Sequence[HowRead] = ALL_READINGS
 ) -> tuple[HowRead, dict[str, float]]:
     """Answer the validation questions in each way tried; return the best by F1, less what reading more costs.
 
-    A search weighs passages as that way does where it finds the evidence higher so, by nDCG@10.
+    A search weighs passages as that way does where it surely finds the evidence higher so, by nDCG@10.
     """
     generator = load_runtime(lesson.session, run.generator)
     asked = [(question.question, found) for question, found in zip(lesson.validation, hits, strict=True)]
-    best: tuple[float, HowRead, dict[str, float]] | None = None
-    order: Sequence[Sequence[Hit]] = hits
+    worth: dict[HowRead, np.ndarray] = {}  # of each question
+    told: dict[HowRead, tuple[dict[str, float], np.ndarray]] = {}
     for how, read, drafts in _drafts(generator, asked, tried, lesson.monitor):
-        scores = _scores(lesson, [draft.text for draft in drafts])
-        worth = scores["f1"] - PASSAGE_COST * how.passages_per_answer
-        if best is None or worth > best[0]:
-            best, order = (worth, how, scores), read
-    assert best is not None  # `tried` is not empty
-    _, how, scores = best
-    scores |= {FOUND: _ndcg(lesson, hits), READ: _ndcg(lesson, order)}
-    return replace(how, weighs_search=scores[READ] > scores[FOUND] + LEAST_GAIN), scores
+        texts = [draft.text for draft in drafts]
+        worth[how] = _f1(lesson, texts) - PASSAGE_COST * how.passages_per_answer
+        told[how] = _scores(lesson, texts), _ndcg(lesson, read)
+    how = surely_best(worth)
+    scores, gains = told[how]
+    found = _ndcg(lesson, hits)
+    scores |= {FOUND: float(found.mean()), READ: float(gains.mean())}
+    return replace(how, weighs_search=exceeds(gains - found - LEAST_GAIN, errors=1)), scores
+
+
+def surely_best(worth: Mapping[HowRead, np.ndarray]) -> HowRead:
+    """Return the way that is worth most, by what each is worth on each question, shape (Q,).
+
+    The usual one is taken unless the best exceeds it by more than a standard error: of many ways, the best on few
+    questions is best by luck.
+    """
+    best = max(worth, key=lambda how: worth[how].mean())
+    unsure = USUAL in worth and not exceeds(worth[best] - worth[USUAL], errors=1)
+    return USUAL if unsure else best
 
 
 def answered(lesson: Lesson, run: Run, retriever: Retriever, hits: Sequence[Sequence[Hit]]) -> dict[str, float]:
@@ -221,14 +236,19 @@ def _written(
     ]
 
 
-def _ndcg(lesson: Lesson, hits: Sequence[Sequence[Hit]]) -> float:
+def _ndcg(lesson: Lesson, hits: Sequence[Sequence[Hit]]) -> np.ndarray:
     asked = zip(hits, lesson.validation, strict=True)
-    return float(np.mean([ndcg_at([hit.passage.id for hit in one], question.evidence) for one, question in asked]))
+    return np.array([ndcg_at([hit.passage.id for hit in one], question.evidence) for one, question in asked])
+
+
+def _f1(lesson: Lesson, texts: Sequence[str]) -> np.ndarray:
+    asked = zip(texts, lesson.validation, strict=True)
+    return np.array([f1(text, question.answers) for text, question in asked])
 
 
 def _scores(lesson: Lesson, texts: Sequence[str]) -> dict[str, float]:
-    pairs = [(text, question.answers) for text, question in zip(texts, lesson.validation, strict=True)]
+    asked = zip(texts, lesson.validation, strict=True)
     return {
-        "f1": float(np.mean([f1(text, accepted) for text, accepted in pairs])),
-        "exact_match": float(np.mean([exact_match(text, accepted) for text, accepted in pairs])),
+        "f1": float(_f1(lesson, texts).mean()),
+        "exact_match": float(np.mean([exact_match(text, question.answers) for text, question in asked])),
     }

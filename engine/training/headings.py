@@ -17,6 +17,7 @@ from engine.records import Passage, Question, Run
 from engine.retrieval.encoder import Encoder
 from engine.retrieval.retriever import embed_missing
 from engine.session import TUNED
+from engine.training.chance import exceeds
 from engine.training.forgetting import GENERAL, MOST_FORGOTTEN, general_ndcg
 from engine.training.loop import train
 from engine.training.retriever import Pair, RetrieverTask, interpolate
@@ -96,7 +97,7 @@ def tune_on_headings(lesson: Lesson) -> Run:
     interpolate(encoder, base, check.gains, monitor, allows=lambda encoder: not suffers(before, check.guarded(encoder)))
     tuned = check.gains(encoder)
     after = {MEASURE: float(tuned.mean()), **check.guarded(encoder)}
-    kept = _is_surely_better(tuned, untuned) and not suffers(before, after)
+    kept = exceeds(tuned - untuned, errors=SURE) and not suffers(before, after)
     run = replace(lesson.run, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step)
     if kept:
         digest = session.workspace.objects.publish_folder({**files, "model.safetensors": encoder.weights()})
@@ -109,12 +110,6 @@ def tune_on_headings(lesson: Lesson) -> Run:
 def suffers(before: Mapping[str, float], after: Mapping[str, float]) -> str:
     """Return what an encoder does worse than before by more than is allowed; "" for nothing."""
     return next((name for name in (SENTENCES, GENERAL) if after[name] < before[name] - MOST_FORGOTTEN), "")
-
-
-def _is_surely_better(gains: np.ndarray, before: np.ndarray) -> bool:
-    """Whether the mean of paired values, both of shape (H,), has risen by more than chance would explain."""
-    more = gains - before
-    return bool(more.mean() > SURE * more.std() / np.sqrt(len(more)))
 
 
 class HeldOut:

@@ -17,6 +17,7 @@ from engine.retrieval.encoder import Encoder, length_buckets
 from engine.retrieval.fusion import Candidates, metric_values, tune
 from engine.retrieval.retriever import Retriever
 from engine.settings import RetrieverSettings
+from engine.training.chance import exceeds
 
 MINED = 30  # hits looked at for hard negatives
 POOL_DEPTH = 10  # of each index's hits per validation question that enter the validation pool
@@ -219,15 +220,9 @@ def interpolate(
         encoder.model.load_state_dict(_mixed(base, tuned, share))
         reached[share] = measured()
     best = max(reached.values(), key=np.mean)
-    chosen = min(share for share, values in reached.items() if not _is_worse(values, best))
+    chosen = min(share for share, values in reached.items() if not exceeds(best - values, errors=1))
     encoder.model.load_state_dict(_mixed(base, tuned, chosen))
     return chosen
-
-
-def _is_worse(values: np.ndarray, best: np.ndarray) -> bool:
-    """Whether the mean of `values` is below that of `best` by more than a standard error; both of shape (Q,)."""
-    less = best - values
-    return bool(less.mean() > less.std() / np.sqrt(len(less)))
 
 
 def without_dropout(model: torch.nn.Module) -> None:

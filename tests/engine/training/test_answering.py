@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.evaluation.outcome import Asker
@@ -21,7 +22,17 @@ from engine.records import REFUSAL, Asking, Run
 from engine.serving.job import Search
 from engine.session import TUNED, Session
 from engine.settings import TrainSettings
-from engine.training.answering import FOUND, READ, HowRead, best_reading, calibrated, reading_of, whole_documents
+from engine.training.answering import (
+    FOUND,
+    READ,
+    USUAL,
+    HowRead,
+    best_reading,
+    calibrated,
+    reading_of,
+    surely_best,
+    whole_documents,
+)
 from engine.training.stage import Lesson
 
 QUESTIONS = 32
@@ -72,6 +83,14 @@ def test_the_way_of_reading_is_chosen_among_those_tried(asked: Session) -> None:
     chosen, scores = best_reading(lesson, run, hits, tried=tried)
     assert chosen in tried and scores.keys() == {"f1", "exact_match", FOUND, READ}
     assert reading_of(replace(run, **asdict(chosen))) == chosen
+
+
+def test_the_usual_way_of_reading_is_left_for_a_surely_better_one_only() -> None:
+    usual, together = np.full(10, 0.5), HowRead("together", 3)
+    lucky = usual + np.array([0.5, -0.4] * 5)
+    assert surely_best({together: lucky, USUAL: usual}) == USUAL
+    assert surely_best({together: usual + 0.1, USUAL: usual}) == together
+    assert surely_best({together: usual, APART: lucky}) == APART  # where the usual one was not tried
 
 
 def test_a_run_learns_when_not_to_answer_and_the_risk_is_obeyed(asked: Session) -> None:
@@ -173,7 +192,8 @@ def test_a_search_is_in_the_order_in_which_passages_are_read_where_the_run_says_
     assert [hit.score for hit in weighed] == sorted((hit.score for hit in weighed), reverse=True)
     assert Search(question, 3, "weighs").run(asked, Monitor()).hits == weighed[:3]  # all eight are looked through
     assert Search(question, 8, "does not").run(asked, Monitor()).hits == found
-    assert Search(question, 8, "weighs", "dense").run(asked, Monitor()).hits[0].passage == found[0].passage
+    dense = [Search(question, 8, name, "dense").run(asked, Monitor()).hits for name in ("weighs", "does not")]
+    assert dense[0] == dense[1]
     assert rag.answer(question, monitor=Monitor()).hits[0].passage == answering
     asker = Asker(asked, Monitor())
     asked_again = [one for one in asked.workspace.questions.list("validation") if one.question == question]
