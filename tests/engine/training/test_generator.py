@@ -7,8 +7,6 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-import torch
-from transformers import AutoModelForSeq2SeqLM, BartConfig, PreTrainedConfig, T5Config
 
 from engine.generation.prompt import PromptWriter
 from engine.generation.weights import load_generator, load_writer, with_verdict
@@ -16,7 +14,7 @@ from engine.jobs import Monitor
 from engine.models.library import DEFAULT_GENERATOR, ModelLibrary
 from engine.records import Hit, Passage, Question
 from engine.settings import GeneratorSettings
-from engine.training.generator import GeneratorTask, Grounded, example, freeze_lower_half, ground, refusals
+from engine.training.generator import GeneratorTask, Grounded, example, ground, refusals
 
 GOLD, SAME, OTHER = (
     Passage(f"d:{number}", "d", "T", text, None, "", 0, len(text))
@@ -80,24 +78,3 @@ def test_an_epoch_shows_every_question_and_a_refusal_of_each(
     assert targets == {tuple(writer.target("5 mg daily")): questions, tuple(writer.refusal or ()): questions}
     assert max(map(len, batches)) - min(map(len, batches)) <= 1
     assert task.batch(0) == batches[0]
-
-
-BART = BartConfig(
-    vocab_size=64, d_model=16, encoder_layers=4, encoder_ffn_dim=16, decoder_layers=2, decoder_ffn_dim=16,
-    encoder_attention_heads=2, decoder_attention_heads=2,
-)  # fmt: skip
-T5 = T5Config(
-    vocab_size=64, d_model=16, d_kv=8, d_ff=16, num_layers=4, num_heads=2, pad_token_id=0, decoder_start_token_id=0
-)
-
-
-@pytest.mark.parametrize(("config", "layer"), [(BART, "encoder.layers.{}."), (T5, "encoder.block.{}.")])
-def test_no_gradient_comes_down_to_the_lower_half_of_an_encoder(config: PreTrainedConfig, layer: str) -> None:
-    model = AutoModelForSeq2SeqLM.from_config(config)
-    freeze_lower_half(model)
-    ids = torch.tensor([[5, 6, 7]])
-    model(input_ids=ids, labels=ids).loss.backward()
-    learns = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
-    assert [any(layer.format(number) in name for name in learns) for number in range(4)] == [False, False, True, True]
-    assert any("decoder" in name for name in learns)
-    assert not any("embed" in name or "shared" in name for name in learns if "decoder" not in name)
