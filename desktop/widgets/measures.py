@@ -48,13 +48,13 @@ class Measures(QObject):
                     self.tr("What was measured"), lambda row: f"{row.group}: {row.name}", tip=lambda row: row.explained
                 ),
                 Column(self.tr("BM25"), lambda row: row.lexical, number=True, width=60),
-                Column(self.tr("Untuned"), lambda row: row.hybrid, number=True, width=72),
+                Column(self.tr("Untuned"), lambda row: row.hybrid, number=True, width=78),
                 Column(self.tr("Base gen."), lambda row: row.base, number=True, width=86),
                 Column(self.tr("Compared"), lambda row: row.other, number=True, width=86),
                 Column(self.tr("This run"), lambda row: row.ours, number=True, width=72),
-                Column(self.tr("95 % interval"), lambda row: row.interval, number=True, width=102),
-                Column(self.tr("Difference"), lambda row: row.difference, number=True, width=158),
-                Column(self.tr("Verdict"), lambda row: short.get(row.verdict, row.verdict), width=104),
+                Column(self.tr("95 % interval"), lambda row: row.interval, number=True, width=114),
+                Column(self.tr("Difference"), lambda row: row.difference, number=True, width=172),
+                Column(self.tr("Verdict"), lambda row: short.get(row.verdict, row.verdict), width=114),
             ]
         )
 

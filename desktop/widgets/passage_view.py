@@ -6,7 +6,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QPalette, QTextCursor
+from PySide6.QtGui import QColor, QPalette, QResizeEvent, QTextCursor
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -38,6 +38,15 @@ class Part:
     end: int
 
 
+class _Text(QPlainTextEdit):
+    """Keeps what is marked in sight when its lines get another length: a scroll bar comes late, a window is resized."""
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        if self.extraSelections():
+            self.centerCursor()
+
+
 class PassageView(QWidget):
     """Shows one part at a time, with the way to the ones before and after."""
 
@@ -65,7 +74,7 @@ class PassageView(QWidget):
         self._next.clicked.connect(self._show_next)
         self._close = self._button("close", self.tr("Close the document"))
         self._close.clicked.connect(self.closed)
-        self._text = QPlainTextEdit()
+        self._text = _Text()
         self._text.setReadOnly(True)
         self._text.document().setDocumentMargin(10)
         self._text.setAccessibleName(self.tr("Text of the document"))
@@ -104,6 +113,11 @@ class PassageView(QWidget):
         """The highlighted text; "" when it is not on the page that is shown."""
         marks = self._text.extraSelections()
         return marks[0].cursor.selectedText().replace("\u2029", "\n") if marks else ""  # type: ignore[attr-defined]  # missing from the stubs
+
+    @property
+    def is_mark_in_sight(self) -> bool:
+        """Whether the text around the highlighted span is scrolled to."""
+        return self._text.viewport().rect().intersects(self._text.cursorRect())
 
     @property
     def place(self) -> str:

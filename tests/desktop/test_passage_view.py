@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QBuffer
 from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import QFrame, QLabel, QSplitter, QVBoxLayout
 from pytestqt.qtbot import QtBot
 
 from desktop.widgets.passage_view import PART_CHARACTERS, PassageView, parts_of
@@ -103,3 +104,24 @@ def test_the_text_is_shown_where_the_page_cannot_be_drawn(qtbot: QtBot) -> None:
     view.show()
     view.show_text_only(EngineError("The page can't be drawn.", hint="Its text can be read."))
     assert not view.picture.isVisible() and view.marked_text == "Give"
+
+
+def test_a_quote_stays_in_sight_when_a_scroll_bar_comes_late(qtbot: QtBot) -> None:
+    halves, card, view = QSplitter(), QFrame(), PassageView()
+    qtbot.addWidget(halves)
+    QVBoxLayout(card).addWidget(view)
+    halves.addWidget(QLabel())
+    halves.addWidget(card)
+    card.hide()
+    halves.resize(1000, 700)
+    with qtbot.waitExposed(halves):
+        halves.show()
+    text = "".join(f"Line {number} {'word ' * 60}\n\n" for number in range(60))
+    start = text.index("Line 40 ")
+    card.show()
+    halves.setSizes([550, 450])
+    view.show_document(document(text), start, start + 7)
+    viewport = view._text.viewport()
+    width = viewport.width()
+    qtbot.waitUntil(lambda: viewport.width() < width)
+    assert view.is_mark_in_sight
