@@ -49,12 +49,12 @@ class Measures(QObject):
                 ),
                 Column(self.tr("BM25"), lambda row: row.lexical, number=True, width=60),
                 Column(self.tr("Untuned"), lambda row: row.hybrid, number=True, width=78),
-                Column(self.tr("Base gen."), lambda row: row.base, number=True, width=86),
-                Column(self.tr("Compared"), lambda row: row.other, number=True, width=86),
+                Column(self.tr("Base gen."), lambda row: row.base, number=True, width=80),
+                Column(self.tr("Compared"), lambda row: row.other, number=True, width=80),
                 Column(self.tr("This run"), lambda row: row.ours, number=True, width=72),
                 Column(self.tr("95 % interval"), lambda row: row.interval, number=True, width=114),
                 Column(self.tr("Difference"), lambda row: row.difference, number=True, width=172),
-                Column(self.tr("Verdict"), lambda row: short.get(row.verdict, row.verdict), width=114),
+                Column(self.tr("Verdict"), lambda row: short.get(row.verdict, row.verdict), width=110),
             ]
         )
 
