@@ -80,7 +80,7 @@ ALL_READINGS = (
     ),
 )
 
-# What is taken where validation can't tell: the best on questions that nothing was chosen on (docs/measurements.md).
+# What is taken where validation can't tell: good on the test questions of two sets, which were seen (docs/measurements.md).
 USUAL = HowRead("apart", 2, WEIGHED, temperature=0.1, doubt=0.3, trust=1.0)
 
 
@@ -94,15 +94,15 @@ def best_reading(
     generator = load_runtime(lesson.session, run.generator)
     asked = [(question.question, found) for question, found in zip(lesson.validation, hits, strict=True)]
     worth: dict[HowRead, np.ndarray] = {}  # of each question
-    told: dict[HowRead, tuple[dict[str, float], np.ndarray]] = {}
+    made: dict[HowRead, tuple[list[str], Sequence[Sequence[Hit]]]] = {}  # texts, and hits in the order of reading
     for how, read, drafts in _drafts(generator, asked, tried, lesson.monitor):
         texts = [draft.text for draft in drafts]
         worth[how] = _f1(lesson, texts) - PASSAGE_COST * how.passages_per_answer
-        told[how] = _scores(lesson, texts), _ndcg(lesson, read)
+        made[how] = texts, read
     how = surely_best(worth)
-    scores, gains = told[how]
-    found = _ndcg(lesson, hits)
-    scores |= {FOUND: float(found.mean()), READ: float(gains.mean())}
+    texts, order = made[how]
+    found, gains = _ndcg(lesson, hits), _ndcg(lesson, order)
+    scores = _scores(lesson, texts) | {FOUND: float(found.mean()), READ: float(gains.mean())}
     return replace(how, weighs_search=exceeds(gains - found - LEAST_GAIN, errors=1)), scores
 
 
