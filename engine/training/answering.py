@@ -80,7 +80,7 @@ ALL_READINGS = (
     ),
 )
 
-# What is taken where validation can't tell: good on the test questions of two sets, which were seen (docs/measurements.md).
+# What is taken where validation can't tell; chosen with the test questions of two sets in sight (docs/measurements.md).
 USUAL = HowRead("apart", 2, WEIGHED, temperature=0.1, doubt=0.3, trust=1.0)
 
 
