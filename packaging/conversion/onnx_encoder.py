@@ -1,5 +1,8 @@
-"""gte-small: an ONNX graph gives back, tensor by tensor, the BertModel it was exported from, in the float16 it was
-published in: the graph's float32 hold nothing more."""
+"""gte-small: an ONNX graph gives back, tensor by tensor, the BertModel it was exported from.
+
+It was published in float16, and the graph's float32 hold nothing more. Once that is checked and the model's vectors are
+those of the graph, its matrices are rounded to eight bits: 24 MB less to carry, a cosine of .9999 to what they were.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import onnx
 from onnx import numpy_helper
 from safetensors.numpy import save_file
 
+from conversion.eight_bits import rounded
 from conversion.folder import plain_tokenizer, write_json
 
 MAX_TOKENS = 512  # tokenizer_config.json: the length it was trained with
@@ -31,11 +35,8 @@ def convert(unpacked: Path, folder: Path) -> None:
     for historical in ("_name_or_path", "transformers_version", "position_embedding_type"):
         config.pop(historical)
     check(graph, tensors, config)
-    save_file(
-        {name: _halved(tensor) for name, tensor in tensors.items()},
-        folder / "model.safetensors",
-        metadata={"format": "pt"},
-    )
+    halves = {name: _halved(tensor) for name, tensor in tensors.items()}
+    save_file(rounded(halves), folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "tokenizer.json").write_bytes(plain_tokenizer((source / "tokenizer.json").read_bytes()))
     write_json(folder / "config.json", config)
     special = {f"{name}_token": f"[{name.upper()}]" for name in ("cls", "mask", "pad", "sep", "unk")}

@@ -20,62 +20,73 @@ def library(path: Path, source: str, *options: str) -> None:
 
 @pytest.fixture
 def internal(tmp_path: Path) -> Path:
-    """OpenCV in small: a module over FFmpeg with symbol versions, AVIF and an OpenBLAS; faiss and NumPy with others."""
+    """A frozen folder in small: OpenCV over FFmpeg, faiss over an OpenBLAS of its own, and NumPy's."""
     internal = tmp_path / "vademecum" / "_internal"
-    libraries = internal / "opencv_python_headless.libs"
-    script = tmp_path / "versions"
-    script.write_text("LIBAVCODEC_62 { global: *; };", encoding="utf-8")
-    codec, avif, blas = (
-        libraries / "libavcodec-1a.so.62",
-        libraries / "libavif-2b.so.16",
-        libraries / "libopenblasp-3.so",
-    )
-    library(codec, "int av_open(void) { return 1; }", f"-Wl,--version-script={script}", f"-Wl,-soname,{codec.name}")
-    library(avif, "int avifRead(void) { return 2; }", f"-Wl,-soname,{avif.name}")
-    library(blas, "void sgemm_() {}", f"-Wl,-soname,{blas.name}")
-    library(internal / "faiss_cpu.libs" / "libopenblaso-4.so", "void sgemm_() {}")
+    film = internal / "opencv_python_headless.libs" / "libavcodec-1a.so.62"
+    library(film, "int av_open(void) { return 1; }", f"-Wl,-soname,{film.name}")
+    (internal / film.name).symlink_to(film)
+    library(internal / "cv2" / "cv2.abi3.so", "int av_open(void); int turned(void) { return av_open(); }", str(film))
+    for folder in ("data", "typing", "utils"):
+        (internal / "cv2" / folder).mkdir()
+    own = internal / "faiss_cpu.libs" / "libopenblaso-4.so"
+    library(own, "void sgemm_() {}", f"-Wl,-soname,{own.name}")
+    library(internal / "faiss_cpu.libs" / "libgfortran-7.so", "int fortran;")
     library(
         internal / "numpy.libs" / "libscipy_openblas64_-6.so",
         "void scipy_sgemm_64_(void *a, void *b, long *m, void *n, void *k, void *f, void *x, void *p, void *y,"
         " void *q, void *g, float *out) { *out = *m; }",
         "-Wl,-soname,libscipy_openblas64_-6.so",
     )
-    library(internal / "faiss_cpu.libs" / "libgfortran-7.so", "int fortran;")
-    library(libraries / "libcrypto-5c.so.1", "int old;")
-    (internal / "libcrypto-5c.so.1").symlink_to(libraries / "libcrypto-5c.so.1")
     library(
-        internal / "cv2" / "cv2.abi3.so",
-        "int av_open(void); int avifRead(void); void sgemm_();\n"
-        "int film(void) { return av_open() + avifRead(); }\n"
-        "int product(void) { int m[2] = {4, 5}; float out;"
+        internal / "faiss" / "libfaiss.so",
+        "void sgemm_(); int product(void) { int m[2] = {4, 5}; float out;"
         " sgemm_(m, m, m, m, m, m, m, m, m, m, m, &out, m); return out; }",
-        *map(str, (codec, avif, blas)),
-        "-Wl,-rpath,$ORIGIN/../opencv_python_headless.libs",
+        str(own),
+        "-Wl,-rpath,$ORIGIN/../faiss_cpu.libs",
     )
     (internal.parent / "vademecum").touch()
     return internal
 
 
-def test_opencv_computes_without_ffmpeg_and_with_numpys_openblas(internal: Path) -> None:
+def test_opencv_is_the_compiled_one_and_faiss_computes_with_numpys_openblas(internal: Path, tmp_path: Path) -> None:
     import slimming
 
-    slimming.slim(internal.parent)
-    assert ctypes.CDLL(internal / "cv2" / "cv2.abi3.so").product() == 4
-    assert {path.name for path in internal.rglob("lib*") if path.name.startswith(("libcrypto", "libgfortran"))} == set()
-    names = subprocess.run(
-        ["nm", "-D", "--defined-only", *internal.glob("*.libs/libav*")], check=True, capture_output=True, text=True
-    ).stdout
-    assert "av_open@@LIBAVCODEC_62" in names
-    assert "avifRead" in names
+    compiled = tmp_path / "cv2.abi3.so"
+    library(compiled, "int turned(void) { return 7; }")
+    slimming.slim(internal.parent, opencv=compiled)
+    assert ctypes.CDLL(internal / "cv2" / "cv2.abi3.so").turned() == 7
+    assert ctypes.CDLL(internal / "faiss" / "libfaiss.so").product() == 4
+    assert {path.name for path in internal.rglob("lib*") if path.name.startswith(("libav", "libgfortran"))} == set()
+    assert {path.name for path in (internal / "cv2").iterdir()} == {"cv2.abi3.so", "utils"}
     assert (internal.parent / "vademecum-engine").readlink() == Path("vademecum")
 
 
-def test_a_film_ends_the_process_and_nothing_else(internal: Path) -> None:
-    import slimming
+def test_another_opencv_than_the_pinned_one_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import opencv
+    from system_libraries import SetupError
 
-    slimming.slim(internal.parent)
-    code = f"import ctypes; ctypes.CDLL({str(internal / 'cv2' / 'cv2.abi3.so')!r}).film()"
-    assert subprocess.run(["python3", "-c", code], check=False, capture_output=True).returncode == -6
+    monkeypatch.setattr(opencv, "VERSION", "4.0")
+    with pytest.raises(SetupError, match="pin its source"):
+        opencv.compiled_opencv(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_tool_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import opencv
+    from system_libraries import SetupError
+
+    monkeypatch.setattr(opencv.shutil, "which", lambda tool: None if tool == "ninja" else tool)
+    with pytest.raises(SetupError, match="apt-get install ninja-build"):
+        opencv.compiled_opencv(tmp_path)
+
+
+def test_a_library_that_was_compiled_is_taken_again(tmp_path: Path) -> None:
+    import opencv
+
+    held = tmp_path / opencv.VERSION / opencv.LIBRARY
+    held.parent.mkdir()
+    held.touch()
+    assert opencv.compiled_opencv(tmp_path) == held
 
 
 def test_only_the_architectures_we_know_and_what_they_are_made_of_are_packed() -> None:

@@ -12,14 +12,13 @@ import torch
 from safetensors.numpy import save, save_file
 
 from engine.errors import ModelError
-from engine.models.library import BETTER_ENCODER, CHAT_GENERATOR, DEFAULT_GENERATOR, ModelLibrary
+from engine.models.library import CHAT_GENERATOR, DEFAULT_GENERATOR, ModelLibrary
 from engine.models.packing import pack, read_weights
 from engine.models.safety import check_weights
 
 PUBLISHED = {  # SHA-256 of the same weights as plain floats: what set-up made before it kept the integers
     DEFAULT_GENERATOR: (torch.float32, "3768d549f0ab5161e7a07069632d1aad47a85caa40dfa57c39cf6546d7244b34"),
     CHAT_GENERATOR: (torch.float16, "d8d8571b3af99053c8ad455ce009d8479eec5da515f80a417c075d0a7f317904"),
-    BETTER_ENCODER: (torch.float32, "e316c53c6b7c9a6740465122ddc1cb07850a7cca3ce7c3fafd9daf7c1d67e466"),
 }
 
 

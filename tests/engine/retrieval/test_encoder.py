@@ -70,7 +70,7 @@ def test_the_length_limit_is_the_models(files: dict[str, bytes], max_tokens: int
     assert len(made.token_ids(["dose " * 600])[0]) == min(max_tokens, 512)  # 512 positions are all there are
 
 
-def test_gte_small_gives_the_vectors_of_the_graph_it_was_made_from() -> None:
+def test_gte_small_gives_the_vectors_of_the_graph_it_was_made_from_but_for_eight_bits() -> None:
     library = ModelLibrary.default()
     if BETTER_ENCODER not in {info.name for info in library.list()}:
         pytest.skip("set-up had no npm registry")
@@ -79,7 +79,7 @@ def test_gte_small_gives_the_vectors_of_the_graph_it_was_made_from() -> None:
 
     vectors = made.encode(list(FROM_ONNXRUNTIME))
 
-    assert vectors[:, :6] == pytest.approx(np.array(list(FROM_ONNXRUNTIME.values())), abs=2e-6)
+    assert vectors[:, :6] == pytest.approx(np.array(list(FROM_ONNXRUNTIME.values())), abs=2e-3)
     assert made.token_ids(["dose " * 600])[0][-1] == 102 and len(made.token_ids(["dose " * 600])[0]) == 512
 
 
