@@ -27,6 +27,7 @@ STEPS_PER_EPOCH = 10  # at least, where a batch can be made smaller for it: few 
 LEAST_BATCH = 8
 HARDEST = 10  # of the negatives mined, those drawn from
 INTERPOLATIONS = (0.75, 0.5, 0.25)  # share of the tuned weights in a mixture with the base (WiSE-FT, arXiv 2109.01903)
+GENTLER = (0.125, 0.0625, 0.0)  # tried in turn where all of those are refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,20 +208,21 @@ def interpolate(
     `gains` measures an encoder on each validation question, shape (Q,), higher is better. A mixture forgets less than
     the tuned end and is better on texts it has not seen, so the least share is chosen that is not worse than the best
     by more than one standard error of their paired difference (the rule of Breiman et al. 1984 for simpler models).
-    What `allows` refuses is chosen only where it refuses all: then the least share.
+    What `allows` refuses is not chosen: where it refuses all of them, smaller shares are tried, down to the base itself.
     """
-
-    def measured() -> np.ndarray:
-        found = gains(encoder)
-        return found if allows(encoder) else np.full_like(found, -1.0)  # below any gain
-
     tuned = {name: tensor.detach().clone() for name, tensor in encoder.model.state_dict().items()}
-    reached = {1.0: measured()}
-    for share in monitor.track(INTERPOLATIONS, "Choosing the mixture with the base"):
+
+    def allowed(share: float) -> bool:
         encoder.model.load_state_dict(_mixed(base, tuned, share))
-        reached[share] = measured()
-    best = max(reached.values(), key=np.mean)
-    chosen = min(share for share, values in reached.items() if not exceeds(best - values, errors=1))
+        return allows(encoder)
+
+    shares = monitor.track((1.0, *INTERPOLATIONS), "Choosing the mixture with the base")
+    reached = {share: gains(encoder) for share in shares if allowed(share)}
+    if reached:
+        best = max(reached.values(), key=np.mean)
+        chosen = min(share for share, values in reached.items() if not exceeds(best - values, errors=1))
+    else:
+        chosen = next((share for share in GENTLER if allowed(share)), 0.0)
     encoder.model.load_state_dict(_mixed(base, tuned, chosen))
     return chosen
 

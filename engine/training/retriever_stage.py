@@ -68,7 +68,7 @@ def measured(
 def _tune_encoder(lesson: Lesson, retriever: Retriever, *, least_general: float) -> Run:
     """Tune the encoder, mix it with the base, publish it, and return the run that has it.
 
-    A mixture below `least_general` on the general check set is taken only where the others are too: then the least one.
+    No mixture is taken that is below `least_general` on the general check set.
     """
     session, monitor = lesson.session, lesson.monitor
     passages = lesson.passages()

@@ -74,13 +74,14 @@ def quick(what: str, **given: object) -> Train:
     [
         pytest.param([0.80, 0.80, 0.79, 0.80], 1.0, id="nothing is forgotten"),
         pytest.param([0.70, 0.78, 0.795, 0.80], 0.5, id="the better mixtures forget too much"),
-        pytest.param([0.70, 0.71, 0.72, 0.73], 0.25, id="all do: the least"),
+        pytest.param([0.70, 0.71, 0.72, 0.73, 0.80], 0.125, id="all do: less than any of them"),
+        pytest.param([0.70, 0.71, 0.72, 0.73, 0.74, 0.75, 0.70], 0.0, id="even the least does: the base"),
     ],
 )
 def test_a_mixture_that_forgets_little_is_preferred(
     filled: Session, monkeypatch: pytest.MonkeyPatch, general: list[float], share: float
 ) -> None:
-    told, chosen = iter([0.80, *general, 0.80]), []  # of the base first; 1, ¾, ½, ¼ of the tuned weights; the run's
+    told, chosen = iter([0.80, *general, 0.80]), []  # of the base first; 1, ¾, ½, ¼ … of the tuned weights; the run's
     monkeypatch.setattr(retriever_stage, "general_ndcg", lambda encoder: next(told))
 
     def mix(
