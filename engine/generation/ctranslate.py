@@ -23,7 +23,10 @@ from engine.generation.unwritable import UNWRITABLE
 from engine.generation.weights import load_generator, load_writer
 
 QUANTIZATION = "int8"
-BATCH_TOKENS = 8192
+# Tokens of prompts in one batch. What is read at once should stay in the processor's cache: 8,192 take twice as long a
+# token. Where an answer is written too, more rows share each of its steps.
+SCORED_TOKENS, WRITTEN_TOKENS = 512, 2048
+CAUSAL_TOKENS = 1024  # of one generator with all cores
 PROBE_QUESTION = "What does the contract say about the dose?"
 PROBE_ANSWERS = ("Give 5 mg twice a day for two weeks.", "The court may decide otherwise before 1 May 2021.")
 MOST_DIFFERENCE = 0.1  # of a log-probability: int8 has been within 0.03 of float32
@@ -127,7 +130,7 @@ class TranslatorGenerator:
             beam_size=1,
             max_decoding_length=len(opening) + max_tokens,
             max_input_length=0,  # else cut at 1,024 tokens without a word; the prompt knows its own limit
-            max_batch_size=self._batch_tokens(prompts),
+            max_batch_size=self._batch_tokens(prompts, WRITTEN_TOKENS),
             batch_type="tokens",
             return_scores=True,
             callback=lambda step: stopped(),
@@ -146,7 +149,7 @@ class TranslatorGenerator:
             [self.writer.tokens(prompt) for prompt in prompts],
             [self.writer.tokens(target[:-1]) for target in targets],  # CTranslate2 adds the end token itself
             max_input_length=0,
-            max_batch_size=self._batch_tokens(prompts),
+            max_batch_size=self._batch_tokens(prompts, SCORED_TOKENS),
             batch_type="tokens",
         )
         return [sum(result.log_probs) for result in results]
@@ -163,10 +166,10 @@ class TranslatorGenerator:
         )
         return _streamed(islice(steps, len(opening), None), self.writer, on_text)  # it repeats what was given
 
-    def _batch_tokens(self, prompts: Sequence[Sequence[int]]) -> int:
+    def _batch_tokens(self, prompts: Sequence[Sequence[int]], most: int) -> int:
         """How large a batch may be for every worker to get one."""
         longest = max(map(len, prompts), default=1)
-        return max(longest, min(BATCH_TOKENS, longest * -(-len(prompts) // self._workers)))
+        return max(longest, min(most, longest * -(-len(prompts) // self._workers)))
 
 
 class CausalGenerator:
@@ -185,7 +188,7 @@ class CausalGenerator:
             [self.writer.tokens(self.writer.begun(prompt)) for prompt in prompts],
             beam_size=1,
             max_length=max_tokens,
-            max_batch_size=BATCH_TOKENS,
+            max_batch_size=CAUSAL_TOKENS,
             batch_type="tokens",
             include_prompt_in_result=False,
             return_scores=True,
@@ -197,7 +200,7 @@ class CausalGenerator:
     def score(self, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[float]:
         """Return the log-probability of each target, end token included, after its prompt."""
         rows = [self.writer.tokens([*prompt, *target]) for prompt, target in zip(prompts, targets, strict=True)]
-        results = self._generator.score_batch(rows, max_batch_size=BATCH_TOKENS, batch_type="tokens")
+        results = self._generator.score_batch(rows, max_batch_size=CAUSAL_TOKENS, batch_type="tokens")
         return [sum(result.log_probs[-len(target) :]) for result, target in zip(results, targets, strict=True)]
 
     def stream(self, prompt: Sequence[int], *, max_tokens: int, on_text: Callable[[str], None]) -> Generated:

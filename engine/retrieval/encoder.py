@@ -19,7 +19,7 @@ from engine.models.safety import TOKENIZER_CONFIG
 from engine.models.sentence import SENTENCE, SentenceSettings
 from engine.records import Passage
 
-BATCH_TOKENS = 8192  # padded tokens in one forward pass
+BATCH_TOKENS = 4096  # padded tokens in one forward pass
 LENGTH_STEP = 16  # rows are padded to its multiples
 MIN_COSINE = 0.999  # bf16 is used only where its vectors agree with fp32's this well
 _PADDED_POSITIONS = frozenset({"roberta", "xlm-roberta", "mpnet"})  # their positions are counted from pad_token_id + 1

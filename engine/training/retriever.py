@@ -208,7 +208,7 @@ def interpolate(
     `gains` measures an encoder on each validation question, shape (Q,), higher is better. A mixture forgets less than
     the tuned end and is better on texts it has not seen, so the least share is chosen that is not worse than the best
     by more than one standard error of their paired difference (the rule of Breiman et al. 1984 for simpler models).
-    What `allows` refuses is not chosen: where it refuses all of them, smaller shares are tried, down to the base itself.
+    What `allows` refuses is not chosen: where it refuses all, smaller shares are tried, down to the base itself.
     """
     tuned = {name: tensor.detach().clone() for name, tensor in encoder.model.state_dict().items()}
 
