@@ -17,10 +17,9 @@ import msgspec
 import numpy as np
 
 from engine import __version__
-from engine.errors import QuestionError
 from engine.evaluation.report import Latency, decoded
 from engine.generation.prompt import MAX_EVIDENCE
-from engine.generation.rag import Rag, open_rag, open_search
+from engine.generation.rag import Rag, no_documents, open_rag, open_search
 from engine.generation.remembering import Memory
 from engine.jobs import Monitor
 from engine.records import Answer, Asking, Hit, Passage, Question, Run
@@ -128,9 +127,7 @@ class Asker:
 
         def find(rows: Sequence[int]) -> list[str]:
             if not self.session.workspace.documents.passage_count():
-                raise QuestionError(
-                    "There is nothing to answer from: the workspace has no documents.", hint="Add documents first."
-                )
+                raise no_documents()
             search = open_search(self.session, run, self.monitor, mode=mode, memory=self._memory(run))
             found = search([questions[row].question for row in rows], top_k=DEPTH)
             return [

@@ -217,9 +217,7 @@ class Rag:
     def _found(self, questions: Sequence[str], top_k: int | None, scope: Scope) -> list[list[Hit]]:
         hits = self.retriever.search(questions, top_k=max(top_k or self.run.passages_shown, SHOWN), scope=scope)
         if not len(self.retriever.index):
-            raise QuestionError(
-                "There is nothing to answer from: the workspace has no documents.", hint="Add documents first."
-            )
+            raise no_documents()
         return hits
 
     def _in_order(
@@ -277,6 +275,13 @@ class Rag:
     def _key(self, question: str, asking: Asking, scope: Scope) -> str:
         parts = (question, self.run, self._session.workspace.index_version, asking, scope)
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+
+def no_documents() -> QuestionError:
+    """What is said where there is no passage to answer from."""
+    return QuestionError(
+        "There is nothing to answer from: the workspace has no documents.", hint="Add documents first."
+    )
 
 
 def open_rag(session: Session, run: Run, monitor: Monitor, *, memory: Memory | None = None) -> Rag:
