@@ -1,4 +1,4 @@
-"""The CUDA runtime: the model as it was trained, in bf16 where the card has it."""
+"""The CUDA runtime, and the CPU's for models that have no faster form: as trained, in bf16 where the card has it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.generation.unwritable import UNWRITABLE
 from engine.generation.weights import load_generator
 from engine.retrieval.encoder import length_buckets
 
-BATCH_TOKENS = 65_536
+BATCH_TOKENS = {"cpu": 4096, "cuda": 65_536}  # of prompts, read at once
 
 
 class TorchGenerator:
@@ -35,7 +35,7 @@ class TorchGenerator:
         """Write an answer to each prompt, greedily."""
         answers: list[Generated] = []
         longest = max((len(prompt) for prompt in prompts), default=1)
-        rows = max(1, BATCH_TOKENS // longest)
+        rows = max(1, BATCH_TOKENS[self._device] // longest)
         for start in range(0, len(prompts), rows):
             answers += self._generate(
                 prompts[start : start + rows], max_tokens=max_tokens, streamer=None, stopped=stopped
@@ -47,7 +47,8 @@ class TorchGenerator:
         examples = [(list(prompt), list(target)) for prompt, target in zip(prompts, targets, strict=True)]
         scores = [0.0] * len(examples)
         with torch.inference_mode():
-            for rows in length_buckets([len(prompt) + len(target) for prompt, target in examples], BATCH_TOKENS):
+            lengths = [len(prompt) + len(target) for prompt, target in examples]
+            for rows in length_buckets(lengths, BATCH_TOKENS[self._device]):
                 found = answer_log_probabilities(self._model, self.writer, [examples[row] for row in rows])
                 for row, values in zip(rows, found.split([len(examples[row][1]) for row in rows]), strict=True):
                     scores[row] = float(values.sum())

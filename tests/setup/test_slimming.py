@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import PySide6
 import pytest
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
@@ -20,7 +21,7 @@ def library(path: Path, source: str, *options: str) -> None:
 
 @pytest.fixture
 def internal(tmp_path: Path) -> Path:
-    """A frozen folder in small: OpenCV over FFmpeg, faiss over an OpenBLAS of its own, and NumPy's."""
+    """A frozen folder in small: OpenCV over FFmpeg, faiss over an OpenBLAS of its own, NumPy's, and Qt's ICU."""
     internal = tmp_path / "vademecum" / "_internal"
     film = internal / "opencv_python_headless.libs" / "libavcodec-1a.so.62"
     library(film, "int av_open(void) { return 1; }", f"-Wl,-soname,{film.name}")
@@ -44,6 +45,9 @@ def internal(tmp_path: Path) -> Path:
         str(own),
         "-Wl,-rpath,$ORIGIN/../faiss_cpu.libs",
     )
+    (data,) = Path(PySide6.__file__).parent.glob("Qt/lib/libicudata.so.*")
+    (internal / "PySide6" / "Qt" / "lib").mkdir(parents=True)
+    shutil.copy(data, internal / "PySide6" / "Qt" / "lib")
     (internal.parent / "vademecum").touch()
     return internal
 
