@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tempfile
 from importlib import metadata
 from pathlib import Path
 
@@ -28,7 +29,7 @@ OFF = (
     "WITH_GSTREAMER", "WITH_GTK", "WITH_IMGCODEC_GIF", "WITH_IMGCODEC_HDR", "WITH_IMGCODEC_PFM", "WITH_IMGCODEC_PXM",
     "WITH_IMGCODEC_SUNRASTER", "WITH_IPP", "WITH_ITT", "WITH_JASPER", "WITH_JPEGXL", "WITH_LAPACK", "WITH_MLAS",
     "WITH_OPENCL", "WITH_OPENEXR", "WITH_OPENJPEG", "WITH_OPENMP", "WITH_PROTOBUF", "WITH_QT", "WITH_QUIRC", "WITH_TBB",
-    "WITH_TIFF", "WITH_V4L", "WITH_VA", "WITH_WEBP",
+    "WITH_TIFF", "WITH_UNIFONT", "WITH_V4L", "WITH_VA", "WITH_WEBP",
 )  # fmt: skip
 ON = ("BUILD_JPEG", "BUILD_PNG", "BUILD_ZLIB", "BUILD_opencv_python3", "PYTHON3_LIMITED_API")
 LIBRARY = "cv2.abi3.so"
@@ -61,29 +62,25 @@ def compiled_opencv(folder: Path) -> Path:
         if shutil.which(tool) is None:
             raise SetupError(f"{tool} is not here: apt-get install {package}")
     library.parent.mkdir(parents=True, exist_ok=True)
-    archive = pip_package.download_source(PACKAGE, VERSION, library.parent, sha256=SOURCE_SHA256)
-    with tarfile.open(archive) as packed:
-        packed.extractall(library.parent, filter="data")
-    source = archive.with_name(archive.name.removesuffix(".tar.gz")) / "opencv"
-    build = library.parent / "build"
-    subprocess.run(
-        ["cmake", "-S", source, "-B", build, "-G", "Ninja", *options(source)], check=True, capture_output=True
-    )
-    # What getBuildInformation() tells names this machine.
-    (build / "modules" / "core" / "version_string.inc").write_text(f'"OpenCV {VERSION}: {" ".join(MODULES)}"\n')
-    subprocess.run(["ninja", "-C", build, "opencv_python3"], check=True, stdout=subprocess.DEVNULL)
-    (made,) = build.glob(f"lib/python3/{LIBRARY}")
-    made.replace(library)
-    for path in (build, source.parent):
-        shutil.rmtree(path)
+    with tempfile.TemporaryDirectory() as scratch:  # OpenCV's own build takes no spaces in a path
+        archive = pip_package.download_source(PACKAGE, VERSION, Path(scratch), sha256=SOURCE_SHA256)
+        with tarfile.open(archive) as packed:
+            packed.extractall(scratch, filter="data")
+        source, build = Path(scratch, archive.name.removesuffix(".tar.gz"), "opencv"), Path(scratch, "build")
+        configure = ["cmake", "-S", source, "-B", build, "-G", "Ninja", *options(scratch)]
+        subprocess.run(configure, check=True, stdout=subprocess.DEVNULL)
+        # What getBuildInformation() tells names this machine.
+        (build / "modules" / "core" / "version_string.inc").write_text(f'"OpenCV {VERSION}: {" ".join(MODULES)}"\n')
+        subprocess.run(["ninja", "-C", build, "opencv_python3"], check=True, stdout=subprocess.DEVNULL)
+        shutil.move(build / "lib" / "python3" / LIBRARY, library)
     return library
 
 
-def options(source: Path) -> list[str]:
+def options(scratch: str) -> list[str]:
     """What CMake is told. No path of this machine gets into the library: the same source gives the same bytes."""
     import numpy as np
 
-    plain = f"-ffile-prefix-map={source.parent.parent}=."
+    plain = f"-ffile-prefix-map={scratch}=."
     values = {
         "CMAKE_BUILD_TYPE": "Release",
         "CMAKE_C_FLAGS": plain,
