@@ -71,6 +71,8 @@ def compiled_opencv(folder: Path) -> Path:
         subprocess.run(configure, check=True, stdout=subprocess.DEVNULL)
         # What getBuildInformation() tells names this machine.
         (build / "modules" / "core" / "version_string.inc").write_text(f'"OpenCV {VERSION}: {" ".join(MODULES)}"\n')
+        places = build / "opencv_data_config.hpp"  # where it would look for samples: not in a folder that is gone
+        places.write_text(places.read_text("utf-8").replace(str(build), "."), encoding="utf-8")
         subprocess.run(["ninja", "-C", build, "opencv_python3"], check=True, stdout=subprocess.DEVNULL)
         shutil.move(build / "lib" / "python3" / LIBRARY, library)
     return library
