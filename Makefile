@@ -38,7 +38,7 @@ lint: setup
 lock: setup
 	@$(BIN)/python packaging/lock.py
 
-# The Linux packages, from a frozen program that passed its own self-test; some ten minutes on two free cores.
+# The Linux packages, from a frozen program that passed its own self-test; half an hour on two cores.
 package: setup
 	@nice -n 10 $(BIN)/python packaging/build.py
 

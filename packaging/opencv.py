@@ -6,6 +6,7 @@ and Intel's primitives beside that: five times the size, for the same words read
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def compiled_opencv(folder: Path) -> Path:
 
     Raises SetupError where the source or a tool is missing, or the lock has moved on to another version.
     """
-    library = folder / VERSION / LIBRARY
+    library = place(folder)
     if library.exists():
         return library
     if metadata.version(PACKAGE) != VERSION:
@@ -76,6 +77,12 @@ def compiled_opencv(folder: Path) -> Path:
         subprocess.run(["ninja", "-C", build, "opencv_python3"], check=True, stdout=subprocess.DEVNULL)
         shutil.move(build / "lib" / "python3" / LIBRARY, library)
     return library
+
+
+def place(folder: Path) -> Path:
+    """Where the library lies in `folder`: each recipe has its own place, so that none made by an old one is taken."""
+    recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    return folder / f"{VERSION}-{recipe[:12]}" / LIBRARY
 
 
 def options(scratch: str) -> list[str]:

@@ -47,19 +47,8 @@ def hollow_substrait(internal: Path) -> None:
                 if called:
                     raise ValueError(f"{user.name} calls {min(called)} of {library.name}.")
         library.unlink()
-        command = [
-            "gcc",
-            "-shared",
-            "-fPIC",
-            "-s",
-            f"-Wl,-soname,{library.name}",
-            "-o",
-            library,
-            "-x",
-            "c",
-            "/dev/null",
-        ]
-        subprocess.run(command, check=True)
+        command = ["gcc", "-shared", "-fPIC", "-s", f"-Wl,-soname,{library.name}", "-o", library]
+        subprocess.run([*command, "-x", "c", "/dev/null"], check=True)
 
 
 def shorten_records(internal: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_missing_tool_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_library_that_was_compiled_is_taken_again(tmp_path: Path) -> None:
     import opencv
 
-    held = tmp_path / opencv.VERSION / opencv.LIBRARY
+    held = opencv.place(tmp_path)
     held.parent.mkdir()
     held.touch()
     assert opencv.compiled_opencv(tmp_path) == held
