@@ -34,16 +34,19 @@ class Subject:
 
 
 def held_out(session: Session, split: Split) -> tuple[Question, ...]:
-    """The questions of a split; for validation, where there are none, what training held out.
+    """The questions of a split; for validation, where it was held out of the training questions or is all there was to
+    train on, what training held out.
 
     Raises QuestionError where there are none.
     """
     questions = session.workspace.questions.list(split)
-    if not questions and split == "validation":
-        from engine.questions.split import hold_out
+    if split == "validation":
+        from engine.questions.split import lesson
 
         trained = [question for question in session.workspace.questions.list("train") if question.evidence]
-        questions = hold_out(trained)[1]
+        if not trained or not questions:
+            marked = [question for question in questions if question.evidence]
+            questions = lesson(trained, marked)[1] or questions
     if not questions and any(one.split == split for one in session.workspace.questions.every()):
         raise QuestionError(
             f"All {split} questions are excluded.", hint="Include some of them again, or import more questions."

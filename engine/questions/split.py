@@ -199,6 +199,21 @@ def _moved(
     return True
 
 
+def lesson(
+    training: Sequence[Question], validation: Sequence[Question]
+) -> tuple[tuple[Question, ...], tuple[Question, ...]]:
+    """Return what is trained on and what is validated with, of the questions marked so.
+
+    Where there are only such to train on, some are held out; where only a `dev.json` came, it is divided as they are.
+    Of more than 150 to validate with that many are drawn, always the same.
+    """
+    if not training or not validation:
+        return hold_out(training or validation)
+    drawn = sorted(validation, key=lambda question: question.id)
+    random.Random(0).shuffle(drawn)  # noqa: S311 - a reproducible draw, not a secret
+    return tuple(training), tuple(drawn[:HELD_OUT_MAX])
+
+
 def hold_out(
     questions: Sequence[Question], *, share: float = 0.1, seed: int = 0
 ) -> tuple[tuple[Question, ...], tuple[Question, ...]]:

@@ -12,7 +12,7 @@ import msgspec
 from engine.errors import EngineError, RunError, TrainingError
 from engine.jobs import Event, Measured, Monitor
 from engine.questions.repeats import with_repeats
-from engine.questions.split import hold_out
+from engine.questions.split import hold_out, lesson
 from engine.records import Question, Run, RunState
 from engine.retrieval.base_fusion import current_run
 from engine.session import BASE, Session
@@ -182,20 +182,21 @@ def budget_s(job: Train, stage: str, stages: tuple[str, ...]) -> float | None:
 
 
 def lesson_questions(session: Session, what: str) -> tuple[Questions, Questions]:
-    """Return (training, validation) questions with evidence; without validation questions a tenth is held out.
+    """Return (training, validation) questions with evidence, where one of them is missing a part of the other's.
 
     Where there are none to train a retriever on, titles and headings stand in for them. Raises TrainingError when there
     are too few of either.
     """
     stored = session.workspace.questions
-    training = [question for question in stored.list("train") if question.evidence]
-    validation = tuple(question for question in stored.list("validation") if question.evidence)
+    training, validation = lesson(
+        *([question for question in stored.list(split) if question.evidence] for split in ("train", "validation"))
+    )
     if not training and what in ("retriever", "all"):
         made = heading_questions(session.workspace.documents.passages())
         if made:
             return hold_out(made)
     if not training:
-        asked = stored.counts()["train"]
+        asked = stored.counts()["train"] or stored.counts()["validation"]
         raise TrainingError(
             "No training question has evidence in the documents." if asked else "There are no training questions.",
             hint="Import questions with a context, or with the document the answer stands in. Without questions the "
@@ -206,7 +207,7 @@ def lesson_questions(session: Session, what: str) -> tuple[Questions, Questions]
             f"There are only {len(training)} training questions with evidence.",
             hint=f"At least {LEAST_QUESTIONS} are needed; some hundreds are better.",
         )
-    return (tuple(training), validation) if validation else hold_out(training)
+    return training, validation
 
 
 def _reason(run: Run, kept: bool) -> str:
@@ -226,9 +227,7 @@ def _reason(run: Run, kept: bool) -> str:
             parts.append(f"{stage} {verdict}: {measure} {run.before[measure]:.3f} → {run.after[measure]:.3f}")
     if run.weighs_search and READ in run.after:
         parts.append(f"searches are in the order it reads: ndcg@10 {run.after[FOUND]:.3f} → {run.after[READ]:.3f}")
-    told = (
-        " Learnt from titles and headings, for want of questions: weaker than from questions." if from_headings else ""
-    )
+    told = " Learnt from titles and headings, for want of questions to train on: weaker." if from_headings else ""
     return ("Kept. " if kept else "Not kept. ") + "; ".join(parts) + "." + told
 
 

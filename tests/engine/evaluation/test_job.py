@@ -346,6 +346,19 @@ def test_validation_is_what_training_held_out_where_there_is_none(session: Sessi
     assert held_out(session, "validation") == hold_out(questions)[1]
 
 
+def test_where_all_are_for_validation_it_is_what_training_held_out_of_them(session: Session) -> None:
+    from engine.questions.split import hold_out
+
+    questions = [
+        Question(f"t{number}", f"What is {number}", ("x",), (f"d{number}:0",), "validation", document_id=f"d{number}")
+        for number in range(20)
+    ]
+    session.workspace.questions.add_many(questions)
+
+    assert set(held_out(session, "validation")) == set(hold_out(questions)[1])
+    assert len(held_out(session, "validation")) < len(questions)
+
+
 def test_one_question_and_empty_answers_are_measured(session: Session, monitor: Monitor) -> None:
     session.workspace.questions.remove([f"q{number}" for number in range(COUNT)])
     session.workspace.questions.add_many(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.errors import QuestionError
 from engine.questions.near_duplicates import near_duplicates
 from engine.questions.shares import Shares, parse_shares
-from engine.questions.split import assign, group_of, hold_out, split_of_file
+from engine.questions.split import assign, group_of, hold_out, lesson, split_of_file
 from engine.records import Question, Split
 
 
@@ -141,6 +141,21 @@ def test_validation_questions_are_held_out_in_whole_groups() -> None:
 
 def test_at_most_150_are_held_out() -> None:
     assert len(hold_out(_questions(*[1] * 4000))[1]) == 150
+
+
+def test_where_all_are_for_validation_they_are_divided_as_training_questions_are() -> None:
+    questions = _questions(*[3] * 40)
+    assert lesson([], questions) == lesson(questions, []) == hold_out(questions)
+    assert lesson([], []) == ((), ())
+
+
+def test_of_many_validation_questions_150_are_drawn_the_same_each_time() -> None:
+    training, many = _questions(5), _questions(*[1] * 4000)[5:]
+    kept, drawn = lesson(training, many)
+    assert kept == tuple(training)
+    assert len(drawn) == len({question.id for question in drawn} & {question.id for question in many}) == 150
+    assert lesson(training, many[::-1])[1] == drawn
+    assert set(lesson(training, many[:20])[1]) == set(many[:20])
 
 
 def test_few_questions_or_one_document_still_give_validation() -> None:

@@ -53,7 +53,7 @@ def test_documents_without_questions_train_the_retriever_alone(session: Session,
     run = job.run(session, Monitor())
     assert run.state == "finished"
     assert run.before.keys() == {MEASURE, SENTENCES, "general ndcg@10"}
-    assert "Learnt from titles and headings, for want of questions: weaker" in run.reason
+    assert "Learnt from titles and headings, for want of questions to train on: weaker" in run.reason
     assert run.generator == session.run(BASE).generator
     assert run.kept == run.encoder.startswith(TUNED)
     assert session.workspace.runs.active == (run.id if run.kept else BASE)
