@@ -131,13 +131,15 @@ def _whole(text: str, path: Path) -> object:
 
 
 def _records(value: object) -> list[object]:
-    """The records of a whole JSON value: an array, an object's array of records, or one record."""
+    """The records of a whole JSON value: an array, an object's array of records or its records by id, or one record."""
     if isinstance(value, list):
         return value
     if isinstance(value, dict):
         for name in _RECORD_ARRAYS:
             if isinstance(value.get(name), list):
                 return value[name]
+        if value and all(isinstance(record, dict) for record in value.values()):
+            return [{"id": name, **record} for name, record in value.items()]
         return [value]
     return []
 

@@ -32,6 +32,7 @@ _LIKELY: dict[Role, tuple[str, ...]] = {
         "soru",
         "quest",
         "instruction",
+        "user_input",
         "问题",
         "質問",
     ),
@@ -44,7 +45,7 @@ _LIKELY: dict[Role, tuple[str, ...]] = {
         "antwoord",
         "resposta",
         "gold",
-        "completion",
+        "reference",
         "答",
     ),
     "context": (
@@ -58,6 +59,8 @@ _LIKELY: dict[Role, tuple[str, ...]] = {
         "quelle",
         "support",
         "input",
+        "reference_contexts",
+        "positive",
     ),
     "document": ("dokument", "datei", "file", "document", "doc", "fichier", "source"),
     "group": ("gruppe", "topic", "thema", "case", "akte", "matter"),
@@ -109,7 +112,7 @@ def needs_map(columns: Sequence[str]) -> bool:
 
 def likely_questions(columns: Sequence[str]) -> bool:
     """Whether one column is called question and another answer, in whatever language: enough to ask a person."""
-    words = [set(plain_name(column).replace(".", "_").split("_")) for column in columns]
+    words = [{plain_name(column), *plain_name(column).replace(".", "_").split("_")} for column in columns]
 
     def called(role: Role) -> set[int]:
         names = {*NAMES[role], *_LIKELY[role]}
@@ -191,14 +194,13 @@ def guessed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> ColumnMap:
     """Return what the columns probably are, by their names and by what stands in them: a proposal for a person."""
     found: dict[Role, str] = {}
     names = {column: plain_name(column) for column in columns}
-    for role in ROLES:
-        for likely in (*NAMES.get(role, (role,)), *_LIKELY.get(role, ())):
+    for is_called in (_is_named, _has_word, _holds):  # the surest first, for every role
+        for role in ROLES:
             free = [column for column in columns if column not in found.values()]
-            match = next((column for column in free if likely in names[column].replace(".", "_").split("_")), None)
-            match = match or next((column for column in free if len(likely) > 3 and likely in names[column]), None)
-            if match:
+            likely = (*NAMES.get(role, (role,)), *_LIKELY.get(role, ()))
+            match = next((column for name in likely for column in free if is_called(names[column], name)), None)
+            if match and role not in found:
                 found[role] = match
-                break
     cells = {column: [row[place] for row in rows if row[place]] for place, column in enumerate(columns)}
     free = [column for column in columns if column not in found.values() and cells[column]]
     if "question" not in found:
@@ -211,7 +213,19 @@ def guessed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> ColumnMap:
         texts = [column for column in free if not all(cell.isdecimal() for cell in cells[column])]
         if texts:
             found["answer"] = min(texts, key=lambda column: sum(map(len, cells[column])) / len(cells[column]))
-    return ColumnMap(found)
+    return ColumnMap({role: found[role] for role in ROLES if role in found})
+
+
+def _is_named(column: str, name: str) -> bool:
+    return column == name
+
+
+def _has_word(column: str, name: str) -> bool:
+    return name in column.replace(".", "_").split("_")
+
+
+def _holds(column: str, name: str) -> bool:
+    return len(name) > 3 and name in column
 
 
 def at(record: Mapping[str, Any], column: str) -> Any:

@@ -13,8 +13,19 @@ from engine.records import Split
 # What a field may be called, by what it is.
 NAMES: dict[str, tuple[str, ...]] = {
     "question": ("question", "query", "prompt"),
-    "answer": ("answers", "answer", "response", "output"),
-    "context": ("context", "passage", "evidence"),
+    # Where a file of answers that were tested has the right ones too, these come first.
+    "answer": (
+        "ground_truth",
+        "ground_truths",
+        "reference_answer",
+        "answers",
+        "answer",
+        "response",
+        "output",
+        "completion",
+        "long_answer",
+    ),
+    "context": ("context", "passage", "evidence", "contexts", "passages"),
     "document": ("context_ids", "context_id", "document", "document_id"),
     "unanswerable": ("unanswerable", "is_impossible"),
 }
@@ -173,7 +184,7 @@ def _joined(value: object) -> str:
     if isinstance(value, Mapping):
         value = value.get("text") or value.get("contexts")
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return "\n\n".join(_text(part) for part in value)
+        return "\n\n".join(_joined(part) for part in value)
     return _text(value)
 
 

@@ -31,6 +31,12 @@ def test_arrays_and_lines_are_told_apart_by_content(tmp_path: Path, name: str, t
     assert [value.record for value in _values(tmp_path, text, name)] == [{"a": 1}, {"a": 2}]
 
 
+def test_records_may_stand_under_their_ids(tmp_path: Path) -> None:
+    text = '{"21": {"question": "q"}, "22": {"question": "r", "id": "own"}}'
+    records = [value.record for value in _values(tmp_path, text, "f.json")]
+    assert records == [{"id": "21", "question": "q"}, {"question": "r", "id": "own"}]
+
+
 def test_utf16_is_read(tmp_path: Path) -> None:
     assert _values(tmp_path, '[{"a": "ü"}]'.encode("utf-16"))[0].record == {"a": "ü"}
 

@@ -14,6 +14,16 @@ def test_fields_go_by_several_names(question: str, answer: str) -> None:
     assert from_record({question: " Why? ", answer: "Because."}) == RawQuestion("Why?", ("Because.",))
 
 
+def test_the_right_answer_comes_before_one_that_was_tested() -> None:
+    record = {"question": "Why?", "answer": "No idea.", "contexts": ["One.", "Two."], "ground_truth": "Because."}
+    assert from_record(record) == RawQuestion("Why?", ("Because.",), context="One.\n\nTwo.")
+
+
+def test_a_context_of_passages_with_titles_is_their_text() -> None:
+    record = {"question": "Why?", "passages": [{"title": "A", "text": "One."}, ["Two.", "Three."]]}
+    assert from_record(record).context == "One.\n\nTwo.\n\nThree."
+
+
 def test_answers_are_a_list_without_repeats() -> None:
     assert from_record({"question": "q", "answers": ["a", "b", "a", "", None]}).answers == ("a", "b")
     assert from_record({"question": "q", "answer": 5}).answers == ("5",)
