@@ -125,15 +125,23 @@ def collected_as() -> dict[str, str]:
     """How PyInstaller collects torch: compiled, without its sources but for those that torch reads as it is imported.
 
     PyInstaller's hook packs them all (46 MB) for TorchScript, which compiles functions from their source. Nothing of
-    ours does. But torch reads the comments of its modules of settings, and warns where it can't read overloads.
+    ours does.
     """
-    modes = {"torch": "pyz"}
     root = Path(str(metadata.distribution("torch").locate_file("torch")))
-    for path in sorted(root.rglob("*.py")):
-        content = path.read_bytes()
-        if b"install_config_module(" in content or (b"_jit_internal" in content and b"_overload" in content):
-            modes[".".join(path.relative_to(root.parent).with_suffix("").parts)] = "pyz+py"
-    return modes
+    read = {path.relative_to(root.parent).with_suffix("").parts for path in sources_torch_reads(root)}
+    return {"torch": "pyz"} | {".".join(parts): "pyz+py" for parts in sorted(read)}
+
+
+def sources_torch_reads(torch: Path) -> list[Path]:
+    """Name the modules of the folder `torch` whose source it reads as it is imported.
+
+    It reads the comments of its modules of settings, and warns where it can't read overloads.
+    """
+
+    def is_read(content: bytes) -> bool:
+        return b"install_config_module(" in content or (b"_jit_internal" in content and b"_overload" in content)
+
+    return [path for path in sorted(torch.rglob("*.py")) if is_read(path.read_bytes())]
 
 
 def data_files() -> Iterator[tuple[str, str]]:

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import payload
+
 from build import DIST, commit_time, version
 
 LOCK = payload.REPOSITORY / "packaging" / "locks" / "windows-cpu.txt"
@@ -45,6 +46,11 @@ UNUSED = re.compile(
     r"|PySide6/[^/]*\.exe$|PySide6/(opengl32sw\.dll|resources/icudtl)"  # software OpenGL, a browser's
     r"|cv2/opencv_videoio_ffmpeg"  # films
 )
+
+
+# Packages that read their own sources: for their documentation, to tell versions of loaders, as configuration.
+SOURCES_READ = ("transformers", "datasets", "cv2")
+UNCHECKED = py_compile.PycInvalidationMode.UNCHECKED_HASH
 
 
 class BuildError(Exception):
@@ -134,11 +140,23 @@ def launchers() -> None:
 
 def compile_all() -> None:
     """Compile every module here: the program's folder may be read-only there. The magic number is that of all 3.11."""
-    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    if not compileall.compile_dir(ROOT, quiet=2, stripdir=str(ROOT), invalidation_mode=mode, workers=1):
+    leave_compiled(SITE)
+    if not compileall.compile_dir(ROOT, quiet=2, stripdir=str(ROOT), invalidation_mode=UNCHECKED, workers=1):
         print("windows: some modules can't be compiled (they are templates); Python skips them too")
     for path in ROOT.rglob("*"):
         os.utime(path, (commit_time(), commit_time()))
+
+
+def leave_compiled(site: Path) -> None:
+    """Put compiled modules in the place of the packages' sources, but where the source is read or can't be compiled."""
+    read = {*payload.sources_torch_reads(site / "torch")}
+    for package in SOURCES_READ:
+        read |= {*site.joinpath(package).rglob("*.py")}
+    for path in sorted({*site.rglob("*.py")} - read):
+        if compileall.compile_file(
+            path, quiet=2, stripdir=str(site.parent.parent), legacy=True, invalidation_mode=UNCHECKED
+        ):
+            path.unlink()
 
 
 def listing() -> Path:

@@ -4,7 +4,8 @@ wine (10, as 8) ends the program at C's functions of complex numbers, which NumP
 them. In the copy they come from a library made here. Nothing of it is ever part of a package.
 
 wine must see /sys, or it tells no number of processors, and KMP_AFFINITY=disabled must stand in its environment: the
-OpenMP of torch asks for NUMA nodes otherwise, which wine does not know.
+OpenMP of torch asks for NUMA nodes otherwise, which wine does not know. On a processor with AMX so must
+ONEDNN_MAX_CPU_ISA=AVX2: Linux lets a program use its tiles only once it has asked, and none asks under wine.
 """
 
 from __future__ import annotations
