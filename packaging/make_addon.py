@@ -6,12 +6,13 @@ usage: make_addon.py WHEELS OUT     WHEELS is a folder with torch's CUDA wheel a
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
 import sys
 from pathlib import Path
+
+from digests import sha256
 
 # Only what the program doesn't carry itself: a second numpy in front of the first would be another version's.
 BROUGHT = re.compile(r"(torch|triton|nvidia[_-].*|cuda[_-].*)-[0-9]", re.IGNORECASE)
@@ -41,8 +42,7 @@ def main(arguments: list[str]) -> int:
     }
     for path in wheels:
         shutil.copyfile(path, out / path.name)
-        with path.open("rb") as file:
-            manifest["files"][path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+        manifest["files"][path.name] = sha256(path)
     (out / "addon.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     print(f"{out}: {len(wheels)} wheels")
     return 0

@@ -64,7 +64,7 @@ def compiled_opencv(folder: Path) -> Path:
             raise SetupError(f"{tool} is not here: apt-get install {package}")
     library.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:  # OpenCV's own build takes no spaces in a path
-        archive = pip_package.download_source(PACKAGE, VERSION, Path(scratch), sha256=SOURCE_SHA256)
+        archive = pip_package.download_source(PACKAGE, VERSION, Path(scratch), digest=SOURCE_SHA256)
         with tarfile.open(archive) as packed:
             packed.extractall(scratch, filter="data")
         source, build = Path(scratch, archive.name.removesuffix(".tar.gz"), "opencv"), Path(scratch, "build")

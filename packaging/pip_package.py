@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
 from pathlib import Path
 
+from digests import sha256
 from system_libraries import SetupError
 
 
@@ -15,10 +15,10 @@ def download(package: str, version: str, into: Path) -> Path:
     return _download(package, version, into, kind="whl", only="--only-binary")
 
 
-def download_source(package: str, version: str, into: Path, *, sha256: str) -> Path:
+def download_source(package: str, version: str, into: Path, *, digest: str) -> Path:
     """Return the source of this package and version. Raises SetupError when it can't be had or is another file."""
     archive = _download(package, version, into, kind="tar.gz", only="--no-binary")
-    if hashlib.sha256(archive.read_bytes()).hexdigest() != sha256:
+    if sha256(archive) != digest:
         raise SetupError(f"{archive.name} is not the file this program was made for: its SHA-256 differs.")
     return archive
 

@@ -8,7 +8,6 @@ What comes out has never run on a real Windows: see docs/it-guide.md.
 from __future__ import annotations
 
 import compileall
-import hashlib
 import os
 import py_compile
 import re
@@ -21,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import payload
+from digests import sha256
 
 from build import DIST, commit_time, version
 
@@ -213,9 +213,8 @@ def downloaded(requirement: str, digest: str) -> Path:
     pip("download", "--no-deps", "-d", str(into), *options, requirement)
     stem = requirement.partition("==")[0].replace("-", "_")
     (path,) = into.glob(f"{stem}*")
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != digest:
-            raise BuildError(f"{requirement} is not the file this was made for: its SHA-256 differs.")
+    if sha256(path) != digest:
+        raise BuildError(f"{requirement} is not the file this was made for: its SHA-256 differs.")
     return path
 
 
