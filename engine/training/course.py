@@ -188,26 +188,27 @@ def lesson_questions(session: Session, what: str) -> tuple[Questions, Questions]
     are too few of either.
     """
     stored = session.workspace.questions
-    training, validation = lesson(
-        *([question for question in stored.list(split) if question.evidence] for split in ("train", "validation"))
+    training, validation = (
+        [question for question in stored.list(split) if question.evidence] for split in ("train", "validation")
     )
-    if not training and what in ("retriever", "all"):
+    marked = training or validation  # to train on: a file for validation may be all there is
+    if not marked and what in ("retriever", "all"):
         made = heading_questions(session.workspace.documents.passages())
         if made:
             return hold_out(made)
-    if not training:
+    if not marked:
         asked = stored.counts()["train"] or stored.counts()["validation"]
         raise TrainingError(
             "No training question has evidence in the documents." if asked else "There are no training questions.",
             hint="Import questions with a context, or with the document the answer stands in. Without questions the "
             f"search can learn from {LEAST_HEADS} different titles or headings and more.",
         )
-    if len(training) < LEAST_QUESTIONS:
+    if len(marked) < LEAST_QUESTIONS:
         raise TrainingError(
-            f"There are only {len(training)} training questions with evidence.",
+            f"There are only {len(marked)} training questions with evidence.",
             hint=f"At least {LEAST_QUESTIONS} are needed; some hundreds are better.",
         )
-    return training, validation
+    return lesson(training, validation)
 
 
 def _reason(run: Run, kept: bool) -> str:
