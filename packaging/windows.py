@@ -20,9 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import payload
-from digests import sha256
-
 from build import DIST, commit_time, version
+from digests import sha256
 
 LOCK = payload.REPOSITORY / "packaging" / "locks" / "windows-cpu.txt"
 SCRIPTS = payload.REPOSITORY / "packaging" / "windows"

@@ -195,11 +195,11 @@ def guessed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> ColumnMap:
     found: dict[Role, str] = {}
     names = {column: plain_name(column) for column in columns}
     for is_called in (_is_named, _has_word, _holds):  # the surest first, for every role
-        for role in ROLES:
+        for role in (one for one in ROLES if one not in found):
             free = [column for column in columns if column not in found.values()]
             likely = (*NAMES.get(role, (role,)), *_LIKELY.get(role, ()))
             match = next((column for name in likely for column in free if is_called(names[column], name)), None)
-            if match and role not in found:
+            if match:
                 found[role] = match
     cells = {column: [row[place] for row in rows if row[place]] for place, column in enumerate(columns)}
     free = [column for column in columns if column not in found.values() and cells[column]]
