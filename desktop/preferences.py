@@ -27,7 +27,7 @@ class Preferences:
     def remember(self, workspace: Path) -> None:
         """Put `workspace` first among the recent ones."""
         others = [path for path in self.recent if path != workspace]
-        self._settings.setValue("recent", [str(path) for path in [workspace, *others][:MAX_RECENT]])
+        self._keep("recent", [str(path) for path in [workspace, *others][:MAX_RECENT]])
 
     @property
     def geometry(self) -> QByteArray:
@@ -36,4 +36,8 @@ class Preferences:
 
     def keep_geometry(self, geometry: QByteArray) -> None:
         """Remember the window's place and size."""
-        self._settings.setValue("geometry", geometry)
+        self._keep("geometry", geometry)
+
+    def _keep(self, name: str, value: QByteArray | list[str]) -> None:
+        self._settings.setValue(name, value)
+        self._settings.sync()  # else it is written some time later, even where its folder has gone meanwhile
