@@ -51,7 +51,13 @@ class RetrieverSettings(Bounded):
     warmup_share: float = _setting(
         0.1, least=0, most=0.9, unit="of the steps", help="Share of the steps in which the learning rate rises"
     )
-    temperature: float = _setting(0.05, least=0.005, most=1, unit="", help="Divides the cosine in the contrastive loss")
+    temperature: float = _setting(
+        0.05,
+        least=0.005,
+        most=1,
+        unit="",
+        help="Divides the cosine in the contrastive loss; less where the encoder's cosines lie close together",
+    )
     hard_negatives: int = _setting(1, least=0, most=8, unit="passages", help="Mined wrong passages per question")
     negative_margin: float = _setting(
         0.05, least=0, most=0.5, unit="", help="A passage scoring within this share of the gold one is not a negative"

@@ -20,7 +20,7 @@ from engine.session import TUNED
 from engine.training.chance import exceeds
 from engine.training.forgetting import GENERAL, MOST_FORGOTTEN, general_ndcg
 from engine.training.loop import train
-from engine.training.retriever import Pair, RetrieverTask, interpolate
+from engine.training.retriever import Pair, RetrieverTask, fitted, interpolate
 from engine.training.stage import Lesson
 
 MEASURE = "headings ndcg@10"
@@ -84,7 +84,7 @@ def tune_on_headings(lesson: Lesson) -> Run:
     untuned = check.gains(encoder)
     before = {MEASURE: float(untuned.mean()), **check.guarded(encoder)}
     pairs = _pairs(lesson.training, passages)
-    task = RetrieverTask(encoder, pairs, settings, score=check.score, seed=lesson.seed)
+    task = RetrieverTask(encoder, pairs, fitted(settings, encoder, pairs), score=check.score, seed=lesson.seed)
     outcome = train(
         task,
         lesson.plan(settings, validations_per_epoch=2),

@@ -14,7 +14,7 @@ from engine.session import TUNED
 from engine.training.forgetting import GENERAL, MOST_FORGOTTEN, general_ndcg
 from engine.training.loop import train
 from engine.training.matching import learn_matching
-from engine.training.retriever import RetrieverTask, Validation, interpolate, mine
+from engine.training.retriever import RetrieverTask, Validation, fitted, interpolate, mine
 from engine.training.stage import Lesson
 
 
@@ -82,7 +82,7 @@ def _tune_encoder(lesson: Lesson, retriever: Retriever, *, least_general: float)
     def score(encoder: Encoder) -> float:
         return float(validation.gains(encoder).mean())
 
-    task = RetrieverTask(encoder, pairs, settings, score=score, seed=lesson.seed)
+    task = RetrieverTask(encoder, pairs, fitted(settings, encoder, pairs), score=score, seed=lesson.seed)
     outcome = train(
         task,
         lesson.plan(settings, validations_per_epoch=1),

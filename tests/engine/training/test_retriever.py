@@ -12,7 +12,7 @@ from engine.models.library import DEFAULT_ENCODER, ModelLibrary
 from engine.retrieval.encoder import Encoder, autocast
 from engine.settings import RetrieverSettings
 from engine.training import retriever
-from engine.training.retriever import Pair, RetrieverTask, interpolate
+from engine.training.retriever import COOLER, Pair, RetrieverTask, fitted, interpolate
 
 CPU = Device.detect("cpu")
 
@@ -100,3 +100,33 @@ def test_the_least_share_that_is_not_surely_worse_is_chosen(
     told = iter(gains)
     assert interpolate(encoder, base, lambda encoder: next(told), Monitor()) == chosen
     assert torch.allclose(encoder.model.state_dict()[name], chosen * tuned)
+
+
+class _Spread:
+    """An encoder that takes question 0 for question 1: cosine 1 to a question's passage, `wrong` to all others."""
+
+    def __init__(self, wrong: float) -> None:
+        self._wrong = wrong
+
+    def encode(self, texts: list[str], *, questions: bool = False) -> np.ndarray:
+        rows = [int(text.split()[1].strip(".?")) for text in texts]
+        vectors = np.sqrt(1 - self._wrong) * np.eye(16)[[max(row, 1) if questions else row for row in rows]]
+        vectors[:, -1] = np.sqrt(self._wrong)
+        return vectors.astype(np.float32)
+
+
+@pytest.mark.parametrize(("wrong", "share"), [(0.2, COOLER[0]), (0.9, COOLER[1]), (0.96, COOLER[2])])
+def test_a_lower_temperature_suits_an_encoder_whose_cosines_lie_close_together(wrong: float, share: float) -> None:
+    pairs = [Pair(f"Question {row}?", f"Passage {row}.", frozenset({f"p{row}"}), f"p{row}", ()) for row in range(8)]
+    settings = fitted(RetrieverSettings(), _Spread(wrong), pairs)  # type: ignore[arg-type]  # it can encode
+    assert settings.temperature == pytest.approx(0.05 * share)
+
+
+def test_a_single_pair_leaves_the_temperature_as_it_is(encoder: Encoder) -> None:
+    assert fitted(RetrieverSettings(), encoder, [pair(0)]) == RetrieverSettings()
+
+
+def test_other_evidence_in_the_batch_does_not_lower_the_temperature() -> None:
+    both = frozenset({"p0", "p1"})
+    pairs = [Pair(f"Question {row}?", "Passage 1.", both, f"p{row}", ()) for row in range(2)]
+    assert fitted(RetrieverSettings(), _Spread(0.9), pairs).temperature == 0.05  # type: ignore[arg-type]  # nothing is wrong
