@@ -28,7 +28,7 @@ LEAST_BATCH = 8
 HARDEST = 10  # of the negatives mined, those drawn from
 INTERPOLATIONS = (0.75, 0.5, 0.25)  # share of the tuned weights in a mixture with the base (WiSE-FT, arXiv 2109.01903)
 GENTLER = (0.125, 0.0625, 0.0)  # tried in turn where all of those are refused
-COOLER = (1.0, 0.4, 0.2)  # shares of the temperature asked for
+COOLER = (0.02, 0.01)  # temperatures tried beside the one asked for, where they are lower
 FITTED_PAIRS = 96
 CLEARLY_LESS = 1.2  # a lower temperature must divide the loss by more than that
 
@@ -89,26 +89,20 @@ def fitted(settings: RetrieverSettings, encoder: Encoder, pairs: Sequence[Pair])
     at a higher temperature than it was trained at is high for every question, and what training does is to drive all
     texts apart. So the temperature is fitted as for calibration (Guo et al. 2017, arXiv 1706.04599), among `COOLER`.
     """
-    batches = [pairs[start : start + settings.batch_size] for start in range(0, FITTED_PAIRS, settings.batch_size)]
-    embedded = [
-        (
-            batch,
-            encoder.encode([one.question for one in batch], questions=True)
-            @ encoder.encode([one.positive for one in batch]).T,
-        )
-        for batch in batches
-        if len(batch) > 1
-    ]
+    some = pairs[:FITTED_PAIRS]
+    questions = encoder.encode([one.question for one in some], questions=True)
+    cosines = torch.from_numpy(questions @ encoder.encode([one.positive for one in some]).T)  # (N, N)
 
     def loss(temperature: float) -> float:
-        losses = [
-            len(batch)
-            * float(contrast(torch.from_numpy(cosines) / temperature, batch, [one.positive_id for one in batch]))
-            for batch, cosines in embedded
-        ]
-        return sum(losses)
+        total = 0.0
+        for start in range(0, len(some), settings.batch_size):
+            own = slice(start, start + settings.batch_size)
+            batch = some[own]
+            mean = contrast(cosines[own, own] / temperature, batch, [one.positive_id for one in batch])
+            total += len(batch) * float(mean)
+        return total
 
-    temperatures = [settings.temperature * share for share in COOLER]
+    temperatures = [settings.temperature, *(one for one in COOLER if one < settings.temperature)]
     losses = [loss(temperature) for temperature in temperatures]
     suits = next(row for row, one in enumerate(losses) if one <= CLEARLY_LESS * min(losses))
     return replace(settings, temperature=temperatures[suits])

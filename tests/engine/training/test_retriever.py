@@ -12,7 +12,7 @@ from engine.models.library import DEFAULT_ENCODER, ModelLibrary
 from engine.retrieval.encoder import Encoder, autocast
 from engine.settings import RetrieverSettings
 from engine.training import retriever
-from engine.training.retriever import COOLER, Pair, RetrieverTask, fitted, interpolate
+from engine.training.retriever import Pair, RetrieverTask, fitted, interpolate
 
 CPU = Device.detect("cpu")
 
@@ -115,11 +115,16 @@ class _Spread:
         return vectors.astype(np.float32)
 
 
-@pytest.mark.parametrize(("wrong", "share"), [(0.2, COOLER[0]), (0.9, COOLER[1]), (0.96, COOLER[2])])
-def test_a_lower_temperature_suits_an_encoder_whose_cosines_lie_close_together(wrong: float, share: float) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "asked", "suits"),
+    [(0.2, 0.05, 0.05), (0.9, 0.05, 0.02), (0.96, 0.05, 0.01), (0.96, 0.02, 0.01), (0.96, 0.005, 0.005)],
+)
+def test_a_lower_temperature_suits_an_encoder_whose_cosines_lie_close_together(
+    wrong: float, asked: float, suits: float
+) -> None:
     pairs = [Pair(f"Question {row}?", f"Passage {row}.", frozenset({f"p{row}"}), f"p{row}", ()) for row in range(8)]
-    settings = fitted(RetrieverSettings(), _Spread(wrong), pairs)  # type: ignore[arg-type]  # it can encode
-    assert settings.temperature == pytest.approx(0.05 * share)
+    settings = fitted(RetrieverSettings(temperature=asked), _Spread(wrong), pairs)  # type: ignore[arg-type]  # it can encode
+    assert settings.temperature == pytest.approx(suits)
 
 
 def test_a_single_pair_leaves_the_temperature_as_it_is(encoder: Encoder) -> None:
