@@ -22,28 +22,30 @@ def tune_retriever(lesson: Lesson) -> Run:
     """Return the run with what its retriever learnt: how words match, the encoder, and the fusion of the two.
 
     The encoder is kept only if it measures better than without, and all of it only if it measures better than the
-    parent: on validation questions over the whole index, with the fusion weight tuned for either.
+    parent, whose encoder may be another: on validation questions over the whole index, with the fusion weight tuned for
+    either.
     """
     session, monitor = lesson.session, lesson.monitor
     retriever = load_retriever(session, lesson.run, monitor)
-    retriever.fusion, before = measured(retriever, lesson.validation)
-    parent_fusion = retriever.fusion
-    before[GENERAL] = general_ndcg(retriever.encoder)
+    retriever.fusion, untuned = _measured_in_general(retriever, lesson)
+    parent_fusion, before = retriever.fusion, untuned
+    if lesson.parent.encoder != lesson.run.encoder:
+        parent_fusion, before = _measured_in_general(load_retriever(session, lesson.parent, monitor), lesson)
     matching = learn_matching(lesson.training, retriever.lexical, monitor)
-    retriever.fusion = replace(parent_fusion, matching=matching)
+    retriever.fusion = replace(retriever.fusion, matching=matching)
     retriever.fusion, reached = measured(retriever, lesson.validation)
-    run = _tune_encoder(lesson, retriever, least_general=before[GENERAL] - MOST_FORGOTTEN)
-    tuned_vectors = vectors_key(session, run.encoder)
+    run = _tune_encoder(lesson, retriever, least_general=untuned[GENERAL] - MOST_FORGOTTEN)
+    tuned_encoder = run.encoder
     tuned = load_retriever(session, replace(run, fusion=retriever.fusion), monitor)
-    fusion, after = measured(tuned, lesson.validation)
-    after[GENERAL] = general_ndcg(tuned.encoder)
+    fusion, after = _measured_in_general(tuned, lesson)
     if after["ndcg@10"] <= reached["ndcg@10"]:
-        run, fusion, after = replace(run, encoder=lesson.run.encoder), retriever.fusion, {**before, **reached}
+        run, fusion, after = replace(run, encoder=lesson.run.encoder), retriever.fusion, {**untuned, **reached}
     kept = after["ndcg@10"] > before["ndcg@10"]
     if not kept:
-        run, fusion = replace(run, encoder=lesson.run.encoder), parent_fusion
-    if run.encoder == lesson.run.encoder:
-        session.workspace.vectors.drop(tuned_vectors)
+        parent, fusion = lesson.parent, parent_fusion
+        run = replace(run, encoder=parent.encoder, passage_encoder=parent.passage_encoder)
+    if run.encoder != tuned_encoder:
+        session.workspace.vectors.drop(vectors_key(session, tuned_encoder))
     scores = {**after, "retriever kept": float(kept)}
     return replace(run, fusion=fusion, before={**run.before, **before}, after={**run.after, **scores})
 
@@ -63,6 +65,12 @@ def measured(
         "ndcg@10": mean_metric(candidates, evidence, fusion, metric=ndcg_at),
         "hit@1": mean_metric(candidates, evidence, fusion, metric=hit_at_1),
     }
+
+
+def _measured_in_general(retriever: Retriever, lesson: Lesson) -> tuple[Fusion, dict[str, float]]:
+    """Return the best fusion, and what it reaches on validation questions and on the general check set."""
+    fusion, reached = measured(retriever, lesson.validation)
+    return fusion, {**reached, GENERAL: general_ndcg(retriever.encoder)}
 
 
 def _tune_encoder(lesson: Lesson, retriever: Retriever, *, least_general: float) -> Run:

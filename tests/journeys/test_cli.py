@@ -223,8 +223,20 @@ def _look_into(shell: Shell, workspace: Path, run: str) -> None:
     assert shell.run("amend", workspace, chosen).returncode == 2
 
 
-def test_terminated_training_exits_with_130_and_says_how_to_go_on(shell: Shell, workspace: Path) -> None:
-    shell.done("import", workspace, SAMPLE)
+def test_terminated_training_exits_with_130_and_says_how_to_go_on(
+    tmp_path: Path, shell: Shell, workspace: Path
+) -> None:
+    rows = [
+        {
+            "question": f"When is shift {number} over?",
+            "answer": f"at {number} o'clock",
+            "context": f"Shift {number} is over at {number} o'clock. Whoever leaves earlier tells the ward.",
+            "split": "train" if number < 20 else "validation",
+        }
+        for number in range(1, 24)
+    ]
+    (tmp_path / "shifts.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    shell.done("import", workspace, tmp_path / "shifts.jsonl")
     command = [sys.executable, "-m", "engine", "train", str(workspace), "--what", "generator", "--json", "--events"]
     with subprocess.Popen(
         command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,8 @@ from engine.errors import Cancelled, RunError, TrainingError
 from engine.evaluation.asked import held_out
 from engine.importing import ImportFiles
 from engine.jobs import Event, Measured, Monitor, Progress
-from engine.models.library import CHAT_GENERATOR
-from engine.records import Run
+from engine.models.library import CHAT_GENERATOR, DEFAULT_ENCODER
+from engine.records import Fusion, Run
 from engine.retrieval.encoder import Encoder
 from engine.serving.job import AnswerBatch, AnswerQuestion, Search
 from engine.session import BASE, TUNED, Session
@@ -140,6 +141,24 @@ def test_the_measured_gain_decides_what_is_kept_and_active(filled: Session) -> N
     assert run.encoder.startswith(TUNED) == better
     assert filled.workspace.runs.active == (run.id if better else BASE)
     assert ("better" in run.reason) and f"{run.after['ndcg@10']:.3f}" in run.reason
+
+
+def test_another_encoder_is_kept_only_if_it_beats_the_active_runs(
+    filled: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = tmp_path / "other-encoder"
+    shutil.copytree(filled.library.folder(DEFAULT_ENCODER), other)
+    (other / "vademecum.json").unlink()
+    filled.library.import_model(other)
+    reached = iter([0.5, 0.9, 0.6, 0.8])  # untuned; the active run; with matching learnt; tuned
+
+    def measured(*told: object) -> tuple[Fusion, dict[str, float]]:
+        return Fusion(), {"ndcg@10": next(reached), "hit@1": 0.5}
+
+    monkeypatch.setattr(retriever_stage, "measured", measured)
+    run = quick("retriever", encoder="other-encoder").run(filled, Monitor())
+    assert (run.kept, run.encoder, filled.workspace.runs.active) == (False, DEFAULT_ENCODER, BASE)
+    assert (run.before["ndcg@10"], run.after["ndcg@10"]) == (0.9, 0.8)
 
 
 def test_a_tuned_run_searches_and_answers(filled: Session) -> None:
