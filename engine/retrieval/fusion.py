@@ -10,6 +10,7 @@ import numpy as np
 from engine.records import Fusion
 
 MIN_QUESTIONS_FOR_WEIGHT = 30  # below it, a tuned weight is noise
+DENSE_ONLY = Fusion(1.0)
 WEIGHTS = tuple(round(step * 0.05, 2) for step in range(21))
 
 

@@ -10,8 +10,9 @@ from transformers import PreTrainedModel
 from engine.generation.prompt import PromptWriter
 from engine.generation.runtimes import load_runtime
 from engine.generation.weights import load_generator, load_writer, model_files, own_weights
-from engine.records import Fusion, Passage, Question, Reading, Run
+from engine.records import Passage, Question, Reading, Run
 from engine.retrieval.encoder import Encoder
+from engine.retrieval.fusion import DENSE_ONLY
 from engine.retrieval.index import stored_vectors
 from engine.retrieval.retriever import Retriever, load_retriever, vectors_key
 from engine.session import TUNED
@@ -28,7 +29,6 @@ from engine.training.retriever import without_dropout
 from engine.training.retriever_stage import measured
 from engine.training.stage import Lesson
 
-DENSE_ONLY = Fusion(1.0)  # how a published checkpoint searches
 READINGS: dict[Objective, Reading] = {"sequence": "sequence", "token": "token", "lsr": "together"}
 
 
@@ -40,7 +40,7 @@ def tune_joint(lesson: Lesson) -> Run:
     session, monitor, settings = lesson.session, lesson.monitor, lesson.settings.joint
     passages = lesson.passages()
     start = load_retriever(session, lesson.run, monitor)
-    dense_only = start.fusion == DENSE_ONLY
+    dense_only = start.fusion == DENSE_ONLY  # as a published checkpoint searches
     start.fusion, found_before = measured(start, lesson.validation, DENSE_ONLY if dense_only else None)
     question = Encoder(session.model_files(lesson.run.encoder), session.device)
     passage = question

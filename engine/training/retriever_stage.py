@@ -8,7 +8,7 @@ from dataclasses import replace
 from engine.evaluation.metrics import hit_at, ndcg_at
 from engine.records import Fusion, Question, Run
 from engine.retrieval.encoder import Encoder
-from engine.retrieval.fusion import mean_metric, tune
+from engine.retrieval.fusion import DENSE_ONLY, mean_metric, tune
 from engine.retrieval.retriever import Retriever, load_retriever, vectors_key
 from engine.session import TUNED
 from engine.training.forgetting import GENERAL, MOST_FORGOTTEN, general_ndcg
@@ -17,13 +17,15 @@ from engine.training.matching import learn_matching
 from engine.training.retriever import RetrieverTask, Validation, fitted, interpolate, mine
 from engine.training.stage import Lesson
 
+DENSE = "dense ndcg@10"  # of the encoder's ranking alone
+
 
 def tune_retriever(lesson: Lesson) -> Run:
     """Return the run with what its retriever learnt: how words match, the encoder, and the fusion of the two.
 
-    The encoder is kept only if it measures better than without, and all of it only if it measures better than the
-    parent, whose encoder may be another: on validation questions over the whole index, with the fusion weight tuned for
-    either.
+    The encoder is kept only if its rankings, fused and dense, measure better than untuned, and all of it only if the
+    fused one measures better than the parent's, whose encoder may be another: on validation questions over the whole
+    index, with the fusion weight tuned for either.
     """
     session, monitor = lesson.session, lesson.monitor
     retriever = load_retriever(session, lesson.run, monitor)
@@ -38,7 +40,7 @@ def tune_retriever(lesson: Lesson) -> Run:
     tuned_encoder = run.encoder
     tuned = load_retriever(session, replace(run, fusion=retriever.fusion), monitor)
     fusion, after = _measured_in_general(tuned, lesson)
-    if after["ndcg@10"] <= reached["ndcg@10"]:
+    if after["ndcg@10"] + after[DENSE] <= reached["ndcg@10"] + reached[DENSE]:
         run, fusion, after = replace(run, encoder=lesson.run.encoder), retriever.fusion, {**untuned, **reached}
     kept = after["ndcg@10"] > before["ndcg@10"]
     if not kept:
@@ -53,7 +55,7 @@ def tune_retriever(lesson: Lesson) -> Run:
 def measured(
     retriever: Retriever, questions: Sequence[Question], fusion: Fusion | None = None
 ) -> tuple[Fusion, dict[str, float]]:
-    """Return `fusion`, or else the best one on `questions`, and what it reaches: nDCG@10 and hit@1."""
+    """Return `fusion`, or else the best on `questions`, and what it reaches: nDCG@10, also without words, and hit@1."""
     candidates = retriever.candidates([question.question for question in questions])
     evidence = [question.evidence for question in questions]
     fusion = fusion or tune(candidates, evidence, metric=ndcg_at, known=retriever.fusion)
@@ -63,6 +65,7 @@ def measured(
 
     return fusion, {
         "ndcg@10": mean_metric(candidates, evidence, fusion, metric=ndcg_at),
+        DENSE: mean_metric(candidates, evidence, DENSE_ONLY, metric=ndcg_at),
         "hit@1": mean_metric(candidates, evidence, fusion, metric=hit_at_1),
     }
 

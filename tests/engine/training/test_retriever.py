@@ -9,10 +9,12 @@ import torch
 from engine.device import Device, Precision
 from engine.jobs import Monitor
 from engine.models.library import DEFAULT_ENCODER, ModelLibrary
+from engine.records import Fusion, Passage, Question
 from engine.retrieval.encoder import Encoder, autocast
+from engine.retrieval.fusion import Candidates
 from engine.settings import RetrieverSettings
 from engine.training import retriever
-from engine.training.retriever import Pair, RetrieverTask, fitted, interpolate
+from engine.training.retriever import Pair, RetrieverTask, Validation, fitted, interpolate
 
 CPU = Device.detect("cpu")
 
@@ -30,6 +32,25 @@ def pair(number: int, *, positive_ids: frozenset[str] = frozenset()) -> Pair:
 @pytest.fixture
 def encoder(library: ModelLibrary) -> Encoder:
     return Encoder(library.files(DEFAULT_ENCODER), CPU)
+
+
+def test_validation_counts_the_dense_ranking_beside_the_fused_one() -> None:
+    texts = {"right": (0.6, 0.8), "wrong": (0.8, 0.6)}  # what the encoder makes of them, beside the question's (1, 0)
+    passages = {name: Passage(name, "d", "", name, None, "", 0, 5) for name in texts}
+
+    class ByWords:
+        fusion = Fusion(0.2)
+
+        def candidates(self, questions: list[str]) -> list[Candidates]:
+            return [Candidates(("right", "wrong"), np.array([0.6, 0.8]), np.array([5.0, 0.0]))]
+
+    class Told:
+        def encode(self, asked: list[str], *, questions: bool = False, report: object = None) -> np.ndarray:
+            return np.array([(1.0, 0.0) if questions else texts[text] for text in asked], dtype=np.float32)
+
+    validation = Validation([Question("1", "?", ("yes",), ("right",))], passages, ByWords(), Monitor())  # type: ignore[arg-type]
+    (gain,) = validation.gains(Told())  # type: ignore[arg-type]
+    assert gain == pytest.approx((1 + 1 / np.log2(3)) / 2)  # words have it first, the encoder second
 
 
 def task_of(encoder: Encoder, pairs: list[Pair]) -> RetrieverTask:

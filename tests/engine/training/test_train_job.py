@@ -26,6 +26,7 @@ from engine.training import retriever_stage
 from engine.training.course import lesson_questions
 from engine.training.job import EstimateTraining, Train
 from engine.training.retriever import interpolate
+from engine.training.retriever_stage import DENSE
 
 Gains = Callable[[Encoder], np.ndarray]
 
@@ -153,12 +154,26 @@ def test_another_encoder_is_kept_only_if_it_beats_the_active_runs(
     reached = iter([0.5, 0.9, 0.6, 0.8])  # untuned; the active run; with matching learnt; tuned
 
     def measured(*told: object) -> tuple[Fusion, dict[str, float]]:
-        return Fusion(), {"ndcg@10": next(reached), "hit@1": 0.5}
+        return Fusion(), {"ndcg@10": next(reached), DENSE: 0.5, "hit@1": 0.5}
 
     monkeypatch.setattr(retriever_stage, "measured", measured)
     run = quick("retriever", encoder="other-encoder").run(filled, Monitor())
     assert (run.kept, run.encoder, filled.workspace.runs.active) == (False, DEFAULT_ENCODER, BASE)
     assert (run.before["ndcg@10"], run.after["ndcg@10"]) == (0.9, 0.8)
+
+
+@pytest.mark.parametrize(("dense", "kept"), [pytest.param(0.7, True), pytest.param(0.61, False)])
+def test_an_encoder_is_kept_for_what_both_its_rankings_gain(
+    dense: float, kept: bool, filled: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = iter([(0.7, 0.6), (0.8, 0.6), (0.78, dense)])  # fused and dense: untuned; with matching learnt; tuned
+
+    def measured(*told: object) -> tuple[Fusion, dict[str, float]]:
+        return Fusion(), {**dict(zip(("ndcg@10", DENSE), next(reached), strict=True)), "hit@1": 0.5}
+
+    monkeypatch.setattr(retriever_stage, "measured", measured)
+    run = quick("retriever").run(filled, Monitor())
+    assert (run.kept, run.encoder.startswith(TUNED), run.after["ndcg@10"]) == (True, kept, 0.78 if kept else 0.8)
 
 
 def test_a_tuned_run_searches_and_answers(filled: Session) -> None:
