@@ -23,9 +23,9 @@ DENSE = "dense ndcg@10"  # of the encoder's ranking alone
 def tune_retriever(lesson: Lesson) -> Run:
     """Return the run with what its retriever learnt: how words match, the encoder, and the fusion of the two.
 
-    The encoder is kept only if its rankings, fused and dense, measure better than untuned, and all of it only if the
-    fused one measures better than the parent's, whose encoder may be another: on validation questions over the whole
-    index, with the fusion weight tuned for either.
+    It is kept only if it ranks better than the parent, whose encoder may be another; the tuned encoder only if its
+    rankings, fused and dense, are better than the untuned one's too: on validation questions over the whole index, with
+    the fusion weight tuned for each.
     """
     session, monitor = lesson.session, lesson.monitor
     retriever = load_retriever(session, lesson.run, monitor)
@@ -40,7 +40,8 @@ def tune_retriever(lesson: Lesson) -> Run:
     tuned_encoder = run.encoder
     tuned = load_retriever(session, replace(run, fusion=retriever.fusion), monitor)
     fusion, after = _measured_in_general(tuned, lesson)
-    if after["ndcg@10"] + after[DENSE] <= reached["ndcg@10"] + reached[DENSE]:
+    learnt = after["ndcg@10"] + after[DENSE] > reached["ndcg@10"] + reached[DENSE]
+    if not learnt or after["ndcg@10"] <= before["ndcg@10"] < reached["ndcg@10"]:
         run, fusion, after = replace(run, encoder=lesson.run.encoder), retriever.fusion, {**untuned, **reached}
     kept = after["ndcg@10"] > before["ndcg@10"]
     if not kept:

@@ -162,18 +162,25 @@ def test_another_encoder_is_kept_only_if_it_beats_the_active_runs(
     assert (run.before["ndcg@10"], run.after["ndcg@10"]) == (0.9, 0.8)
 
 
-@pytest.mark.parametrize(("dense", "kept"), [pytest.param(0.7, True), pytest.param(0.61, False)])
+@pytest.mark.parametrize(
+    ("tuned", "kept"),
+    [
+        pytest.param((0.78, 0.7), True, id="the dense ranking gains more than the fused one loses"),
+        pytest.param((0.78, 0.61), False, id="it gains less"),
+        pytest.param((0.69, 0.9), False, id="the fused one is below the parent's"),
+    ],
+)
 def test_an_encoder_is_kept_for_what_both_its_rankings_gain(
-    dense: float, kept: bool, filled: Session, monkeypatch: pytest.MonkeyPatch
+    tuned: tuple[float, float], kept: bool, filled: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reached = iter([(0.7, 0.6), (0.8, 0.6), (0.78, dense)])  # fused and dense: untuned; with matching learnt; tuned
+    reached = iter([(0.7, 0.6), (0.8, 0.6), tuned])  # fused and dense: untuned; with matching learnt; tuned
 
     def measured(*told: object) -> tuple[Fusion, dict[str, float]]:
         return Fusion(), {**dict(zip(("ndcg@10", DENSE), next(reached), strict=True)), "hit@1": 0.5}
 
     monkeypatch.setattr(retriever_stage, "measured", measured)
     run = quick("retriever").run(filled, Monitor())
-    assert (run.kept, run.encoder.startswith(TUNED), run.after["ndcg@10"]) == (True, kept, 0.78 if kept else 0.8)
+    assert (run.kept, run.encoder.startswith(TUNED), run.after["ndcg@10"]) == (True, kept, tuned[0] if kept else 0.8)
 
 
 def test_a_tuned_run_searches_and_answers(filled: Session) -> None:
