@@ -9,7 +9,8 @@ from engine.errors import TrainingError
 from engine.generation.weights import load_layout, load_writer
 from engine.models.library import CHAT_GENERATOR
 from engine.models.published import CONTEXT, GENERATOR, QUESTION
-from engine.records import Fusion, Question, Run
+from engine.records import Question, Run
+from engine.retrieval.fusion import DENSE_ONLY
 from engine.session import TUNED, Session
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def published_run(session: Session, name: str) -> dict[str, Any]:
         "reading": layout.reading,
         "passages_per_answer": layout.passages,
         "temperature": 1.0,
-        "fusion": Fusion(1.0),
+        "fusion": DENSE_ONLY,
     }
     if session.library.has(f"{name}/{CONTEXT}"):
         changes["passage_encoder"] = f"{name}/{CONTEXT}"

@@ -35,7 +35,7 @@ from engine.models.library import DEFAULT_ENCODER, ModelLibrary
 from engine.questions.split import hold_out
 from engine.records import Fusion, Passage, Question
 from engine.retrieval.encoder import Encoder
-from engine.retrieval.fusion import mean_metric, tune
+from engine.retrieval.fusion import DENSE_ONLY, mean_metric, tune
 from engine.retrieval.index import index_of
 from engine.retrieval.retriever import Retriever, load_retriever
 from engine.session import BASE, Session
@@ -108,7 +108,7 @@ class Bench:
         found, evidence = candidates(retriever, self._validation)
         fusion = tune(found, evidence, metric=ndcg_at)
         found, evidence = candidates(retriever, self._test)
-        dense = mean_metric(found, evidence, Fusion(1.0), metric=ndcg_at)
+        dense = mean_metric(found, evidence, DENSE_ONLY, metric=ndcg_at)
         hybrid = mean_metric(found, evidence, fusion, metric=ndcg_at)
         pace = "" if pairs_a_second is None else f", {pairs_a_second:.1f} pairs a second of processor time"
         print(f"{name}: dense {100 * dense:.1f}, hybrid {100 * hybrid:.1f} (weight {fusion.weight}){pace}", flush=True)

@@ -22,7 +22,7 @@ from engine.importing import ImportFiles
 from engine.jobs import Monitor
 from engine.models.library import ModelLibrary
 from engine.records import Fusion
-from engine.retrieval.fusion import mean_metric
+from engine.retrieval.fusion import DENSE_ONLY, mean_metric
 from engine.retrieval.retriever import load_retriever
 from engine.session import Session
 from engine.training.job import Train
@@ -74,7 +74,7 @@ def scored(session: Session, run: str) -> str:
     parts = [
         f"{name} nDCG@10 {100 * mean_metric(found, evidence, fusion, metric=ndcg_at):.1f}"
         f", hit@1 {100 * mean_metric(found, evidence, fusion, metric=hit_at_1):.1f}"
-        for name, fusion in (("dense", Fusion(1.0)), ("hybrid", Fusion()))
+        for name, fusion in (("dense", DENSE_ONLY), ("hybrid", Fusion()))
     ]
     return "; ".join(parts)
 

@@ -144,6 +144,17 @@ def test_the_measured_gain_decides_what_is_kept_and_active(filled: Session) -> N
     assert ("better" in run.reason) and f"{run.after['ndcg@10']:.3f}" in run.reason
 
 
+def tell_measured(monkeypatch: pytest.MonkeyPatch, reached: list[tuple[float, float]]) -> None:
+    """What validation will be told to measure, in turn: nDCG@10 of the fused ranking and of the dense one."""
+    told = iter(reached)
+
+    def measured(*asked: object) -> tuple[Fusion, dict[str, float]]:
+        fused, dense = next(told)
+        return Fusion(), {"ndcg@10": fused, DENSE: dense, "hit@1": 0.5}
+
+    monkeypatch.setattr(retriever_stage, "measured", measured)
+
+
 def test_another_encoder_is_kept_only_if_it_beats_the_active_runs(
     filled: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -151,12 +162,8 @@ def test_another_encoder_is_kept_only_if_it_beats_the_active_runs(
     shutil.copytree(filled.library.folder(DEFAULT_ENCODER), other)
     (other / "vademecum.json").unlink()
     filled.library.import_model(other)
-    reached = iter([0.5, 0.9, 0.6, 0.8])  # untuned; the active run; with matching learnt; tuned
-
-    def measured(*told: object) -> tuple[Fusion, dict[str, float]]:
-        return Fusion(), {"ndcg@10": next(reached), DENSE: 0.5, "hit@1": 0.5}
-
-    monkeypatch.setattr(retriever_stage, "measured", measured)
+    # Untuned; the active run; with matching learnt; tuned.
+    tell_measured(monkeypatch, [(0.5, 0.5), (0.9, 0.5), (0.6, 0.5), (0.8, 0.5)])
     run = quick("retriever", encoder="other-encoder").run(filled, Monitor())
     assert (run.kept, run.encoder, filled.workspace.runs.active) == (False, DEFAULT_ENCODER, BASE)
     assert (run.before["ndcg@10"], run.after["ndcg@10"]) == (0.9, 0.8)
@@ -173,12 +180,7 @@ def test_another_encoder_is_kept_only_if_it_beats_the_active_runs(
 def test_an_encoder_is_kept_for_what_both_its_rankings_gain(
     tuned: tuple[float, float], kept: bool, filled: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reached = iter([(0.7, 0.6), (0.8, 0.6), tuned])  # fused and dense: untuned; with matching learnt; tuned
-
-    def measured(*told: object) -> tuple[Fusion, dict[str, float]]:
-        return Fusion(), {**dict(zip(("ndcg@10", DENSE), next(reached), strict=True)), "hit@1": 0.5}
-
-    monkeypatch.setattr(retriever_stage, "measured", measured)
+    tell_measured(monkeypatch, [(0.7, 0.6), (0.8, 0.6), tuned])  # untuned; with matching learnt; tuned
     run = quick("retriever").run(filled, Monitor())
     assert (run.kept, run.encoder.startswith(TUNED), run.after["ndcg@10"]) == (True, kept, tuned[0] if kept else 0.8)
 
