@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
-from engine.errors import WorkspaceError
+from engine.errors import DamagedError, SchemaError, WorkspaceError
 from engine.workspace.description import DESCRIPTION, Description
 from engine.workspace.lock import WorkspaceLock
 from engine.workspace.publishing import storage_errors, sync_file, sync_folder
@@ -36,11 +37,13 @@ def drop(folder: Path) -> None:
 def restore(folder: Path) -> Description:
     """Exchange the workspace for what it was before the update; done twice, it is as it was.
 
-    Raises WorkspaceError where nothing is kept, SchemaError where that too is newer than this program, LockedError.
-    A crash half way leaves what was kept: do it again.
+    Raises WorkspaceError where nothing is kept or the folder is no workspace, SchemaError where what is kept too is
+    newer than this program, LockedError. A crash half way leaves what was kept: do it again.
     """
     folder = folder.absolute()
     with storage_errors(folder):
+        with suppress(SchemaError, DamagedError):  # what is kept takes the place of such a one
+            Description.load(folder)
         lock = WorkspaceLock(folder / LOCK)
         try:
             kept = folder / PREVIOUS

@@ -116,3 +116,16 @@ def test_a_crash_while_restoring_leaves_what_was_kept(updated: Path, monkeypatch
         patch.setattr("engine.workspace.previous.sync_folder", fail)
         restore(updated)
     assert restore(updated).schema == 1
+
+
+@pytest.mark.parametrize(("name", "said"), [("thesis", "is not a workspace"), ("gone", "There is no folder")])
+def test_a_folder_that_is_no_workspace_is_left_as_it_is(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "thesis").mkdir()
+    with pytest.raises(WorkspaceError, match=said):
+        restore(tmp_path / name)
+    assert [path.name for path in tmp_path.rglob("*")] == ["thesis"]
+
+
+def test_a_damaged_description_is_exchanged_for_the_one_kept(updated: Path) -> None:
+    (updated / "workspace.json").write_bytes(b"{")
+    assert restore(updated).schema == 1
