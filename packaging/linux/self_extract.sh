@@ -7,6 +7,8 @@ digest=@SHA256@
 needed_kib=@KIB@
 decoder_bytes=@DECODER@ # xz, for systems without it, packed with gzip; the program follows
 
+usage="usage: sh $0 [--check | --unpack FOLDER | --silent [--folder FOLDER] [--no-shortcuts] [--no-association]]"
+
 payload() { tail -c "+$first_byte" "$0"; }
 
 unpack() { # into the folder $1
@@ -15,6 +17,15 @@ unpack() { # into the folder $1
     payload | tail -c "+$((decoder_bytes + 1))" | LD_LIBRARY_PATH="$decoder" "$decoder/xz" -dc -T0 |
         tar -xf - -C "$1" --strip-components=2 ./opt/vademecum
     rm -rf "$decoder"
+}
+
+room() { # for what is unpacked, in the folder $1
+    mkdir -p "$1" 2>/dev/null && [ -w "$1" ] || { echo "$1 can't be written. Choose another folder: $2" >&2; exit 1; }
+    free_kib=$(df -Pk "$1" | tail -n 1 | awk '{print $4}')
+    if [ "$free_kib" -lt "$needed_kib" ]; then
+        echo "$1 has too little space: $((needed_kib / 1048576 + 1)) GiB are needed. Choose another disk: $2" >&2
+        exit 1
+    fi
 }
 
 check() {
@@ -29,21 +40,24 @@ check() {
 case "${1:-}" in
     --check) check; echo "The file is whole."; exit 0 ;;
     --unpack)
-        [ $# -eq 2 ] || { echo "usage: $0 --unpack FOLDER" >&2; exit 2; }
-        check; mkdir -p "$2"; unpack "$2"; exit 0 ;;
-    --help | -h)
-        echo "usage: $0 [--check | --unpack FOLDER | --silent [--folder FOLDER] [--no-shortcuts] [--no-association]]"
-        exit 0 ;;
+        [ $# -eq 2 ] || { echo "$usage" >&2; exit 2; }
+        check; room "$2" "sh $0 --unpack FOLDER"; unpack "$2"; exit 0 ;;
+    --help | -h) echo "$usage"; exit 0 ;;
 esac
+wanted=option
+for argument; do # a mistake is told before the long part, not by the program that is unpacked
+    case "$wanted $argument" in
+        folder*) wanted=option ;;
+        "option --folder") wanted=folder ;;
+        "option --silent" | "option --no-shortcuts" | "option --no-association" | "option --folder="*) ;;
+        *) echo "$argument is not understood. $usage" >&2; exit 2 ;;
+    esac
+done
+[ $wanted = option ] || { echo "$usage" >&2; exit 2; }
 
 check
 parent="${XDG_CACHE_HOME:-$HOME/.cache}" # not /tmp: it may be small, in memory, or not allow programs
-mkdir -p "$parent"
-free_kib=$(df -Pk "$parent" | tail -n 1 | awk '{print $4}')
-if [ "$free_kib" -lt "$needed_kib" ]; then
-    echo "$parent has too little space: $((needed_kib / 1048576 + 1)) GiB are needed to unpack." >&2
-    exit 1
-fi
+room "$parent" "XDG_CACHE_HOME=FOLDER sh $0"
 folder=$(mktemp -d "$parent/vademecum-install.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM HUP

@@ -98,6 +98,50 @@ def test_the_run_file_checks_and_unpacks_when_asked(
     assert (tmp_path / "there" / "vademecum" / "vademecum").read_text("utf-8") == ECHO
 
 
+@pytest.mark.parametrize("mistake", [["--slient"], ["--silent", "--folder"], ["--silent", "/there"]], ids=" ".join)
+def test_a_mistyped_option_is_told_before_anything_is_unpacked(
+    program: Path, data: Path, tmp_path: Path, linux_packages: ModuleType, mistake: list[str]
+) -> None:
+    package = linux_packages.make_run(program, data, tmp_path, version="1.2", made=MADE)
+    done = called(package, *mistake, home=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage: sh " in done.stderr
+    assert not (tmp_path / ".cache").exists()
+
+
+def test_every_option_of_the_installer_reaches_it(
+    program: Path, data: Path, tmp_path: Path, linux_packages: ModuleType
+) -> None:
+    package = linux_packages.make_run(program, data, tmp_path, version="1.2", made=MADE)
+    options = ["--no-shortcuts", "--folder=/a b", "--no-association", "--silent", "--folder", "/c"]
+    done = called(package, *options, home=tmp_path)
+    assert done.stdout.splitlines()[-1] == f"--install --unpacked {' '.join(options)}"
+
+
+@pytest.mark.parametrize("unpack", [True, False])
+def test_a_folder_that_can_not_be_made_is_named_with_a_way_out(
+    program: Path, data: Path, tmp_path: Path, linux_packages: ModuleType, unpack: bool
+) -> None:
+    package = linux_packages.make_run(program, data, tmp_path, version="1.2", made=MADE)
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    wanted = ["--unpack", str(tmp_path / "file" / "x")] if unpack else ["--silent"]
+    done = called(package, *wanted, home=tmp_path / "file")
+    assert done.returncode == 1
+    assert " can't be written. Choose another folder: " in done.stderr
+    assert "mkdir" not in done.stderr
+
+
+def test_too_little_space_is_told_with_a_way_out(
+    program: Path, data: Path, tmp_path: Path, linux_packages: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linux_packages, "kib_of", lambda program: 1 << 50)
+    package = linux_packages.make_run(program, data, tmp_path, version="1.2", made=MADE)
+    for wanted in (["--silent"], ["--unpack", str(tmp_path / "there")]):
+        done = called(package, *wanted, home=tmp_path)
+        assert done.returncode == 1
+        assert "has too little space: 1073741825 GiB are needed. Choose another disk: " in done.stderr
+
+
 def test_the_same_input_gives_the_same_bytes(
     program: Path, data: Path, tmp_path: Path, linux_packages: ModuleType
 ) -> None:
