@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from desktop.installation.placing import Choices, default_folder, install
+from desktop.installation.placing import Choices, InstallError, default_folder, install
 from desktop.theme import MARGIN, SPACING, pixmap
 from engine.errors import EngineError
 
@@ -113,9 +113,17 @@ class InstallPage(QDialog):
 
     def start(self) -> None:
         """Install with what is chosen now."""
-        choices = Choices(
-            Path(self.folder.text()).expanduser(), self.shortcuts.isChecked(), self.association.isChecked()
-        )
+        try:
+            folder = Path(self.folder.text()).expanduser()
+        except RuntimeError:  # ~ and a name
+            self._explain(
+                InstallError(
+                    self.tr("There is no home folder for {0}.").format(self.folder.text()),
+                    hint=self.tr("Choose another folder."),
+                )
+            )
+            return
+        choices = Choices(folder, self.shortcuts.isChecked(), self.association.isChecked())
         for widget in (self.go, self.folder, self.shortcuts, self.association, self.leave):
             widget.setEnabled(False)
         self.message.hide()
@@ -140,7 +148,10 @@ class InstallPage(QDialog):
         self._wait()
         self.program = program
         self.progress.setValue(100)
-        self._say(self.tr("Vademecum is installed in {0}. You can start it from the menu.").format(program))
+        start = self.tr("You can start it from the menu.")
+        if not self.shortcuts.isChecked():
+            start = self.tr("Start {0}.").format(program / "vademecum")
+        self._say(f"{self.tr('Vademecum is installed in {0}.').format(program)} {start}")
         self.go.hide()
         self.leave.setText(self.tr("Close"))
         self.leave.setEnabled(True)

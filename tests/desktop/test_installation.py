@@ -143,7 +143,32 @@ def test_the_page_installs_and_says_where(
     page.go.click()
     qtbot.waitUntil(lambda: page.program is not None)
     assert str(tmp_path / "p" / "program") in page.message.text()
+    assert "from the menu" in page.message.text()
     assert said(tmp_path / "p" / "program") == "1"
+
+
+def test_the_page_promises_no_menu_entry_that_was_not_wanted(
+    qtbot: QtBot, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    page = InstallPage(package(tmp_path / "source", "1"))
+    qtbot.addWidget(page)
+    page.folder.setText(str(tmp_path / "p"))
+    page.shortcuts.setChecked(False)
+    page.start()
+    qtbot.waitUntil(lambda: page.program is not None)
+    assert "from the menu" not in page.message.text()
+    assert str(tmp_path / "p" / "program" / "vademecum") in page.message.text()
+
+
+def test_the_page_names_a_home_that_does_not_exist(qtbot: QtBot, tmp_path: Path) -> None:
+    page = InstallPage(package(tmp_path / "source", "1"))
+    qtbot.addWidget(page)
+    page.folder.setText("~nobody-of-that-name/vademecum")
+    page.show()
+    page.go.click()
+    assert "no home folder for ~nobody-of-that-name" in page.message.text()
+    assert page.go.isEnabled()
 
 
 def test_the_page_says_why_not_and_lets_choose_again(qtbot: QtBot, tmp_path: Path) -> None:
