@@ -22,7 +22,7 @@ sys.path.insert(0, str(payload.REPOSITORY))
 from sorted_tar import Entry, write_tar
 from xz_blocks import BlockWriter
 
-from desktop.installation.placing import ENTRIES, MIME_PACKAGE, desktop_entry
+from desktop.installation.entries import COMMANDS, MIME_PACKAGE, desktop_entry
 
 SCRIPT = payload.REPOSITORY / "packaging" / "linux" / "self_extract.sh"
 # Found in a bare Debian 12: everything else that is loaded is in the package.
@@ -44,7 +44,7 @@ def make_data(program: Path, into: Path, *, made: int) -> Path:
     entries = [Entry(folder_info(folder, made)) for folder in folders_of("opt/vademecum/x", "usr/bin/x", *texts)]
     for path in sorted(program.rglob("*")):
         entries.append(entry_of(path, f"./{Path('opt/vademecum') / path.relative_to(program)}", made))
-    for name in ENTRIES:
+    for name in COMMANDS:
         link = tarfile.TarInfo(f"./usr/bin/{name}")
         link.type, link.linkname = tarfile.SYMTYPE, f"/opt/vademecum/{name}"
         entries.append(Entry(plain(link, made)))

@@ -34,7 +34,7 @@ def file(tmp_path: Path) -> Path:
     path = folder / "vademecum-2-linux-x86_64.run"
     path.write_text(
         '#!/bin/sh\n[ "$1" = --silent ] && [ "$2" = --folder ] || exit 2\nmv "$3/program" "$3/previous"\n'
-        'mkdir "$3/program"\nprintf "#!/bin/sh\\necho 2\\n" > "$3/program/vademecum"\n'
+        'mkdir -p "$3/program/_internal"\nprintf "#!/bin/sh\\necho 2\\n" > "$3/program/vademecum"\n'
         'chmod +x "$3/program/vademecum"\necho "Vademecum is installed in $3/program"\n',
         encoding="utf-8",
     )

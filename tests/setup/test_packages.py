@@ -10,6 +10,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from packaging.version import Version
+
+from desktop.installation.placing import version_of
 
 REPOSITORY = Path(__file__).parents[2]
 LOCK = REPOSITORY / "packaging" / "locks" / "linux-cpu.txt"
@@ -193,6 +196,7 @@ def test_the_bill_names_every_part_with_licence_and_digest(program: Path, tmp_pa
     assert {"CPython", "numpy", "pyside6-essentials", "gte-small"} <= named.keys()
     assert named["gte-small"]["purl"] == "pkg:npm/%40alvix/xenova-models@1.0.2"
     assert "flan-t5-small" not in named  # is not in this folder
+    assert version_of(program) == Version("1.2")  # what an installation compares
     assert named["numpy"]["hashes"][0]["content"] == bill.digests(LOCK)["numpy"]
     assert "LGPL-3.0" in named["pyside6-essentials"]["licenses"][0]["license"]["name"]
     texts = {path.name for path in (program / "licences").iterdir()}
