@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
 import subprocess
-import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from desktop.installation.placing import PROGRAM, InstallError
+from desktop.installation.placing import InstallError, folder_of, told, version_of, workroom
 from engine.machine_settings import settings_path
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 SUMS, SIGNATURE = "SHA256SUMS", "SHA256SUMS.sig"  # beside the package, as the build wrote them
 KEY = "release.pem"  # Ed25519, beside the machine's settings, or among the program's own resources
 _LARGEST_SUMS = 1 << 20
+_LARGEST_HEAD = 1 << 14
+_HEAD = re.compile(  # of packaging/linux/self_extract.sh
+    rb"#!/bin/sh\n# Vademecum ([0-9][0-9a-z.]*) for Linux .*?\nfirst_byte=([0-9]{8})\ndigest=([0-9a-f]{64})\n",
+    re.DOTALL,
+)
 
 
 def known_keys(program: Path) -> tuple[Path, ...]:
@@ -27,36 +37,45 @@ def update(package: Path, program: Path) -> str:
 
     It is copied first: what runs is what was checked. The version in use is kept, `rollback` brings it back.
     """
-    if program.name != PROGRAM:
-        raise InstallError(
-            "This program was installed for the whole machine.",
-            hint="Whoever administers it updates it: apt-get install ./vademecum_VERSION_amd64.deb.",
-        )
+    folder = folder_of(program)
     if not package.is_file():
         raise InstallError(f"There is no file {package}.", hint="Name the .run file of the newer version.")
-    keys = known_keys(program)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".update-", dir=program.parent.parent) as folder:
-            copy = Path(folder) / package.name
-            digest = _copy(package, copy)
-            origin = _origin(package, digest, keys)
-            environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
-            done = subprocess.run(  # noqa: S603 - checked above
-                ["/bin/sh", copy, "--silent", "--folder", program.parent],
-                check=False,
-                capture_output=True,
-                text=True,
-                env=environment,
-            )
-    except OSError as error:
-        raise InstallError(
-            f"{package.name} can't be read or copied: {error.strerror}.",
-            hint="Make room on the disk, or copy it again.",
-        ) from error
-    if done.returncode != 0:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    with told(f"{package.name} can't be copied to {folder}", folder), workroom(folder) as room:
+        copy = shutil.copyfile(package, room / package.name)
+        origin = _origin(package, _digest(copy), known_keys(program))
+        version = _version_of_whole(copy)
+        environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+        done = subprocess.run(  # noqa: S603 - checked above
+            ["/bin/sh", copy, "--silent", "--folder", folder],
+            check=False,
+            capture_output=True,
+            text=True,
+            env=environment,
+        )
+    reason = " ".join(done.stderr.split()) or "no reason was given."
+    if version_of(program) != version:
         raise InstallError(f"The update was not installed: {reason}", hint="The version in use is untouched.")
+    if done.returncode != 0:
+        raise InstallError(reason, hint=f"Version {version} is in use.")
     return f"{done.stdout.strip()}\n{origin}"
+
+
+def _version_of_whole(package: Path) -> Version:
+    """Return the version a `.run` file installs. Raises InstallError where it is none, or not as it was made."""
+    from packaging.version import Version
+
+    with package.open("rb") as file:
+        head = _HEAD.match(file.read(_LARGEST_HEAD))
+        if head is None:
+            raise InstallError(
+                f"{package.name} is not a .run file of Vademecum, or only its beginning.",
+                hint="Name the .run file of the newer version, or copy it again.",
+            )
+    if _digest(package, start=int(head[2]) - 1) != head[3].decode():
+        raise InstallError(
+            f"{package.name} is damaged: its SHA-256 is not the one it was made with.", hint="Copy it again."
+        )
+    return Version(head[1].decode())
 
 
 def _origin(package: Path, digest: str, keys: tuple[Path, ...]) -> str:
@@ -103,10 +122,7 @@ def _signed(content: bytes, signature: bytes, key: Path) -> bool:
     return True
 
 
-def _copy(source: Path, target: Path) -> str:
-    digest = hashlib.sha256()
-    with source.open("rb") as reading, target.open("wb") as writing:
-        while block := reading.read(1 << 20):
-            digest.update(block)
-            writing.write(block)
-    return digest.hexdigest()
+def _digest(path: Path, *, start: int = 0) -> str:
+    with path.open("rb") as file:
+        file.seek(start)
+        return hashlib.file_digest(file, "sha256").hexdigest()
