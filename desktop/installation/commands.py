@@ -10,6 +10,7 @@ from pathlib import Path
 from desktop.installation.placing import (
     Choices,
     default_folder,
+    folder_of,
     install,
     rollback,
     uninstall,
@@ -41,6 +42,9 @@ def is_wanted(chosen: argparse.Namespace) -> bool:
 
 def act(chosen: argparse.Namespace) -> int:
     """Do what was asked and say it in a line. Returns the exit code."""
+    if sys.platform != "linux":
+        sys.stderr.write("This is for Linux: here the setup, or the system's list of programs, installs and removes.\n")
+        return 2
     if not getattr(sys, "frozen", False):
         sys.stderr.write("This runs from source: only an installation package can be installed or removed.\n")
         return 2
@@ -51,16 +55,31 @@ def act(chosen: argparse.Namespace) -> int:
         if chosen.update:
             sys.stdout.write(update(chosen.update.absolute(), program) + "\n")
             return 0
-        folder = chosen.folder or program.parent
+        folder = chosen.folder or folder_of(program)
         if chosen.rollback:
             sys.stdout.write(f"In use again: {rollback(folder)}\n")
-        else:
-            uninstall(folder)
-            sys.stdout.write(f"Vademecum is removed. Workspaces and models in {user_data_folder()} stay.\n")
+            return 0
+        return _uninstall(folder, silent=chosen.silent)
     except EngineError as error:
         sys.stderr.write(f"{error.message}\n{error.hint}\n")
         return 1
+
+
+def _uninstall(folder: Path, *, silent: bool) -> int:
+    if not (silent or _agrees(f"Remove Vademecum from {folder}? [y/N] ")):
+        sys.stdout.write("Nothing was removed. With --silent it is removed without asking.\n")
+        return 1
+    uninstall(folder)
+    kept = "workspaces, imported models and the CUDA add-on"
+    sys.stdout.write(f"Vademecum is removed. What lies in {user_data_folder()} stays: {kept}.\n")
     return 0
+
+
+def _agrees(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:  # nobody is there to answer
+        return False
 
 
 def _install(source: Path, chosen: argparse.Namespace) -> int:

@@ -1,0 +1,73 @@
+"""`vademecum --install`, `--rollback` and `--uninstall`: what is refused, asked and said before anything is touched."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from desktop.installation.commands import act, add_arguments
+from desktop.installation.placing import Choices, install
+from tests.desktop.test_installation import package
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def program(tmp_path: Path, home: Path) -> Path:
+    return install(package(tmp_path / "source", "1"), Choices(tmp_path / "p"), home=home)
+
+
+def called(program: Path, *arguments: str, patch: pytest.MonkeyPatch, answer: str = "") -> int:
+    """Do as the frozen program in that folder would."""
+    patch.setattr(sys, "frozen", True, raising=False)
+    patch.setattr(sys, "executable", str(program / "vademecum"))
+    patch.setattr(sys, "stdin", io.StringIO(answer))
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return act(parser.parse_args(arguments))
+
+
+def test_silently_it_is_removed_and_what_stays_is_named(
+    program: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert called(program, "--uninstall", "--silent", patch=monkeypatch) == 0
+    assert "stays: workspaces, imported models and the CUDA add-on." in capsys.readouterr().out
+    assert not program.parent.exists()
+
+
+@pytest.mark.parametrize(("answer", "code"), [("", 1), ("\n", 1), ("n\n", 1), ("y\n", 0)], ids=repr)
+def test_otherwise_it_is_asked_first(
+    program: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str, code: int
+) -> None:
+    assert called(program, "--uninstall", patch=monkeypatch, answer=answer) == code
+    assert f"Remove Vademecum from {program.parent}?" in capsys.readouterr().out
+    assert program.exists() is bool(code)
+
+
+@pytest.mark.parametrize("act", ["--uninstall", "--rollback"])
+def test_a_program_that_a_run_file_did_not_install_is_left_alone(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], act: str
+) -> None:
+    unpacked = package(tmp_path / "x" / "vademecum", "1")
+    assert called(unpacked, act, "--silent", patch=monkeypatch) == 1
+    assert "was not put there by a .run file" in capsys.readouterr().err
+    assert (unpacked / "vademecum").is_file()
+
+
+def test_on_another_system_the_setup_does_it(
+    program: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert called(program, "--uninstall", "--silent", patch=monkeypatch) == 2
+    assert "This is for Linux" in capsys.readouterr().err
+    assert program.is_dir()
