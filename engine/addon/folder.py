@@ -10,6 +10,7 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -45,10 +46,11 @@ def default_folder() -> Path:
     return platformdirs.user_data_path("vademecum", appauthor=False) / "addons"
 
 
-def installed(addons: Path) -> Addon | None:
-    """Return the installed add-on's manifest, None where there is none."""
-    path = addons / INSTALLED / MANIFEST
-    return _decoded(path.read_bytes()) if path.is_file() else None
+def is_installed(addons: Path) -> bool:
+    """Whether an add-on is there, be it damaged."""
+    with suppress(OSError):
+        return (addons / INSTALLED).is_dir()
+    return False
 
 
 def install(
@@ -58,13 +60,12 @@ def install(
 
     Raises AddonError; whatever fails, what was installed before stays.
     """
-    if not machine_settings().allow_addons:
-        raise AddonError("On this machine no add-ons may be installed.", hint="Ask whoever administers it.")
+    require_allowed()
     with translated(
         AddonError, "The add-on can't be copied.", hint="Free some disk space and try again.", foreign=OSError
     ):
         addon = read_manifest(source)
-        _require_fit(addon, torch_version)
+        require_fit(addon, torch_version)
         wheels = _checked(source, addon)
         addons.mkdir(parents=True, exist_ok=True)
         staged = addons / f".incoming-{os.getpid()}"
@@ -97,9 +98,10 @@ def remove(addons: Path) -> bool:
 def read_manifest(source: Path) -> Addon:
     """Read the manifest of an add-on's folder. Raises AddonError."""
     path = source / MANIFEST
-    if not path.is_file() or path.stat().st_size > MANIFEST_BYTES_MAX:
-        raise AddonError(f"{source} holds no add-on.", hint=f"Choose the folder with {MANIFEST} in it.")
-    return _decoded(path.read_bytes())
+    with translated(AddonError, "The add-on's manifest can't be read.", hint=_HINT, foreign=(OSError, ValueError)):
+        if not path.is_file() or path.stat().st_size > MANIFEST_BYTES_MAX:
+            raise AddonError(f"{source} holds no add-on.", hint=f"Choose the folder with {MANIFEST} in it.")
+        return msgspec.json.decode(path.read_bytes(), type=Addon)
 
 
 def this_platform() -> str:
@@ -107,12 +109,14 @@ def this_platform() -> str:
     return f"{platform.system().lower()}-{platform.machine().lower()}"
 
 
-def _decoded(content: bytes) -> Addon:
-    with translated(AddonError, "The add-on's manifest can't be read.", hint=_HINT, foreign=msgspec.MsgspecError):
-        return msgspec.json.decode(content, type=Addon)
+def require_allowed() -> None:
+    """Raise AddonError where the machine's settings want no add-on."""
+    if not machine_settings().allow_addons:
+        raise AddonError("On this machine no add-ons may be installed.", hint="Ask whoever administers it.")
 
 
-def _require_fit(addon: Addon, torch_version: str) -> None:
+def require_fit(addon: Addon, torch_version: str) -> None:
+    """Raise AddonError where the add-on is for another Python, machine or torch than this program's."""
     wanted = (f"cp{sys.version_info[0]}{sys.version_info[1]}", this_platform(), torch_version.partition("+")[0])
     given = (addon.python, addon.platform, addon.torch.partition("+")[0])
     if given != wanted:
