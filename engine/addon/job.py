@@ -83,6 +83,7 @@ def install_from(source: Path, monitor: Monitor) -> AddonState:
         default_folder(),
         torch_version=metadata.version("torch"),
         report=lambda done, total: monitor.progress("Installing the add-on", done, total),
+        check=monitor.check,
     )
     try_out(default_folder())
     return state()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -27,6 +30,7 @@ from engine.addon.folder import (
 )
 from engine.addon.job import AddonState
 from engine.addon.trial import activate, driver, known_state, try_out
+from engine.errors import Cancelled
 
 TORCH = metadata.version("torch").partition("+")[0]
 # What the trial asks of torch, and nothing else of it.
@@ -208,6 +212,70 @@ def test_a_wheel_that_writes_elsewhere_is_refused(tmp_path: Path, addons: Path, 
     with pytest.raises(AddonError, match="outside its folder"):
         install(addon(tmp_path / "stick", WORKING, entry=entry), addons, torch_version=TORCH)
     assert not is_installed(addons)
+
+
+@pytest.mark.parametrize(("place", "value"), [(6, 1), (8, 99)], ids=["encrypted", "a compression of its own"])
+def test_a_wheel_that_cannot_be_unpacked_is_a_sentence(tmp_path: Path, addons: Path, place: int, value: int) -> None:
+    source = addon(tmp_path / "stick", WORKING)
+    wheel = next(source.glob("*.whl"))
+    content = bytearray(wheel.read_bytes())
+    content[place] = value  # in the entry's own header,
+    content[content.find(b"PK\x01\x02") + place + 2] = value  # and in the archive's list of entries
+    wheel.write_bytes(content)
+    files = {wheel.name: hashlib.sha256(content).hexdigest()}
+    manifest = json.loads((source / MANIFEST).read_text("utf-8")) | {"files": files}
+    (source / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(AddonError, match="can't be unpacked"):
+        install(source, addons, torch_version=TORCH)
+    assert list(addons.iterdir()) == []
+
+
+def test_only_a_full_disk_is_told_to_be_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = addon(tmp_path / "stick", WORKING)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(AddonError, match="can't be read or written: Not a directory") as caught:
+        install(source, tmp_path / "file" / "add-ons", torch_version=TORCH)
+    assert "disk space" not in caught.value.hint
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(folder_module, "_unpack", full)
+    with pytest.raises(AddonError, match="No space left") as caught:
+        install(source, tmp_path / "add-ons", torch_version=TORCH)
+    assert "disk space" in caught.value.hint
+
+
+def test_an_installation_is_cancelled_in_the_midst_of_a_wheel_and_leaves_what_was_there(
+    tmp_path: Path, addons: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "_BLOCK_BYTES", 16)
+    install(addon(tmp_path / "first", WORKING, version="first"), addons, torch_version=TORCH)
+    source = addon(tmp_path / "second", WORKING, version="second")
+    unpacked: list[int] = []
+
+    def check() -> None:
+        unpacked[:] = [path.stat().st_size for path in addons.glob(".incoming-*/torch/*")]
+        if unpacked:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        install(source, addons, torch_version=TORCH, check=check)
+    assert unpacked[0] < len(WORKING)
+    assert [path.name for path in addons.iterdir()] == [INSTALLED]
+    assert read_manifest(addons / INSTALLED).version == "first"
+
+
+def test_what_a_killed_installation_left_goes_at_the_next_and_a_running_ones_stays(
+    tmp_path: Path, addons: Path
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for process in (ended.pid, os.getpid(), os.getppid()):
+        (addons / f".incoming-{process}").mkdir(parents=True)
+        (addons / f".incoming-{process}" / "big").write_bytes(b"x")
+    install(addon(tmp_path / "stick", WORKING), addons, torch_version=TORCH)
+    assert {path.name for path in addons.iterdir()} == {INSTALLED, f".incoming-{os.getppid()}"}
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"name": 1}'])
