@@ -12,7 +12,7 @@ from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication
 
-from engine.selftest import Check, SelfTestError, Verdict, engine_checks, headline, run_checks
+from engine.selftest import PASSPHRASE, Check, SelfTestError, Verdict, engine_checks, headline, run_checks
 
 _WINDOW_TIME_MS = 60_000
 _CURVES_TIME_MS = 2_000  # several redraws
@@ -55,14 +55,14 @@ def check_window(folder: Path) -> str:
 
     application = QApplication.instance()
     assert isinstance(application, QApplication)
-    Workspace.create(folder / "w", name="Self-test").close()
+    Workspace.create(folder / "w", name="Self-test", passphrase=PASSPHRASE).close()
     apply_theme(application)
     desk = Desk(Preferences(folder / "window.ini"), data_path=folder)
     opened: list[Opened] = []
     loop = QEventLoop()
     desk.opener.opened.connect(opened.append)
     desk.opener.opened.connect(loop.quit)
-    desk.window.shown.connect(lambda: desk.opener.open_path(folder / "w"))
+    desk.window.shown.connect(lambda: desk.opener.open_path(folder / "w", PASSPHRASE))
     QTimer.singleShot(_WINDOW_TIME_MS, loop.quit)
     desk.window.show()
     loop.exec()

@@ -71,7 +71,9 @@ class WorkspaceOpener(QObject):
 
     def ask_for_new(self) -> None:
         """Let the person describe a new workspace, and make it."""
-        dialog = NewWorkspaceDialog(self._window, folder=platformdirs.user_documents_path())
+        self._describe(NewWorkspaceDialog(self._window, folder=platformdirs.user_documents_path()))
+
+    def _describe(self, dialog: NewWorkspaceDialog) -> None:
         dialog.accepted.connect(
             lambda: self._open(
                 Opening(str(dialog.path), dialog.chosen_passphrase, create=True, name=dialog.name.text().strip())
@@ -95,6 +97,9 @@ class WorkspaceOpener(QObject):
             self.sample_made.emit()
 
     def _explain(self, error: EngineError) -> None:
+        if isinstance(error, PassphraseError) and self._asked.create:
+            self._ask_for_protection(error)
+            return
         if isinstance(error, PassphraseError):
             path = self._asked.path
             wrong = self._asked.passphrase is not None
@@ -107,6 +112,16 @@ class WorkspaceOpener(QObject):
         )
         box.setInformativeText(error.hint)
         _show(box)
+
+    def _ask_for_protection(self, error: PassphraseError) -> None:
+        """Let the person choose a passphrase for what was to be made without one."""
+        place = Path(self._asked.path)
+        dialog = NewWorkspaceDialog(self._window, folder=place.parent)
+        dialog.name.setText(place.name)
+        dialog.protect.setText(error.message)
+        dialog.protect.setChecked(True)
+        dialog.protect.setEnabled(False)
+        self._describe(dialog)
 
     def _may_cancel(self) -> bool:
         answer = QMessageBox.question(

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from engine.errors import EngineError, PassphraseError
+from engine.errors import EngineError, PassphraseError, translated
 
 PASSPHRASE = "self-test ä 中"  # of a workspace that is gone a minute later
 _FOLDER = "self-test ä 中"  # spaces, umlauts and CJK on every way through every library
@@ -54,18 +54,28 @@ def run_checks(
     passed = True
     for check in checks:
         started = clock()
-        with tempfile.TemporaryDirectory(prefix="vademecum-", ignore_cleanup_errors=True) as temporary:
-            folder = Path(temporary) / _FOLDER
-            folder.mkdir()
-            try:
+        try:
+            with _temporary_folder() as temporary:
+                folder = Path(temporary) / _FOLDER
+                folder.mkdir()
                 ok, text = True, check.act(folder)
-            except EngineError as error:
-                ok, text = False, f"{error.message} {error.hint}".strip()
-            except Exception as error:  # noqa: BLE001 - a broken installation raises anything; the others are still tried
-                ok, text = False, f"{type(error).__name__}: {' '.join(str(error).split())}"
+        except EngineError as error:
+            ok, text = False, f"{error.message} {error.hint}".strip()
+        except Exception as error:  # noqa: BLE001 - a broken installation raises anything; the others are still tried
+            ok, text = False, f"{type(error).__name__}: {' '.join(str(error).split())}"
         passed &= ok
         say(Verdict(check.name, ok, text, clock() - started))
     return passed
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    with translated(
+        SelfTestError,
+        "No temporary folder can be made.",
+        hint="Make room on its disk, or name another with TMPDIR (TEMP on Windows), and try again.",
+        foreign=OSError,
+    ):
+        return tempfile.TemporaryDirectory(prefix="vademecum-", ignore_cleanup_errors=True)
 
 
 def engine_checks() -> tuple[Check, ...]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from desktop.job_queue import JobQueue
-from desktop.job_thread import JobThread
 from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.notice import Notice
 from engine.addon.job import AddonState, InstallAddon, ReadAddon, RemoveAddon
-from engine.errors import EngineError
 
 
 class SettingsPage(QWidget):
@@ -58,13 +54,16 @@ class SettingsPage(QWidget):
 
     def start_over(self) -> None:
         """Ask the engine what there is."""
-        self._watch(self._jobs.run(ReadAddon()), self._show)
+        thread = self._jobs.run(ReadAddon())
+        thread.finished_with.connect(self._show)
+        thread.failed.connect(self.notice.warn)
+        for end in (thread.failed, thread.broke):
+            end.connect(self._show_unknown)
 
     def install_from(self, folder: str) -> None:
         """Install the add-on in `folder`."""
-        self._enable(False)
         self.state.setText(self.tr("The add-on is checked, installed and tried…"))
-        self._watch(self._jobs.run(InstallAddon(folder)), self._show_change)
+        self._change(InstallAddon(folder))
 
     def _ask(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, self.tr("Folder of the add-on"))
@@ -72,27 +71,27 @@ class SettingsPage(QWidget):
             self.install_from(chosen)
 
     def _remove(self) -> None:
-        self._enable(False)
-        self._watch(self._jobs.run(RemoveAddon()), self._show_change)
+        self._change(RemoveAddon())
 
-    def _watch(self, thread: JobThread, show: Callable[[AddonState], None]) -> None:
-        thread.finished_with.connect(show)
-        thread.failed.connect(self._explain)
+    def _change(self, job: InstallAddon | RemoveAddon) -> None:
+        self._enable(install=False, remove=False)
+        thread = self._jobs.run(job)
+        thread.finished_with.connect(self._tell_when)
+        thread.failed.connect(self.notice.warn)
+        thread.ended.connect(self.start_over)  # cancelled or broken too: what there is now is asked, not guessed
 
     def _show(self, state: AddonState) -> None:
         self.state.setText(f"{state.version}: {state.text}" if state.version else state.text)
-        self.choose.setEnabled(True)
-        self.remove.setEnabled(state.installed)
+        self._enable(install=True, remove=state.installed)
 
-    def _show_change(self, state: AddonState) -> None:
-        self._show(state)
+    def _tell_when(self, state: AddonState) -> None:
         if state.usable or not state.installed:
             self.notice.tell(self.tr("This takes effect when Vademecum is started again."))
 
-    def _explain(self, error: EngineError) -> None:
-        self.notice.warn(error)
-        self.start_over()  # what was there before is still there
+    def _show_unknown(self) -> None:
+        self.state.setText(self.tr("Whether there is an add-on is not known."))
+        self._enable(install=True, remove=True)
 
-    def _enable(self, on: bool) -> None:
-        self.choose.setEnabled(on)
-        self.remove.setEnabled(on)
+    def _enable(self, *, install: bool, remove: bool) -> None:
+        self.choose.setEnabled(install)
+        self.remove.setEnabled(remove)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import platform
@@ -9,8 +10,11 @@ import re
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 import msgspec
 import platformdirs
@@ -21,6 +25,11 @@ from engine.machine_settings import machine_settings
 MANIFEST = "addon.json"
 INSTALLED, STATE = "cuda", "state.json"  # in the add-ons' folder: what is installed, and what a trial said of it
 MANIFEST_BYTES_MAX = 1 << 20
+_STAGING = ".incoming-"  # followed by the process number
+_BLOCK_BYTES = 1 << 20
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+# RuntimeError: an encrypted entry, or (NotImplementedError) a compression that Python doesn't know.
+_NOT_UNPACKED = (zipfile.BadZipFile, RuntimeError, zlib.error, EOFError)
 _HINT = "Get the add-on again from whoever gave it to you, for this version of Vademecum."
 _WHEEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}\.whl")
 
@@ -45,35 +54,39 @@ def default_folder() -> Path:
     return platformdirs.user_data_path("vademecum", appauthor=False) / "addons"
 
 
-def installed(addons: Path) -> Addon | None:
-    """Return the installed add-on's manifest, None where there is none."""
-    path = addons / INSTALLED / MANIFEST
-    return _decoded(path.read_bytes()) if path.is_file() else None
+def is_installed(addons: Path) -> bool:
+    """Whether an add-on is there, be it damaged."""
+    with suppress(OSError):
+        return (addons / INSTALLED).is_dir()
+    return False
 
 
 def install(
-    source: Path, addons: Path, *, torch_version: str, report: Callable[[int, int], None] = lambda done, total: None
+    source: Path,
+    addons: Path,
+    *,
+    torch_version: str,
+    report: Callable[[int, int], None] = lambda done, total: None,
+    check: Callable[[], None] = lambda: None,
 ) -> Addon:
-    """Check the folder `source` and put what is in it into place. `report` is told wheels done and in all.
+    """Check the folder `source` and put what is in it into place.
 
-    Raises AddonError; whatever fails, what was installed before stays.
+    `report` is told wheels done and in all; `check` is called at every block and may end it. Raises AddonError;
+    whatever fails, what was installed before stays.
     """
-    if not machine_settings().allow_addons:
-        raise AddonError("On this machine no add-ons may be installed.", hint="Ask whoever administers it.")
-    with translated(
-        AddonError, "The add-on can't be copied.", hint="Free some disk space and try again.", foreign=OSError
-    ):
+    require_allowed()
+    with _disk_errors(addons):
         addon = read_manifest(source)
-        _require_fit(addon, torch_version)
-        wheels = _checked(source, addon)
+        require_fit(addon, torch_version)
+        wheels = _checked(source, addon, check)
         addons.mkdir(parents=True, exist_ok=True)
-        staged = addons / f".incoming-{os.getpid()}"
-        shutil.rmtree(staged, ignore_errors=True)
+        _sweep(addons)
+        staged = addons / f"{_STAGING}{os.getpid()}"
         try:
             staged.mkdir()
             for done, (name, digest) in enumerate(wheels.items()):
                 report(done, len(wheels))
-                _unpack(source / name, digest, staged)
+                _unpack(source / name, digest, staged, check)
             (staged / MANIFEST).write_bytes(msgspec.json.encode(addon))
             remove(addons)
             staged.rename(addons / INSTALLED)
@@ -89,7 +102,7 @@ def remove(addons: Path) -> bool:
         (addons / STATE).unlink(missing_ok=True)
         if not (addons / INSTALLED).is_dir():
             return False
-        gone = (addons / INSTALLED).rename(addons / f".incoming-{os.getpid()}-removed")
+        gone = (addons / INSTALLED).rename(addons / f"{_STAGING}{os.getpid()}-removed")
         shutil.rmtree(gone)
     return True
 
@@ -97,9 +110,13 @@ def remove(addons: Path) -> bool:
 def read_manifest(source: Path) -> Addon:
     """Read the manifest of an add-on's folder. Raises AddonError."""
     path = source / MANIFEST
-    if not path.is_file() or path.stat().st_size > MANIFEST_BYTES_MAX:
-        raise AddonError(f"{source} holds no add-on.", hint=f"Choose the folder with {MANIFEST} in it.")
-    return _decoded(path.read_bytes())
+    with (
+        _disk_errors(source),
+        translated(AddonError, "The add-on's manifest can't be read.", hint=_HINT, foreign=ValueError),
+    ):
+        if not path.is_file() or path.stat().st_size > MANIFEST_BYTES_MAX:
+            raise AddonError(f"{source} holds no add-on.", hint=f"Choose the folder with {MANIFEST} in it.")
+        return msgspec.json.decode(path.read_bytes(), type=Addon)
 
 
 def this_platform() -> str:
@@ -107,12 +124,14 @@ def this_platform() -> str:
     return f"{platform.system().lower()}-{platform.machine().lower()}"
 
 
-def _decoded(content: bytes) -> Addon:
-    with translated(AddonError, "The add-on's manifest can't be read.", hint=_HINT, foreign=msgspec.MsgspecError):
-        return msgspec.json.decode(content, type=Addon)
+def require_allowed() -> None:
+    """Raise AddonError where the machine's settings want no add-on."""
+    if not machine_settings().allow_addons:
+        raise AddonError("On this machine no add-ons may be installed.", hint="Ask whoever administers it.")
 
 
-def _require_fit(addon: Addon, torch_version: str) -> None:
+def require_fit(addon: Addon, torch_version: str) -> None:
+    """Raise AddonError where the add-on is for another Python, machine or torch than this program's."""
     wanted = (f"cp{sys.version_info[0]}{sys.version_info[1]}", this_platform(), torch_version.partition("+")[0])
     given = (addon.python, addon.platform, addon.torch.partition("+")[0])
     if given != wanted:
@@ -121,7 +140,31 @@ def _require_fit(addon: Addon, torch_version: str) -> None:
         )
 
 
-def _checked(source: Path, addon: Addon) -> dict[str, str]:
+@contextmanager
+def _disk_errors(place: Path) -> Iterator[None]:
+    """Raise AddonError in place of what the system says about `place`, or the file it names."""
+    try:
+        yield
+    except OSError as error:
+        raise AddonError(
+            f"{error.filename or place} can't be read or written: {error.strerror or error}.",
+            hint="Free some disk space and try again."
+            if error.errno in _FULL
+            else "Make sure that you may use this folder and that its disk is connected, then try again.",
+        ) from error
+
+
+def _sweep(addons: Path) -> None:
+    """Remove what killed installations left: it is gigabytes."""
+    import psutil  # late: every process of the program passes by this module
+
+    for left in addons.glob(f"{_STAGING}*"):
+        process = int(left.name.removeprefix(_STAGING).partition("-")[0])
+        if process == os.getpid() or not psutil.pid_exists(process):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _checked(source: Path, addon: Addon, check: Callable[[], None]) -> dict[str, str]:
     """Return the wheels, each with its right digest, before anything of them is unpacked."""
     present = {path.name for path in source.glob("*.whl")}
     if not addon.files or present != addon.files.keys():
@@ -131,25 +174,40 @@ def _checked(source: Path, addon: Addon) -> dict[str, str]:
         path = source / name
         if not _WHEEL.fullmatch(name) or path.is_symlink() or not path.is_file():
             raise AddonError(f"{name} is no wheel.", hint=_HINT)
-        if _digest(path) != digest:
+        if _digest(path, check) != digest:
             raise AddonError(f"{name} is damaged: its SHA-256 is not the manifest's.", hint=_HINT)
     return addon.files
 
 
-def _unpack(wheel: Path, digest: str, into: Path) -> None:
+def _unpack(wheel: Path, digest: str, into: Path, check: Callable[[], None]) -> None:
     with (
-        translated(AddonError, f"{wheel.name} can't be unpacked.", hint=_HINT, foreign=zipfile.BadZipFile),
+        translated(AddonError, f"{wheel.name} can't be unpacked.", hint=_HINT, foreign=_NOT_UNPACKED),
         zipfile.ZipFile(wheel) as archive,
     ):
         for entry in archive.infolist():
             place = PurePosixPath(entry.filename)
             if place.is_absolute() or ".." in place.parts or "\\" in entry.filename or ":" in entry.filename:
                 raise AddonError(f"{wheel.name} wants to write outside its folder.", hint="Don't use this add-on.")
-            archive.extract(entry, into)
-    if _digest(wheel) != digest:
+            if entry.is_dir():
+                (into / place).mkdir(parents=True, exist_ok=True)
+                continue
+            (into / place).parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(entry) as packed, (into / place).open("wb") as file:
+                file.writelines(_blocks(packed, check))
+    if _digest(wheel, check) != digest:
         raise AddonError(f"{wheel.name} changed while it was unpacked.", hint=_HINT)
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, check: Callable[[], None]) -> str:
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        for block in _blocks(file, check):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _blocks(file: IO[bytes], check: Callable[[], None]) -> Iterator[bytes]:
+    """Yield what `file` holds; one library alone is a gigabyte, and a cancel doesn't wait for it."""
+    while block := file.read(_BLOCK_BYTES):
+        check()
+        yield block

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ class AddonState:
     """What there is: `usable` is what the trial on this machine said."""
 
     installed: bool
-    version: str
+    version: str  # "" where there is none or its manifest can't be read
     usable: bool
     text: str  # a sentence
 
@@ -55,16 +56,19 @@ class RemoveAddon:
 
 
 def state() -> AddonState:
-    """Return what is installed and what its last trial said."""
-    from engine.addon.folder import default_folder, installed
-    from engine.addon.trial import last_state
+    """Return what is installed and what is known of it."""
+    from engine.addon.folder import INSTALLED, AddonError, default_folder, is_installed, read_manifest
+    from engine.addon.trial import known_state
 
-    addon = installed(default_folder())
-    if addon is None:
+    addons = default_folder()
+    if not is_installed(addons):
         return AddonState(False, "", False, "No add-on is installed: the CPU is used.")
-    seen = last_state(default_folder())
-    text = seen.text if seen else "It will be tried when the engine starts next."
-    return AddonState(True, addon.version, bool(seen and seen.usable), text)
+    known = known_state(addons)
+    text = known.text if known else "It will be tried when the engine starts next."
+    version = ""
+    with suppress(AddonError):  # its text says so
+        version = read_manifest(addons / INSTALLED).version
+    return AddonState(True, version, bool(known and known.usable), text)
 
 
 def install_from(source: Path, monitor: Monitor) -> AddonState:
@@ -79,6 +83,7 @@ def install_from(source: Path, monitor: Monitor) -> AddonState:
         default_folder(),
         torch_version=metadata.version("torch"),
         report=lambda done, total: monitor.progress("Installing the add-on", done, total),
+        check=monitor.check,
     )
     try_out(default_folder())
     return state()

@@ -190,7 +190,11 @@ def open_session(opening: Opening) -> Session:
         workspace = Workspace.create(path, name=opening.name, passphrase=opening.passphrase)
     else:
         workspace = _opened_patiently(path, opening)
-    return Session(workspace=workspace, library=ModelLibrary.default(), device=Device.detect())
+    try:  # it fails where the machine's settings can't be understood, and may be tried again once they can
+        return Session(workspace=workspace, library=ModelLibrary.default(), device=Device.detect())
+    except BaseException:
+        workspace.close()
+        raise
 
 
 def _opened_patiently(path: Path, opening: Opening) -> Workspace:

@@ -91,6 +91,26 @@ def test_a_protected_workspace_asks_for_its_passphrase(qtbot: QtBot, desk: Desk,
     assert client.opened[1] == Opening("/ward", "correct horse")
 
 
+def test_what_must_not_be_made_without_a_passphrase_is_made_with_one(
+    qtbot: QtBot, desk: Desk, client: FakeClient, tmp_path: Path
+) -> None:
+    client.ends["open"] = PassphraseError("On this machine every workspace needs a passphrase.", hint="Choose one.")
+    start(qtbot, desk, None, client)
+    qtbot.waitUntil(lambda: desk.window.findChild(NewWorkspaceDialog) is not None)
+    dialog = desk.window.findChild(NewWorkspaceDialog)
+    assert (dialog.protect.isChecked(), dialog.protect.isEnabled()) == (True, False)
+    assert dialog.protect.text() == "On this machine every workspace needs a passphrase."
+    del client.ends["open"]
+    client.ends["ImportFiles"] = ImportReport(2, 0, 0, 9, 3, 0, 3, (), 1.0)
+    dialog.passphrase.setText("correct horse")
+    dialog.again.setText("correct horse")
+    dialog.accept()
+    qtbot.waitUntil(lambda: bool(client.handed_of(ImportFiles)))  # the sample's files, as without the rule
+    sample = str(tmp_path / "data" / "Sample workspace")
+    assert client.opened[1] == Opening(sample, "correct horse", create=True, name="Sample workspace")
+    assert desk.window.findChild(PassphraseDialog) is None
+
+
 def test_a_workspace_that_cannot_be_opened_says_why(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
     client.ends["open"] = WorkspaceError("/ward is no workspace.", hint="Choose another folder.")
     start(qtbot, desk, Path("/ward"), client)

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from engine.addon import trial
-from engine.addon.folder import INSTALLED, AddonError, install, installed, remove, this_platform
-from engine.addon.trial import activate, last_state, try_out
+from engine.addon import folder as folder_module
+from engine.addon import job, trial
+from engine.addon.folder import (
+    INSTALLED,
+    MANIFEST,
+    STATE,
+    AddonError,
+    install,
+    is_installed,
+    read_manifest,
+    remove,
+    this_platform,
+)
+from engine.addon.job import AddonState
+from engine.addon.trial import activate, driver, known_state, try_out
+from engine.errors import Cancelled
 
 TORCH = metadata.version("torch").partition("+")[0]
 # What the trial asks of torch, and nothing else of it.
@@ -28,6 +45,7 @@ class cuda:
 """
 DRIVER_TOO_OLD = "class cuda:\n    is_available = staticmethod(lambda: False)\n"
 CRASHING = "import os\nos._exit(11)\n"
+GARBLED = "import os\nos.write(1, b'add-on trial: {nonsense\\n')\nos._exit(3)\n"
 BROKEN = "raise ImportError('libcudart.so.12: cannot open shared object file')\n"
 
 
@@ -69,14 +87,19 @@ def test_an_addon_that_works_is_loaded_in_place_of_the_programs_own(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("code", "reason"),
-    [(DRIVER_TOO_OLD, "driver is too old"), (CRASHING, "crashed"), (BROKEN, "libcudart.so.12")],
+    [
+        (DRIVER_TOO_OLD, "driver is too old"),
+        (CRASHING, "crashed (exit status 11)"),
+        (GARBLED, "crashed (exit status 3)"),
+        (BROKEN, "libcudart.so.12"),
+    ],
 )
 def test_an_addon_that_does_not_fit_leaves_the_cpu_in_use(tmp_path: Path, addons: Path, code: str, reason: str) -> None:
     install(addon(tmp_path / "stick", code), addons, torch_version=TORCH)
     before = list(sys.path)
     assert not activate(addons)
     assert sys.path == before
-    state = last_state(addons)
+    state = known_state(addons)
     assert state is not None
     assert reason in state.text
     assert state.text.endswith("The CPU is used.")
@@ -85,9 +108,69 @@ def test_an_addon_that_does_not_fit_leaves_the_cpu_in_use(tmp_path: Path, addons
 def test_another_driver_means_another_trial(tmp_path: Path, addons: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(addon(tmp_path / "stick", DRIVER_TOO_OLD), addons, torch_version=TORCH)
     try_out(addons)
-    assert last_state(addons) is not None
+    assert known_state(addons) is not None
     monkeypatch.setattr(trial, "driver", lambda: "NVRM version: a newer one")
-    assert last_state(addons) is None
+    assert known_state(addons) is None
+
+
+@pytest.mark.parametrize("place", ["_LINUX_DRIVER", "_WINDOWS_DRIVER"])
+def test_drivers_are_told_apart(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "driver"
+    monkeypatch.setattr(trial, "_LINUX_DRIVER", tmp_path / "nowhere")
+    monkeypatch.setattr(trial, place, file)
+    assert driver() == ""
+    file.write_text("NVRM version: 580.65.06", encoding="utf-8")
+    first = driver()
+    assert first == driver()
+    file.write_text("NVRM version: 580.105.08", encoding="utf-8")
+    assert len({"", first, driver()}) == 3
+
+
+def test_an_addon_of_another_version_of_the_program_is_not_used(tmp_path: Path, addons: Path) -> None:
+    install(addon(tmp_path / "stick", WORKING), addons, torch_version=TORCH)
+    assert try_out(addons).usable
+    manifest = addons / INSTALLED / MANIFEST
+    manifest.write_text(manifest.read_text("utf-8").replace(TORCH, "1.0.0"), encoding="utf-8")
+    assert not activate(addons)
+    state = known_state(addons)
+    assert state is not None
+    assert "this program needs one for" in state.text
+
+
+def test_a_result_that_cannot_be_kept_is_used_all_the_same(tmp_path: Path, addons: Path) -> None:
+    install(addon(tmp_path / "stick", WORKING), addons, torch_version=TORCH)
+    (addons / STATE).mkdir()  # no file can be written there
+    assert activate(addons)
+
+
+@pytest.mark.parametrize("text", ["threads = 'four'", "allow_addons = false"])
+def test_where_the_machines_settings_allow_no_addon_the_cpu_is_used(
+    text: str, tmp_path: Path, addons: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(addon(tmp_path / "stick", WORKING), addons, torch_version=TORCH)
+    assert try_out(addons).usable
+    settings = tmp_path / "settings.toml"
+    settings.write_text(text, encoding="utf-8")
+    monkeypatch.setattr("engine.machine_settings.settings_path", lambda: settings)
+    assert not activate(addons)
+
+
+@pytest.mark.parametrize(
+    "spoil", [Path.unlink, lambda path: path.write_bytes(b'{"name": "\xff"}')], ids=["gone", "odd"]
+)
+def test_a_damaged_addon_is_not_used_is_told_and_can_be_removed(
+    spoil: Callable[[Path], object], tmp_path: Path, addons: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "default_folder", lambda: addons)
+    install(addon(tmp_path / "stick", WORKING), addons, torch_version=TORCH)
+    assert try_out(addons).usable
+    spoil(addons / INSTALLED / MANIFEST)
+    assert not activate(addons)
+    told = job.state()
+    assert (told.installed, told.version, told.usable) == (True, "", False)
+    assert told.text.endswith("The CPU is used.")
+    assert remove(addons)
+    assert job.state() == AddonState(False, "", False, "No add-on is installed: the CPU is used.")
 
 
 def test_without_an_addon_nothing_is_tried(addons: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,9 +185,7 @@ def test_a_damaged_wheel_installs_nothing_and_leaves_what_was_there(tmp_path: Pa
     wheel.write_bytes(wheel.read_bytes()[:-1] + b"x")
     with pytest.raises(AddonError, match="SHA-256"):
         install(bad, addons, torch_version=TORCH)
-    held = installed(addons)
-    assert held is not None
-    assert held.version == "first"
+    assert read_manifest(addons / INSTALLED).version == "first"
 
 
 def test_a_wheel_too_many_or_too_few_is_refused(tmp_path: Path, addons: Path) -> None:
@@ -130,7 +211,71 @@ def test_an_addon_for_another_program_is_refused(tmp_path: Path, addons: Path, c
 def test_a_wheel_that_writes_elsewhere_is_refused(tmp_path: Path, addons: Path, entry: str) -> None:
     with pytest.raises(AddonError, match="outside its folder"):
         install(addon(tmp_path / "stick", WORKING, entry=entry), addons, torch_version=TORCH)
-    assert installed(addons) is None
+    assert not is_installed(addons)
+
+
+@pytest.mark.parametrize(("place", "value"), [(6, 1), (8, 99)], ids=["encrypted", "a compression of its own"])
+def test_a_wheel_that_cannot_be_unpacked_is_a_sentence(tmp_path: Path, addons: Path, place: int, value: int) -> None:
+    source = addon(tmp_path / "stick", WORKING)
+    wheel = next(source.glob("*.whl"))
+    content = bytearray(wheel.read_bytes())
+    content[place] = value  # in the entry's own header,
+    content[content.find(b"PK\x01\x02") + place + 2] = value  # and in the archive's list of entries
+    wheel.write_bytes(content)
+    files = {wheel.name: hashlib.sha256(content).hexdigest()}
+    manifest = json.loads((source / MANIFEST).read_text("utf-8")) | {"files": files}
+    (source / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(AddonError, match="can't be unpacked"):
+        install(source, addons, torch_version=TORCH)
+    assert list(addons.iterdir()) == []
+
+
+def test_only_a_full_disk_is_told_to_be_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = addon(tmp_path / "stick", WORKING)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(AddonError, match="can't be read or written: Not a directory") as caught:
+        install(source, tmp_path / "file" / "add-ons", torch_version=TORCH)
+    assert "disk space" not in caught.value.hint
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(folder_module, "_unpack", full)
+    with pytest.raises(AddonError, match="No space left") as caught:
+        install(source, tmp_path / "add-ons", torch_version=TORCH)
+    assert "disk space" in caught.value.hint
+
+
+def test_an_installation_is_cancelled_in_the_midst_of_a_wheel_and_leaves_what_was_there(
+    tmp_path: Path, addons: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "_BLOCK_BYTES", 16)
+    install(addon(tmp_path / "first", WORKING, version="first"), addons, torch_version=TORCH)
+    source = addon(tmp_path / "second", WORKING, version="second")
+    unpacked: list[int] = []
+
+    def check() -> None:
+        unpacked[:] = [path.stat().st_size for path in addons.glob(".incoming-*/torch/*")]
+        if unpacked:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        install(source, addons, torch_version=TORCH, check=check)
+    assert unpacked[0] < len(WORKING)
+    assert [path.name for path in addons.iterdir()] == [INSTALLED]
+    assert read_manifest(addons / INSTALLED).version == "first"
+
+
+def test_what_a_killed_installation_left_goes_at_the_next_and_a_running_ones_stays(
+    tmp_path: Path, addons: Path
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for process in (ended.pid, os.getpid(), os.getppid()):
+        (addons / f".incoming-{process}").mkdir(parents=True)
+        (addons / f".incoming-{process}" / "big").write_bytes(b"x")
+    install(addon(tmp_path / "stick", WORKING), addons, torch_version=TORCH)
+    assert {path.name for path in addons.iterdir()} == {INSTALLED, f".incoming-{os.getppid()}"}
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"name": 1}'])

@@ -11,6 +11,8 @@ from engine.device import Device
 from engine.errors import ModelError, PassphraseError
 from engine.machine_settings import MachineSettings, MachineSettingsError, machine_settings
 from engine.models.library import ModelLibrary
+from engine.worker.protocol import Opening
+from engine.worker.server import open_session
 from engine.workspace.workspace import Workspace
 
 
@@ -61,3 +63,12 @@ def test_a_file_that_is_not_understood_stops_everything(file: Path, text: str, t
     file.write_text(text, encoding="utf-8")
     with pytest.raises(MachineSettingsError, match="can't be understood"):
         Workspace.create(tmp_path / "w", passphrase="secret")
+
+
+def test_the_worker_opens_nothing_until_the_file_is_understood(file: Path, tmp_path: Path) -> None:
+    Workspace.create(tmp_path / "w").close()
+    file.write_text("threads = 'four'", encoding="utf-8")
+    with pytest.raises(MachineSettingsError, match="can't be understood"):
+        open_session(Opening(str(tmp_path / "w")))
+    file.write_text("threads = 1", encoding="utf-8")
+    open_session(Opening(str(tmp_path / "w"))).close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,17 @@ def test_every_check_has_an_empty_folder_that_is_gone_afterwards() -> None:
 
     assert run_checks((Check("one", look), Check("two", look)), say=lambda verdict: None)
     assert not any(folder.exists() for folder in seen)
+
+
+def test_without_a_temporary_folder_every_check_is_a_line_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    verdicts: list[Verdict] = []
+    checks = (Check("one", lambda folder: "It works."), Check("two", lambda folder: "It works."))
+    assert not run_checks(checks, say=verdicts.append)
+    assert [verdict.ok for verdict in verdicts] == [False, False]
+    assert verdicts[0].text.startswith("No temporary folder can be made. Make room")
 
 
 def test_every_kind_of_training_is_tried() -> None:
