@@ -19,6 +19,7 @@ from typing import Any
 
 import payload
 from packaging.utils import canonicalize_name
+from system_libraries import SetupError
 
 SBOM, LICENCES, LIST = "sbom.cdx.json", "licences", "LICENCES.txt"
 LICENCE_FILE = re.compile(r"(licen[cs]e|copying|notice|authors|copyright)", re.IGNORECASE)
@@ -27,7 +28,7 @@ COPYLEFT = re.compile(r"(?<!L)(?<!Lesser )(AGPL|GPL|GNU (Affero )?General Public
 COPYLEFT_LIBRARIES = re.compile(r"lib(readline|gdbm|db-5)")
 
 
-class BillError(Exception):
+class BillError(SetupError):
     """The package holds something that may not be shipped, or that nobody can account for."""
 
 

@@ -14,18 +14,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bill
+import checksums
 import linux_packages
 import payload
+import steps
 from digests import sha256
 from opencv import compiled_opencv
 from slimming import slim
-from system_libraries import SetupError
 
 DIST = payload.REPOSITORY / "dist"
 PROGRAM = DIST / "vademecum"
 LOCK = payload.REPOSITORY / "packaging" / "locks" / "linux-cpu.txt"
-SUMS = "SHA256SUMS"
-SIGNING_KEY = "VADEMECUM_SIGNING_KEY"  # path of an Ed25519 key in PEM; without one nothing is signed
+TOOLS = {"package": {"ar": "binutils", "xz": "xz-utils"}}
 
 
 def version() -> str:
@@ -59,6 +59,7 @@ def freeze() -> None:
 
 def write_bill() -> None:
     """Write SBOM and licences into the program's folder, and the SBOM beside the installers."""
+    checksums.discard(DIST)
     distributions = payload.runtime_distributions()
     parts = bill.write_bill(PROGRAM, version=version(), made=commit_time(), distributions=distributions, lock=LOCK)
     (DIST / f"vademecum-{version()}-linux-x86_64.{bill.SBOM}").write_bytes((PROGRAM / bill.SBOM).read_bytes())
@@ -72,6 +73,7 @@ def selftest() -> None:
 
 def package() -> None:
     """Make the Debian package and the self-extracting installer."""
+    checksums.discard(DIST)
     data = linux_packages.make_data(PROGRAM, DIST, made=commit_time())
     print(linux_packages.make_deb(PROGRAM, data, DIST, version=version(), made=commit_time()))
     print(linux_packages.make_run(PROGRAM, data, DIST, version=version(), made=commit_time()))
@@ -79,21 +81,8 @@ def package() -> None:
 
 
 def sums() -> None:
-    """Write the SHA-256 of everything in dist, and sign the list where there is a key."""
-    lines = [f"{sha256(path)}  {path.name}\n" for path in sorted(DIST.iterdir()) if path.is_file() and not is_sum(path)]
-    (DIST / SUMS).write_text("".join(lines), encoding="utf-8")
-    key = os.environ.get(SIGNING_KEY)
-    if key is None:
-        print(f"not signed: {SIGNING_KEY} names no key")
-        return
-    signature = DIST / f"{SUMS}.sig"
-    command = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", str(DIST / SUMS), "-out", str(signature)]
-    subprocess.run(command, check=True)
-
-
-def is_sum(path: Path) -> bool:
-    """Whether the file is the list or its signature."""
-    return path.name.startswith(SUMS)
+    """Write the checksums of everything in dist."""
+    checksums.write(DIST)
 
 
 def compare(other: Path) -> int:
@@ -122,17 +111,7 @@ def main(arguments: list[str]) -> int:
     """Run the steps that were asked for, in order."""
     if arguments[:1] == ["compare"] and len(arguments) == 2:
         return 1 if compare(Path(arguments[1])) else 0
-    if not set(arguments) <= STEPS.keys():
-        print(__doc__, file=sys.stderr)
-        return 2
-    for name in arguments or STEPS:
-        print(f"== {name}", flush=True)
-        try:
-            STEPS[name]()
-        except SetupError as error:
-            print(f"{name}: {error}", file=sys.stderr)
-            return 1
-    return 0
+    return steps.run(arguments, STEPS, tools=TOOLS, usage=__doc__)
 
 
 if __name__ == "__main__":

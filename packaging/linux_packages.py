@@ -20,6 +20,7 @@ import payload
 
 sys.path.insert(0, str(payload.REPOSITORY))
 from sorted_tar import Entry, write_tar
+from system_libraries import SetupError
 from xz_blocks import BlockWriter
 
 from desktop.installation.placing import ENTRIES, MIME_PACKAGE, desktop_entry
@@ -115,10 +116,10 @@ def decoder_archive(made: int) -> bytes:
     """Return xz and its library of this system as a gzipped tar. Both are in the public domain."""
     program = shutil.which("xz")
     if program is None:
-        raise FileNotFoundError("xz is not here: install xz-utils.")
+        raise SetupError("xz is not here: apt-get install xz-utils")
     library = XZ_LIBRARY.search(subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout)
     if library is None:
-        raise FileNotFoundError("xz has no liblzma.so.5: another xz than Debian's.")
+        raise SetupError("xz has no liblzma.so.5: another xz than Debian's.")
     packed = io.BytesIO()
     with (
         gzip.GzipFile("", "wb", 9, packed, mtime=made) as zipped,

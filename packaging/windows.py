@@ -1,6 +1,6 @@
 """Builds the Windows packages on Linux: CPython for Windows, the wheels of its lock, our code, NSIS and an MSI.
 
-usage: windows.py [STEP …]    steps: collect launchers compile installer msi; without any: all
+usage: windows.py [STEP …]    steps: collect launchers compile installer msi sums; without any: all
 
 What comes out has never run on a real Windows: see docs/it-guide.md.
 """
@@ -19,9 +19,12 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import checksums
 import payload
-from build import DIST, commit_time, version
+import steps
+from build import DIST, commit_time, sums, version
 from digests import sha256
+from system_libraries import SetupError
 
 LOCK = payload.REPOSITORY / "packaging" / "locks" / "windows-cpu.txt"
 SCRIPTS = payload.REPOSITORY / "packaging" / "windows"
@@ -37,6 +40,12 @@ PATHS = "python311.zip\n.\nLib\\site-packages\nimport site\n"
 CUSTOMIZE = 'import sys\n\nsys.frozen = "launcher"\n'
 MAX_PATH = 200  # with C:\Users\name\AppData\Local\Programs\Vademecum in front it stays below Windows' 260
 
+TOOLS = {
+    "launchers": {"x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64"},
+    "installer": {"makensis": "nsis"},
+    "msi": {"wixl": "wixl", "wixl-heat": "wixl"},
+}
+
 UNUSED = re.compile(
     r"torch/(include|share|test)/|\.lib$|\.pyi$|\.cmake$|\.h$|\.hpp$|/tests?/|pyarrow/include/|arrow_flight|(^|/)bin/[^/]*$"
     r"|PySide6/(qml|metatypes|typesystems|glue|include|scripts|support|plugins/(qmltooling|qmllint|sqldrivers|designer))"
@@ -50,10 +59,6 @@ UNUSED = re.compile(
 # Packages that read their own sources: for their documentation, to tell versions of loaders, as configuration.
 SOURCES_READ = ("transformers", "datasets", "cv2")
 UNCHECKED = py_compile.PycInvalidationMode.UNCHECKED_HASH
-
-
-class BuildError(Exception):
-    """The Windows package can't be made."""
 
 
 def collect() -> None:
@@ -118,7 +123,7 @@ def prune(root: Path) -> None:
             path.rmdir()
     too_long = [str(path.relative_to(root)) for path in root.rglob("*") if len(str(path.relative_to(root))) > MAX_PATH]
     if too_long:
-        raise BuildError(f"Longer than {MAX_PATH} characters: {too_long[0]}")
+        raise SetupError(f"Longer than {MAX_PATH} characters: {too_long[0]}")
 
 
 def launchers() -> None:
@@ -177,6 +182,7 @@ def installer() -> None:
     """Run makensis."""
     output = DIST / f"vademecum-{version()}-windows-x86_64-setup.exe"
     DIST.mkdir(exist_ok=True)
+    checksums.discard(DIST)
     defined = {"PAYLOAD": ROOT, "OUTPUT": output, "VERSION": version(), "LISTING": listing()}
     options = [f"-D{name}={value}" for name, value in defined.items()]
     script = str(SCRIPTS / "installer.nsi")
@@ -195,6 +201,7 @@ def msi() -> None:
     (WORK / "files.wxs").write_text(fragment, encoding="utf-8")
     output = DIST / f"vademecum-{version()}-windows-x86_64.msi"
     DIST.mkdir(exist_ok=True)
+    checksums.discard(DIST)
     # wixl finds files beside its sources only: no absolute path.
     defined = [f"Payload={ROOT.name}", f"Version={version()}", "Win64=yes"]
     options = [option for value in defined for option in ("-D", value)]
@@ -213,7 +220,7 @@ def downloaded(requirement: str, digest: str) -> Path:
     stem = requirement.partition("==")[0].replace("-", "_")
     (path,) = into.glob(f"{stem}*")
     if sha256(path) != digest:
-        raise BuildError(f"{requirement} is not the file this was made for: its SHA-256 differs.")
+        raise SetupError(f"{requirement} is not the file this was made for: its SHA-256 differs.")
     return path
 
 
@@ -228,18 +235,13 @@ STEPS: dict[str, Callable[[], None]] = {
     "compile": compile_all,
     "installer": installer,
     "msi": msi,
+    "sums": sums,
 }
 
 
 def main(arguments: list[str]) -> int:
     """Run the steps that were asked for, in order."""
-    if not set(arguments) <= STEPS.keys():
-        print(__doc__, file=sys.stderr)
-        return 2
-    for name in arguments or STEPS:
-        print(f"== {name}", flush=True)
-        STEPS[name]()
-    return 0
+    return steps.run(arguments, STEPS, tools=TOOLS, usage=__doc__)
 
 
 if __name__ == "__main__":

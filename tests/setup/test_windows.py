@@ -38,11 +38,12 @@ def test_what_nothing_loads_is_not_packed(tmp_path: Path) -> None:
 
 def test_a_path_that_windows_could_not_take_is_refused(tmp_path: Path) -> None:
     import windows
+    from system_libraries import SetupError
 
     folder = tmp_path / ("a" * 120) / ("b" * 90)
     folder.mkdir(parents=True)
     (folder / "c.py").touch()
-    with pytest.raises(windows.BuildError, match="Longer than 200 characters"):
+    with pytest.raises(SetupError, match="Longer than 200 characters"):
         windows.prune(tmp_path)
 
 
