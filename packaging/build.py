@@ -16,16 +16,17 @@ from pathlib import Path
 import bill
 import checksums
 import linux_packages
+import opencv
 import payload
 import steps
 from digests import sha256
-from opencv import compiled_opencv
 from slimming import slim
 
 DIST = payload.REPOSITORY / "dist"
 PROGRAM = DIST / "vademecum"
+BUILD = payload.REPOSITORY / "build"
 LOCK = payload.REPOSITORY / "packaging" / "locks" / "linux-cpu.txt"
-TOOLS = {"package": {"ar": "binutils", "xz": "xz-utils"}}
+TOOLS = {"bill": {"dpkg": "dpkg"}, "package": {"ar": "binutils", "xz": "xz-utils"}}
 
 
 def version() -> str:
@@ -47,23 +48,37 @@ def freeze() -> None:
 
     Modules lie unpacked in its archive: so they are imported sooner, and the installers pack them better, 41 MB for 69.
     """
-    opencv = compiled_opencv(payload.REPOSITORY / "build" / "opencv")
+    library = opencv.compiled_opencv(BUILD / "opencv")
     fixed = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": str(commit_time()), "PYINSTALLER_ZLIB_COMPRESSION_LEVEL": "0"}
     environment = {**os.environ, **fixed}
-    folders = ["--distpath", str(DIST), "--workpath", str(payload.REPOSITORY / "build")]
+    folders = ["--distpath", str(DIST), "--workpath", str(BUILD)]
     spec = payload.REPOSITORY / "packaging" / "vademecum.spec"
     command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", *folders, str(spec)]
     subprocess.run(command, check=True, env=environment, cwd=payload.REPOSITORY)
-    slim(PROGRAM, opencv=opencv)
+    slim(PROGRAM, opencv=library)
 
 
 def write_bill() -> None:
     """Write SBOM and licences into the program's folder, and the SBOM beside the installers."""
     checksums.discard(DIST)
-    distributions = payload.runtime_distributions()
-    parts = bill.write_bill(PROGRAM, version=version(), made=commit_time(), distributions=distributions, lock=LOCK)
-    (DIST / f"vademecum-{version()}-linux-x86_64.{bill.SBOM}").write_bytes((PROGRAM / bill.SBOM).read_bytes())
-    print(f"{len(parts)} parts")
+    pinned = {**bill.digests(LOCK), opencv.PACKAGE: opencv.SOURCE_SHA256}  # of OpenCV we took the source
+    parts = [
+        bill.interpreter(),
+        bill.freezer(),
+        *(bill.python_part(distribution, pinned) for distribution in payload.runtime_distributions()),
+        *bill.models(PROGRAM / "_internal" / "resources" / "models"),
+        *bill.system_libraries(PROGRAM / "_internal", libraries_taken()),
+    ]
+    beside = DIST / f"vademecum-{version()}-linux-x86_64.{bill.SBOM}"
+    bill.write_bill(PROGRAM, parts, beside=beside, version=version(), made=commit_time())
+
+
+def libraries_taken() -> dict[str, str]:
+    """Where PyInstaller took each library from, by its name in the folder."""
+    from PyInstaller.utils.misc import load_py_data_struct
+
+    (collected,) = load_py_data_struct(BUILD / "vademecum" / "COLLECT-00.toc")
+    return {name: source for name, source, kind in collected if kind in ("BINARY", "EXTENSION")}
 
 
 def selftest() -> None:
