@@ -47,6 +47,7 @@ def program(tmp_path: Path) -> Path:
     (program / "_internal" / ("deep " * 30) / ("ä" * 90)).mkdir(parents=True)
     (icons / "vademecum.svg").write_text("<svg/>", encoding="utf-8")
     (program / "LICENCES.txt").write_text("Apache-2.0", encoding="utf-8")
+    shutil.copy("/bin/true", program / "_internal" / "library.so")
     for name in ("vademecum", "vademecum-engine"):
         (program / name).write_text(ECHO, encoding="utf-8")
         (program / name).chmod(0o755)
@@ -122,6 +123,7 @@ def test_the_debian_package_holds_program_entries_and_description(
     shown = subprocess.run(["dpkg-deb", "-I", package], check=True, capture_output=True, text=True).stdout
     assert "Version: 1.2" in shown
     assert "libegl1" in shown
+    assert f"libc6 (>= {linux_packages.glibc_needed([Path('/bin/true')])})," in shown
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,17 @@ def test_a_library_that_nobody_calls_is_empty_and_one_that_is_called_stops_the_b
     assert not hasattr(ctypes.CDLL(whole), "plan")
 
 
+def test_the_oldest_glibc_is_that_of_the_newest_function_called(tmp_path: Path) -> None:
+    import shared_libraries
+
+    old, new, text = tmp_path / "old.so", tmp_path / "new.so", tmp_path / "text"
+    library(old, "void qsort_r(); void sorted(void) { qsort_r(); }", "-nostartfiles")  # 2.8
+    library(new, "int getentropy(); int drawn(void) { return getentropy(); }", "-nostartfiles")  # 2.25
+    text.write_text("Name: GLIBC_9.9  Flags: none", encoding="utf-8")
+    assert shared_libraries.glibc_needed([old, text]) == "2.8"
+    assert shared_libraries.glibc_needed([old, new]) == "2.25"
+
+
 def test_a_list_of_installed_files_keeps_the_names(tmp_path: Path) -> None:
     import slimming
 
