@@ -41,7 +41,7 @@ RUNTIME = ("msvc-runtime==14.44.35112", "aba7fbe71897d25ed53fbb7f391e9f50289378a
 PATHS = "python311.zip\n.\nLib\\site-packages\nimport site\n"
 # The interpreter is started by our launcher under our name: what starts a child must know that.
 CUSTOMIZE = 'import sys\n\nsys.frozen = "launcher"\n'
-MAX_PATH = 200  # with C:\Users\name\AppData\Local\Programs\Vademecum in front it stays below Windows' 260
+MAX_PATH = 190  # with C:\Users\name\AppData\Local\Programs\Vademecum\~new in front it stays below Windows' 260
 
 TOOLS = {
     "launchers": {"x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64"},
