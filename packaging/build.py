@@ -1,4 +1,4 @@
-"""Builds the packages of this platform: freeze, bill of materials, self-test, installers, checksums, signature.
+"""Builds the packages of Linux or macOS, where it runs: freeze, bill of materials, self-test, installers, checksums.
 
 usage: build.py [STEP …]     steps: freeze bill selftest package sums compare; without any: all but compare
 
@@ -8,6 +8,7 @@ usage: build.py [STEP …]     steps: freeze bill selftest package sums compare;
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,10 +24,14 @@ from digests import sha256
 from slimming import slim
 
 DIST = payload.REPOSITORY / "dist"
-PROGRAM = DIST / "vademecum"
 BUILD = payload.REPOSITORY / "build"
 LOCK = payload.REPOSITORY / "packaging" / "locks" / "linux-cpu.txt"
-TOOLS = {"bill": {"dpkg": "dpkg"}, "package": {"ar": "binutils", "xz": "xz-utils"}}
+MACOS = sys.platform == "darwin"
+APP = DIST / "Vademecum.app"
+PROGRAM = APP / "Contents" / "MacOS" if MACOS else DIST / "vademecum"
+INTERNAL = APP / "Contents" / "Resources" if MACOS else PROGRAM / "_internal"  # what isn't started
+SECOND_NAME = "vademecum-engine"
+TOOLS = {} if MACOS else {"bill": {"dpkg": "dpkg"}, "package": {"ar": "binutils", "xz": "xz-utils"}}
 
 
 def version() -> str:
@@ -48,29 +53,33 @@ def freeze() -> None:
 
     Modules lie unpacked in its archive: so they are imported sooner, and the installers pack them better, 41 MB for 69.
     """
-    library = opencv.compiled_opencv(BUILD / "opencv")
+    library = None if MACOS else opencv.compiled_opencv(BUILD / "opencv")
     fixed = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": str(commit_time()), "PYINSTALLER_ZLIB_COMPRESSION_LEVEL": "0"}
     environment = {**os.environ, **fixed}
     folders = ["--distpath", str(DIST), "--workpath", str(BUILD)]
     spec = payload.REPOSITORY / "packaging" / "vademecum.spec"
     command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", *folders, str(spec)]
     subprocess.run(command, check=True, env=environment, cwd=payload.REPOSITORY)
-    slim(PROGRAM, opencv=library)
+    (PROGRAM / SECOND_NAME).symlink_to("vademecum")
+    if library:
+        slim(INTERNAL, opencv=library)
 
 
 def write_bill() -> None:
     """Write SBOM and licences into the program's folder, and the SBOM beside the installers."""
     checksums.discard(DIST)
-    pinned = {**bill.digests(LOCK), opencv.PACKAGE: opencv.SOURCE_SHA256}  # of OpenCV we took the source
+    # macOS has no lock, and nothing of its system is collected. Of OpenCV it is the source that we took.
+    pinned = {} if MACOS else {**bill.digests(LOCK), opencv.PACKAGE: opencv.SOURCE_SHA256}
     parts = [
         bill.interpreter(),
         bill.freezer(),
         *(bill.python_part(distribution, pinned) for distribution in payload.runtime_distributions()),
-        *bill.models(PROGRAM / "_internal" / "resources" / "models"),
-        *bill.system_libraries(PROGRAM / "_internal", libraries_taken()),
+        *bill.models(INTERNAL / "resources" / "models"),
+        *([] if MACOS else bill.system_libraries(INTERNAL, libraries_taken())),
     ]
-    beside = DIST / f"vademecum-{version()}-linux-x86_64.{bill.SBOM}"
-    bill.write_bill(PROGRAM, parts, beside=beside, version=version(), made=commit_time())
+    beside = DIST / f"vademecum-{version()}-{'macos-arm64' if MACOS else 'linux-x86_64'}.{bill.SBOM}"
+    # In a bundle of macOS nothing but programs may lie beside the program.
+    bill.write_bill(INTERNAL if MACOS else PROGRAM, parts, beside=beside, version=version(), made=commit_time())
 
 
 def libraries_taken() -> dict[str, str]:
@@ -87,12 +96,26 @@ def selftest() -> None:
 
 
 def package() -> None:
-    """Make the Debian package and the self-extracting installer."""
+    """Make the Debian package and the self-extracting installer; on macOS the disk image."""
     checksums.discard(DIST)
+    if MACOS:
+        disk_image()
+        return
     data = linux_packages.make_data(PROGRAM, DIST, made=commit_time())
     print(linux_packages.make_deb(PROGRAM, data, DIST, version=version(), made=commit_time()))
     print(linux_packages.make_run(PROGRAM, data, DIST, version=version(), made=commit_time()))
     data.unlink()
+
+
+def disk_image() -> None:
+    """Make an image with the program and the folder it is dragged to."""
+    folder = BUILD / "image"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(APP, folder / APP.name, symlinks=True)
+    (folder / "Applications").symlink_to("/Applications")
+    image = DIST / f"vademecum-{version()}-macos-arm64.dmg"
+    command = ["hdiutil", "create", "-ov", "-volname", "Vademecum", "-srcfolder", folder, "-format", "UDZO", image]
+    subprocess.run(command, check=True)
 
 
 def sums() -> None:

@@ -212,6 +212,7 @@ def test_opencv_has_the_digest_of_the_source_it_was_compiled_from(
     monkeypatch.setattr(build, "BUILD", tmp_path)
     monkeypatch.setattr(build, "DIST", tmp_path)
     monkeypatch.setattr(build, "PROGRAM", program)
+    monkeypatch.setattr(build, "INTERNAL", program / "_internal")
     build.write_bill()
     content = json.loads((program / build.bill.SBOM).read_bytes())
     named = {component["name"]: component for component in content["components"]}
