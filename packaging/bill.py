@@ -19,15 +19,22 @@ from typing import Any
 
 import payload
 from packaging.utils import canonicalize_name
+from system_libraries import SetupError
 
 SBOM, LICENCES, LIST = "sbom.cdx.json", "licences", "LICENCES.txt"
-LICENCE_FILE = re.compile(r"(licen[cs]e|copying|notice|authors|copyright)", re.IGNORECASE)
+# Whatever is called so in a distribution's metadata or at the top of its package, and all of the folder for them.
+LICENCE_FILE = re.compile(
+    r"\.dist-info/licenses/.|(\.dist-info|^[^/]+)/[^/]*(licen[cs]e|copying|notice|authors|copyright)[^/]*(?<!\.py)$",
+    re.IGNORECASE,
+)
 # Copyleft that would bind the whole program; the LGPL (Qt) and linking exceptions don't.
 COPYLEFT = re.compile(r"(?<!L)(?<!Lesser )(AGPL|GPL|GNU (Affero )?General Public)", re.IGNORECASE)
+UNSTATED = "see its licence text"
+OWNED = re.compile(r"^([a-z0-9][a-z0-9+.-]+)(?::\w+)?: (/.+)$", re.MULTILINE)  # what `dpkg -S` shows
 COPYLEFT_LIBRARIES = re.compile(r"lib(readline|gdbm|db-5)")
 
 
-class BillError(Exception):
+class BillError(SetupError):
     """The package holds something that may not be shipped, or that nobody can account for."""
 
 
@@ -44,24 +51,17 @@ class Part:
     texts: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)  # licence texts by file name
 
 
-def write_bill(
-    program: Path, *, version: str, made: int, distributions: list[metadata.Distribution], lock: Path
-) -> list[Part]:
-    """Write the SBOM, the licence texts and their list into the program's folder. Raises BillError on copyleft.
+def write_bill(program: Path, parts: list[Part], *, beside: Path, version: str, made: int) -> None:
+    """Write the SBOM, the licence texts and their list into the program's folder; the SBOM as `beside`, too.
 
-    `made` is the commit's time: the same commit gives the same bytes.
+    `made` is the commit's time: the same commit gives the same bytes. Raises BillError on copyleft.
     """
-    parts = [
-        interpreter(),
-        freezer(),
-        *(python_part(distribution, digests(lock)) for distribution in distributions),
-        *models(program),
-        *system_libraries(program),
-    ]
-    forbidden = [f"{part.name} ({part.licence})" for part in parts if binds(part.licence)]
-    forbidden += [path.name for path in program.rglob("*.so*") if COPYLEFT_LIBRARIES.match(path.name)]
+    forbidden = [f"{part.name} ({part.licence})" for part in parts if not may_be_shipped(part)]
+    forbidden += sorted(path.name for path in program.rglob("lib*") if COPYLEFT_LIBRARIES.match(path.name))
     if forbidden:
-        raise BillError(f"Not to be shipped under Apache-2.0: {', '.join(forbidden)}.")
+        raise BillError(
+            f"Not to be shipped under Apache-2.0: {', '.join(forbidden)}. Leave it out in packaging/payload.py."
+        )
     folder = program / LICENCES
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(payload.REPOSITORY / "packaging" / "texts", folder)
@@ -73,8 +73,16 @@ def write_bill(
     head = "The parts of Vademecum and their licences; the texts lie in the folder licences.\n\n"
     (program / LIST).write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
     content = json.dumps(cyclonedx(parts, version=version, made=made), indent=1, ensure_ascii=False) + "\n"
-    (program / SBOM).write_text(content, encoding="utf-8")
-    return parts
+    for path in (program / SBOM, beside):
+        path.write_text(content, encoding="utf-8")
+    print(f"{len(parts)} parts")
+
+
+def may_be_shipped(part: Part) -> bool:
+    """Whether a part's licence leaves the program under its own. Where none is stated, its text is read."""
+    if part.licence != UNSTATED:
+        return not binds(part.licence)
+    return bool(part.texts) and not any(COPYLEFT.search(text.decode("utf-8", "replace")) for _, text in part.texts)
 
 
 def binds(licence: str) -> bool:
@@ -97,12 +105,12 @@ def freezer() -> Part:
 
 
 def python_part(distribution: metadata.Distribution, pinned: dict[str, str]) -> Part:
-    """One Python distribution, with the licence texts that lie in its metadata."""
+    """One Python distribution, with its licence texts."""
     name = canonicalize_name(distribution.name)
     texts = [
         (Path(str(file)).name, Path(str(distribution.locate_file(file))).read_bytes())
         for file in distribution.files or ()
-        if ".dist-info" in str(file) and LICENCE_FILE.search(Path(str(file)).name)
+        if LICENCE_FILE.search(file.as_posix())
     ]
     return Part(
         name,
@@ -126,13 +134,13 @@ def licence_of(described: Any) -> str:
     ]
     if short and len(short) < 60 and "\n" not in short and short.upper() != "UNKNOWN":
         return short
-    return " OR ".join(line for line in classifiers if line != "OSI Approved") or "see its licence text"
+    return " OR ".join(line for line in classifiers if line != "OSI Approved") or UNSTATED
 
 
-def models(program: Path) -> Iterator[Part]:
-    """The bundled models that are in the package; some are optional."""
+def models(folder: Path) -> Iterator[Part]:
+    """The bundled models that are in the package's folder of models; some are optional."""
     for model in json.loads((payload.REPOSITORY / "resources" / "models.json").read_bytes())["models"]:
-        if not (program / "_internal" / "resources" / "models" / model["name"]).is_dir():
+        if not (folder / model["name"]).is_dir():
             continue
         package = model["package"].replace("@", "%40")  # npm's scopes, as package URLs write them
         yield Part(
@@ -145,14 +153,21 @@ def models(program: Path) -> Iterator[Part]:
         )
 
 
-def system_libraries(program: Path) -> Iterator[Part]:
-    """The distribution's own libraries that were collected, each Debian package once."""
+def system_libraries(internal: Path, sources: dict[str, str]) -> Iterator[Part]:
+    """The distribution's own libraries that were collected, each Debian package once.
+
+    `sources` tells where each file in the folder was taken from: a name alone doesn't, a Python of one's own has a
+    library of the same name as Debian's.
+    """
+    # Debian's packages name their libraries in /lib or in /usr/lib, which are one folder.
+    patterns = {f"{top}{source.removeprefix('/usr')}" for source in sources.values() for top in ("", "/usr")}
+    shown = subprocess.run(["dpkg", "-S", *sorted(patterns)], capture_output=True, text=True, check=False).stdout
+    owner_of = {path.removeprefix("/usr"): owner for owner, path in OWNED.findall(shown)}
     owners: dict[str, list[Path]] = {}
-    for path in sorted((program / "_internal").glob("*.so*")):
-        found = subprocess.run(["dpkg", "-S", f"*/{path.name}"], capture_output=True, text=True, check=False)
-        owner = found.stdout.split(":", 1)[0] if found.returncode == 0 else ""
-        if owner:
-            owners.setdefault(owner, []).append(path)
+    for name, source in sorted(sources.items()):
+        owner = owner_of.get(source.removeprefix("/usr"))
+        if owner and (internal / name).is_file():
+            owners.setdefault(owner, []).append(internal / name)
     for owner, files in sorted(owners.items()):
         asked = subprocess.run(
             ["dpkg-query", "-W", "-f", "${Version}", owner], capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""Builds the packages of this platform: freeze, bill of materials, self-test, installers, checksums, signature.
+"""Builds the packages of Linux or macOS, where it runs: freeze, bill of materials, self-test, installers, checksums.
 
 usage: build.py [STEP …]     steps: freeze bill selftest package sums compare; without any: all but compare
 
@@ -8,24 +8,30 @@ usage: build.py [STEP …]     steps: freeze bill selftest package sums compare;
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import bill
+import checksums
 import linux_packages
+import opencv
 import payload
+import steps
 from digests import sha256
-from opencv import compiled_opencv
 from slimming import slim
-from system_libraries import SetupError
 
 DIST = payload.REPOSITORY / "dist"
-PROGRAM = DIST / "vademecum"
+BUILD = payload.REPOSITORY / "build"
 LOCK = payload.REPOSITORY / "packaging" / "locks" / "linux-cpu.txt"
-SUMS = "SHA256SUMS"
-SIGNING_KEY = "VADEMECUM_SIGNING_KEY"  # path of an Ed25519 key in PEM; without one nothing is signed
+MACOS = sys.platform == "darwin"
+APP = DIST / "Vademecum.app"
+PROGRAM = APP / "Contents" / "MacOS" if MACOS else DIST / "vademecum"
+INTERNAL = APP / "Contents" / "Resources" if MACOS else PROGRAM / "_internal"  # what isn't started
+SECOND_NAME = "vademecum-engine"
+TOOLS = {} if MACOS else {"bill": {"dpkg": "dpkg"}, "package": {"ar": "binutils", "xz": "xz-utils"}}
 
 
 def version() -> str:
@@ -47,22 +53,41 @@ def freeze() -> None:
 
     Modules lie unpacked in its archive: so they are imported sooner, and the installers pack them better, 41 MB for 69.
     """
-    opencv = compiled_opencv(payload.REPOSITORY / "build" / "opencv")
+    library = None if MACOS else opencv.compiled_opencv(BUILD / "opencv")
     fixed = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": str(commit_time()), "PYINSTALLER_ZLIB_COMPRESSION_LEVEL": "0"}
     environment = {**os.environ, **fixed}
-    folders = ["--distpath", str(DIST), "--workpath", str(payload.REPOSITORY / "build")]
+    folders = ["--distpath", str(DIST), "--workpath", str(BUILD)]
     spec = payload.REPOSITORY / "packaging" / "vademecum.spec"
     command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", *folders, str(spec)]
     subprocess.run(command, check=True, env=environment, cwd=payload.REPOSITORY)
-    slim(PROGRAM, opencv=opencv)
+    (PROGRAM / SECOND_NAME).symlink_to("vademecum")
+    if library:
+        slim(INTERNAL, opencv=library)
 
 
 def write_bill() -> None:
     """Write SBOM and licences into the program's folder, and the SBOM beside the installers."""
-    distributions = payload.runtime_distributions()
-    parts = bill.write_bill(PROGRAM, version=version(), made=commit_time(), distributions=distributions, lock=LOCK)
-    (DIST / f"vademecum-{version()}-linux-x86_64.{bill.SBOM}").write_bytes((PROGRAM / bill.SBOM).read_bytes())
-    print(f"{len(parts)} parts")
+    checksums.discard(DIST)
+    # macOS has no lock, and nothing of its system is collected. Of OpenCV it is the source that we took.
+    pinned = {} if MACOS else {**bill.digests(LOCK), opencv.PACKAGE: opencv.SOURCE_SHA256}
+    parts = [
+        bill.interpreter(),
+        bill.freezer(),
+        *(bill.python_part(distribution, pinned) for distribution in payload.runtime_distributions()),
+        *bill.models(INTERNAL / "resources" / "models"),
+        *([] if MACOS else bill.system_libraries(INTERNAL, libraries_taken())),
+    ]
+    beside = DIST / f"vademecum-{version()}-{'macos-arm64' if MACOS else 'linux-x86_64'}.{bill.SBOM}"
+    # In a bundle of macOS nothing but programs may lie beside the program.
+    bill.write_bill(INTERNAL if MACOS else PROGRAM, parts, beside=beside, version=version(), made=commit_time())
+
+
+def libraries_taken() -> dict[str, str]:
+    """Where PyInstaller took each library from, by its name in the folder."""
+    from PyInstaller.utils.misc import load_py_data_struct
+
+    (collected,) = load_py_data_struct(BUILD / "vademecum" / "COLLECT-00.toc")
+    return {name: source for name, source, kind in collected if kind in ("BINARY", "EXTENSION")}
 
 
 def selftest() -> None:
@@ -71,29 +96,31 @@ def selftest() -> None:
 
 
 def package() -> None:
-    """Make the Debian package and the self-extracting installer."""
+    """Make the Debian package and the self-extracting installer; on macOS the disk image."""
+    checksums.discard(DIST)
+    if MACOS:
+        disk_image()
+        return
     data = linux_packages.make_data(PROGRAM, DIST, made=commit_time())
     print(linux_packages.make_deb(PROGRAM, data, DIST, version=version(), made=commit_time()))
     print(linux_packages.make_run(PROGRAM, data, DIST, version=version(), made=commit_time()))
     data.unlink()
 
 
-def sums() -> None:
-    """Write the SHA-256 of everything in dist, and sign the list where there is a key."""
-    lines = [f"{sha256(path)}  {path.name}\n" for path in sorted(DIST.iterdir()) if path.is_file() and not is_sum(path)]
-    (DIST / SUMS).write_text("".join(lines), encoding="utf-8")
-    key = os.environ.get(SIGNING_KEY)
-    if key is None:
-        print(f"not signed: {SIGNING_KEY} names no key")
-        return
-    signature = DIST / f"{SUMS}.sig"
-    command = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", str(DIST / SUMS), "-out", str(signature)]
+def disk_image() -> None:
+    """Make an image with the program and the folder it is dragged to."""
+    folder = BUILD / "image"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(APP, folder / APP.name, symlinks=True)
+    (folder / "Applications").symlink_to("/Applications")
+    image = DIST / f"vademecum-{version()}-macos-arm64.dmg"
+    command = ["hdiutil", "create", "-ov", "-volname", "Vademecum", "-srcfolder", folder, "-format", "UDZO", image]
     subprocess.run(command, check=True)
 
 
-def is_sum(path: Path) -> bool:
-    """Whether the file is the list or its signature."""
-    return path.name.startswith(SUMS)
+def sums() -> None:
+    """Write the checksums of everything in dist."""
+    checksums.write(DIST)
 
 
 def compare(other: Path) -> int:
@@ -122,17 +149,7 @@ def main(arguments: list[str]) -> int:
     """Run the steps that were asked for, in order."""
     if arguments[:1] == ["compare"] and len(arguments) == 2:
         return 1 if compare(Path(arguments[1])) else 0
-    if not set(arguments) <= STEPS.keys():
-        print(__doc__, file=sys.stderr)
-        return 2
-    for name in arguments or STEPS:
-        print(f"== {name}", flush=True)
-        try:
-            STEPS[name]()
-        except SetupError as error:
-            print(f"{name}: {error}", file=sys.stderr)
-            return 1
-    return 0
+    return steps.run(arguments, STEPS, tools=TOOLS, usage=__doc__)
 
 
 if __name__ == "__main__":

@@ -19,14 +19,16 @@ from pathlib import Path
 import payload
 
 sys.path.insert(0, str(payload.REPOSITORY))
+from shared_libraries import glibc_needed
 from sorted_tar import Entry, write_tar
+from system_libraries import SetupError
 from xz_blocks import BlockWriter
 
 from desktop.installation.entries import COMMANDS, MIME_PACKAGE, desktop_entry
 
 SCRIPT = payload.REPOSITORY / "packaging" / "linux" / "self_extract.sh"
 # Found in a bare Debian 12: everything else that is loaded is in the package.
-DEPENDS = "libc6 (>= 2.36), libstdc++6, libgcc-s1, libgl1, libegl1, fontconfig-config"
+DEPENDS = "libstdc++6, libgcc-s1, libgl1, libegl1, fontconfig-config"
 XZ_LIBRARY = re.compile(r"liblzma\.so\.5 => (/\S+)")
 _BLOCK = 1 << 20
 
@@ -69,7 +71,8 @@ def make_deb(program: Path, data: Path, into: Path, *, version: str, made: int) 
         gzip.GzipFile(members / "control.tar.gz", "wb", mtime=made) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT) as tar,
     ):
-        add_text(tar, "./control", control(version, kib=kib_of(program)).encode("utf-8"), made)
+        text = control(version, kib=kib_of(program), glibc=glibc_needed(files(program)))
+        add_text(tar, "./control", text.encode("utf-8"), made)
     (members / data.name).hardlink_to(data)
     package = into / f"vademecum_{version}_amd64.deb"
     package.unlink(missing_ok=True)
@@ -79,12 +82,12 @@ def make_deb(program: Path, data: Path, into: Path, *, version: str, made: int) 
     return package
 
 
-def control(version: str, *, kib: int) -> str:
+def control(version: str, *, kib: int, glibc: str) -> str:
     """The package's description for dpkg."""
     return (
         f"Package: vademecum\nVersion: {version}\nArchitecture: amd64\nMaintainer: The Vademecum authors\n"
-        f"Installed-Size: {kib}\nDepends: {DEPENDS}\nRecommends: fonts-dejavu-core\nSection: science\n"
-        "Priority: optional\nDescription: answers from your documents, on your machine\n"
+        f"Installed-Size: {kib}\nDepends: libc6 (>= {glibc}), {DEPENDS}\nRecommends: fonts-dejavu-core\n"
+        "Section: science\nPriority: optional\nDescription: answers from your documents, on your machine\n"
         " Fine-tunes a retrieval-augmented model on a department's documents and answers\n"
         " from them with citations. It uses no network.\n"
     )
@@ -115,10 +118,10 @@ def decoder_archive(made: int) -> bytes:
     """Return xz and its library of this system as a gzipped tar. Both are in the public domain."""
     program = shutil.which("xz")
     if program is None:
-        raise FileNotFoundError("xz is not here: install xz-utils.")
+        raise SetupError("xz is not here: apt-get install xz-utils")
     library = XZ_LIBRARY.search(subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout)
     if library is None:
-        raise FileNotFoundError("xz has no liblzma.so.5: another xz than Debian's.")
+        raise SetupError("xz has no liblzma.so.5: another xz than Debian's.")
     packed = io.BytesIO()
     with (
         gzip.GzipFile("", "wb", 9, packed, mtime=made) as zipped,

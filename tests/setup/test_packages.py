@@ -50,6 +50,7 @@ def program(tmp_path: Path) -> Path:
     (program / "_internal" / ("deep " * 30) / ("ä" * 90)).mkdir(parents=True)
     (icons / "vademecum.svg").write_text("<svg/>", encoding="utf-8")
     (program / "LICENCES.txt").write_text("Apache-2.0", encoding="utf-8")
+    shutil.copy("/bin/true", program / "_internal" / "library.so")
     for name in ("vademecum", "vademecum-engine"):
         (program / name).write_text(ECHO, encoding="utf-8")
         (program / name).chmod(0o755)
@@ -169,6 +170,7 @@ def test_the_debian_package_holds_program_entries_and_description(
     shown = subprocess.run(["dpkg-deb", "-I", package], check=True, capture_output=True, text=True).stdout
     assert "Version: 1.2" in shown
     assert "libegl1" in shown
+    assert f"libc6 (>= {linux_packages.glibc_needed([Path('/bin/true')])})," in shown
 
 
 @pytest.mark.parametrize(
@@ -187,30 +189,88 @@ def test_copyleft_that_would_bind_the_program_is_seen(licence: str, binding: boo
     assert bill.binds(licence) is binding
 
 
+def test_a_licence_that_nobody_states_is_read(bill: ModuleType) -> None:
+    def part(*texts: bytes) -> object:
+        return bill.Part("x", "1", bill.UNSTATED, "library", texts=tuple(("LICENSE", text) for text in texts))
+
+    assert bill.may_be_shipped(part(b"Permission is hereby granted"))
+    assert not bill.may_be_shipped(part(b"MIT", b"GNU GENERAL PUBLIC LICENSE\nVersion 3"))
+    assert not bill.may_be_shipped(part())
+
+
+def test_licence_texts_are_found_wherever_a_package_puts_them(bill: ModuleType) -> None:
+    def names(distribution: str) -> set[str]:
+        return {name for name, _ in bill.python_part(metadata.distribution(distribution), {}).texts}
+
+    assert {"LICENSE", "ThirdPartyNotices.txt"} <= names("onnxruntime")  # beside its modules
+    assert "freetype.txt" in names("pypdfium2")  # by the name of the library that it is of
+    assert names("rich") == {"LICENSE"}
+
+
 def test_the_bill_names_every_part_with_licence_and_digest(program: Path, tmp_path: Path, bill: ModuleType) -> None:
     pytest.importorskip("PyInstaller")
+    pinned = bill.digests(LOCK)
     distributions = [metadata.distribution(name) for name in ("numpy", "pyside6-essentials")]
-    bill.write_bill(program, version="1.2", made=MADE, distributions=distributions, lock=LOCK)
+    parts = [
+        bill.interpreter(),
+        bill.freezer(),
+        *(bill.python_part(distribution, pinned) for distribution in distributions),
+        *bill.models(program / "_internal" / "resources" / "models"),
+    ]
+    beside = tmp_path / "beside.json"
+    bill.write_bill(program, parts, beside=beside, version="1.2", made=MADE)
     content = (program / bill.SBOM).read_text("utf-8")
     named = {component["name"]: component for component in json.loads(content)["components"]}
     assert {"CPython", "numpy", "pyside6-essentials", "gte-small"} <= named.keys()
     assert named["gte-small"]["purl"] == "pkg:npm/%40alvix/xenova-models@1.0.2"
     assert "flan-t5-small" not in named  # is not in this folder
     assert version_of(program) == Version("1.2")  # what an installation compares
-    assert named["numpy"]["hashes"][0]["content"] == bill.digests(LOCK)["numpy"]
+    assert named["numpy"]["hashes"][0]["content"] == pinned["numpy"]
     assert "LGPL-3.0" in named["pyside6-essentials"]["licenses"][0]["license"]["name"]
     texts = {path.name for path in (program / "licences").iterdir()}
     assert "LGPL-3.0.txt" in texts
     assert any(name.startswith("numpy-") for name in texts)
-    bill.write_bill(program, version="1.2", made=MADE, distributions=distributions, lock=LOCK)
+    assert beside.read_text("utf-8") == content
+    bill.write_bill(program, parts, beside=beside, version="1.2", made=MADE)
     assert (program / bill.SBOM).read_text("utf-8") == content
 
 
-def test_a_copyleft_library_stops_the_build(program: Path, bill: ModuleType) -> None:
+@pytest.mark.skipif(shutil.which("dpkg") is None, reason="not on Debian")
+def test_a_library_is_the_distributions_only_where_it_was_taken_from_there(program: Path, bill: ModuleType) -> None:
+    internal = program / "_internal"
+    here = next(Path("/usr/lib").glob("*-linux-gnu/libz.so.1"))
+    sources = {"libz.so.1": str(here), "libbz2.so.1.0": str(program / "own" / "libbz2.so.1.0"), "libexpat.so.1": "gone"}
+    for name in ("libz.so.1", "libbz2.so.1.0"):
+        (internal / name).write_bytes(b"")
+    (part,) = bill.system_libraries(internal, sources)
+    assert part.name == "zlib1g"
+    (other,) = bill.system_libraries(internal, {"libz.so.1": str(here).removeprefix("/usr")})
+    assert other == part
+
+
+def test_opencv_has_the_digest_of_the_source_it_was_compiled_from(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("PyInstaller")
+    import build
+    import opencv
+
+    taken = tmp_path / "vademecum" / "COLLECT-00.toc"
+    taken.write_text("([],)", encoding="utf-8")
+    monkeypatch.setattr(build, "BUILD", tmp_path)
+    monkeypatch.setattr(build, "DIST", tmp_path)
+    monkeypatch.setattr(build, "PROGRAM", program)
+    monkeypatch.setattr(build, "INTERNAL", program / "_internal")
+    build.write_bill()
+    content = json.loads((program / build.bill.SBOM).read_bytes())
+    named = {component["name"]: component for component in content["components"]}
+    assert named["opencv-python-headless"]["hashes"][0]["content"] == opencv.SOURCE_SHA256
+
+
+def test_a_copyleft_library_stops_the_build(program: Path, tmp_path: Path, bill: ModuleType) -> None:
     (program / "_internal" / "libreadline.so.8").write_bytes(b"")
     with pytest.raises(bill.BillError, match="libreadline"):
-        bill.write_bill(program, version="1.2", made=MADE, distributions=[], lock=LOCK)
+        bill.write_bill(program, [], beside=tmp_path / "beside.json", version="1.2", made=MADE)
 
 
 def test_nothing_that_only_developers_need_is_shipped(payload: ModuleType) -> None:

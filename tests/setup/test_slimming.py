@@ -48,7 +48,6 @@ def internal(tmp_path: Path) -> Path:
     (data,) = Path(PySide6.__file__).parent.glob("Qt/lib/libicudata.so.*")
     (internal / "PySide6" / "Qt" / "lib").mkdir(parents=True)
     shutil.copy(data, internal / "PySide6" / "Qt" / "lib")
-    (internal.parent / "vademecum").touch()
     return internal
 
 
@@ -57,12 +56,11 @@ def test_opencv_is_the_compiled_one_and_faiss_computes_with_numpys_openblas(inte
 
     compiled = tmp_path / "cv2.abi3.so"
     library(compiled, "int turned(void) { return 7; }")
-    slimming.slim(internal.parent, opencv=compiled)
+    slimming.slim(internal, opencv=compiled)
     assert ctypes.CDLL(internal / "cv2" / "cv2.abi3.so").turned() == 7
     assert ctypes.CDLL(internal / "faiss" / "libfaiss.so").product() == 4
     assert {path.name for path in internal.rglob("lib*") if path.name.startswith(("libav", "libgfortran"))} == set()
     assert {path.name for path in (internal / "cv2").iterdir()} == {"cv2.abi3.so", "utils"}
-    assert (internal.parent / "vademecum-engine").readlink() == Path("vademecum")
 
 
 def test_another_opencv_than_the_pinned_one_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +111,17 @@ def test_a_library_that_nobody_calls_is_empty_and_one_that_is_called_stops_the_b
     slimming.hollow_substrait(tmp_path)
     assert ctypes.CDLL(user).go() == 2
     assert not hasattr(ctypes.CDLL(whole), "plan")
+
+
+def test_the_oldest_glibc_is_that_of_the_newest_function_called(tmp_path: Path) -> None:
+    import shared_libraries
+
+    old, new, text = tmp_path / "old.so", tmp_path / "new.so", tmp_path / "text"
+    library(old, "void qsort_r(); void sorted(void) { qsort_r(); }", "-nostartfiles")  # 2.8
+    library(new, "int getentropy(); int drawn(void) { return getentropy(); }", "-nostartfiles")  # 2.25
+    text.write_text("Name: GLIBC_9.9  Flags: none", encoding="utf-8")
+    assert shared_libraries.glibc_needed([old, text]) == "2.8"
+    assert shared_libraries.glibc_needed([old, new]) == "2.25"
 
 
 def test_a_list_of_installed_files_keeps_the_names(tmp_path: Path) -> None:
