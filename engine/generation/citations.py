@@ -53,7 +53,7 @@ def cite(answer: str, passages: Sequence[Passage]) -> Cited:
 
     The words are compared without case and punctuation. The same words in the same order win, in the order of the
     passages; else the best local alignment, if its token F1 is at least 0.6. A span that lacks a number, date, dose,
-    name or negation of the sentence supports nothing.
+    name or negation of the sentence, or what it opens or ends with, supports nothing.
     """
     citations: list[Citation] = []
     sentences: list[Sentence] = []
@@ -125,8 +125,7 @@ def _best_span(sentence: str, passages: Sequence[Passage]) -> _Span | None:
         if overlap < (MIN_OVERLAP if len(wanted) >= MIN_WORDS_FOR_PARTIAL else 1.0):
             continue
         start, end = _with_signs(passage.text, found[first].start(), found[last].end(), *signs)
-        before = found[first - 1].group() if first else ""
-        missing = missing_facts(sentence, passage.text[start:end], before=before)
+        missing = missing_facts(sentence, passage.text, start=start, end=end)
         if best is None or (not missing, overlap) > (not best.missing, best.overlap):
             best = _Span(passage, overlap, start, end, missing)
     return best

@@ -1,38 +1,92 @@
-"""What a quoted span must not lack: the numbers, doses, dates, names and negations of the sentence it bears out."""
+"""What a quoted span must not lack of the sentence it bears out: its numbers, dates, names, negations, and its ends."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’]t\b)?|%", re.UNICODE)
+_MINUS = r"(?<![\w%)\]])(?<![\d%]\s)[-−–](?=\d)"  # not the hyphen of IL-6, 15-45 and 15 –45
+_NUMBER = rf"(?:{_MINUS})?\d+(?:[.,]\d+)*"
+_WORD = re.compile(rf"{_NUMBER}|[^\W\d_]+(?:['’]t\b)?|%")
+_SIGNED = re.compile(rf"((?:[<>≤≥=$€£]\s?)*)({_NUMBER})((?:\s?[$€£])?)")
+_SIGN = re.compile("[<>]=?|[≤≥$€£]")
+_SENTENCE_END = re.compile(r"[.!?]\s")
 _UNITS_WRITTEN = """
     % percent mg g kg µg μg mcg ng ml l dl µl mmol mol iu u unit units mm cm m km nm mmhg bpm °c c f k ppm times
     s sec seconds min minute minutes h hour hours day days week weeks month months year years
     eur usd gbp dollars euros pounds thousand million billion
 """
 _UNITS = frozenset(_UNITS_WRITTEN.split())
+_SAME_SIGN = {">=": "≥", "<=": "≤"}
+_IN_WORDS = {"$": {"usd", "dollar", "dollars"}, "€": {"eur", "euro", "euros"}, "£": {"gbp", "pound", "pounds"}}
 _MONTHS_WRITTEN = """
     january february april june july august september october november december
     jan feb apr jun jul aug sep sept oct nov dec
 """
 _MONTHS = frozenset(_MONTHS_WRITTEN.split())  # May and March have a capital, as names have
-_NEGATIONS_WRITTEN = "not no never neither nor none without cannot except unless nothing nobody excluding"
-_NEGATIONS = frozenset(_NEGATIONS_WRITTEN.split())
+# English, German, French, Spanish and Italian; "mai" and "ni" would be a month and a metal, "NE" is norepinephrine.
+_NEGATION_WRITTEN = r"""
+    (?:\b(?:
+    not|no(?!\.?\s?\d)|never|neither|nor|none|without|cannot|except|unless|nothing|nobody|excluding
+    |nicht|nichts|nie|niemals|niemand|nirgends|ohne|weder|kein(?:e[mnrs]?|esfalls|eswegs)?|außer|ausgenommen
+    |(?-i:[Nn]e|[Pp]as|[Ss]in|[Nn]on(?!-))|jamais|aucune?|rien|sans|nul(?:le)?|sauf
+    |nunca|jamás|ning[uú]n[oa]?|nada|nadie|tampoco|salvo|excepto
+    |nessun[oa]?|niente|nulla|senza|tranne|eccetto
+    )\b|\bn['’](?=\w)|\b\w+n['’]t\b)
+"""
+_NEGATION = re.compile(_NEGATION_WRITTEN, re.IGNORECASE | re.VERBOSE)
+# A negation in front of a span that reaches into it: "not yet | approved", "no evidence that | it works".
+_REACHING = re.compile(
+    rf"""({_NEGATION_WRITTEN})(?:
+    (?:[^\w,;:.!?]+(?:an?|the|any|be|been|being|yet|currently|longer|mehr|noch|encore|plus|été|aún|sido|ancora|stat[oa]))*
+    |(?!\s+(?:doubt|zweifel)\b)[^,;:.!?]*,?\s(?:that|dass)
+    )[^\w,;:.!?]*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_MOST_BEFORE = 200  # characters looked back over
+_NEGATED_AT_ITS_END = re.compile(r"\s+(nicht)\s*(?:[.,;:!?]|$)")  # "Der Vermieter haftet | nicht."
+_BESIDE = 20  # characters beside a span where a currency may stand in words
+_LONGEST_ENDING = 2  # letters in which two forms of one word differ
+# Words that a sentence may open or end with and that don't say what it is about.
+_SMALL_WRITTEN = """
+    about after again all also although and another any are because been before being below between both but can
+    could did does during each either every few for from had has have hence her here his how however into its many
+    may more most much now one only other our over same shall she should since some such than that the their them
+    then there therefore these they this those though through thus two under until upon very was were what when
+    where which while who whom whose why will with within would yes you your
+    aber alle allem allen aller alles als auch auf aus bei beim bevor bis bzw dabei damit dann darf das dazu dein
+    dem den denen der deren des dessen die dies diese diesem diesen dieser dieses dort durch dürfen ein eine einem
+    einen einer eines etwa falls für gegen haben hat hatte hier ihr ihre ihrem ihren ihrer immer ist jede jedem
+    jeden jeder jedes kann können mehr mit muss müssen nach nachdem nur oder sein seine seinem seinen seiner sich
+    sie sind sobald sofern solche sollen sollte sowie und unter vom von vor wann war weil welche welcher welches
+    wenn wer werden wie wir wird wurde wurden zum zur zwischen über
+    après aussi aux avant avec ces cette chaque comme dans depuis des deux doit donc elle elles entre est ils les
+    leur leurs lors lorsque lui mais nous par parce pendant peut plus pour quand que qui selon ses son sont sous sur
+    tous tout toute toutes très une vous être
+    antes cada como con cuando debe del desde después donde durante ella ellos entre esta estas este esto estos fue
+    hasta las los muy más para pero por porque puede según ser sobre son sus también toda todas todo todos una unas
+    uno unos
+    alla alle anche che chi con dal dalla dei del della delle dello deve dopo dove durante essere fra gli nel nella
+    nelle ogni per perché più poi possono prima quando questa queste questi questo quindi secondo sono sua sul sulla
+    suo tra tutte tutti tutto
+"""
+_SMALL = frozenset(_SMALL_WRITTEN.split())
 
 
-def missing_facts(sentence: str, span: str, *, before: str = "") -> tuple[str, ...]:
-    """Return what `sentence` says and `span` doesn't: numbers with their units, months, names, negations.
+def missing_facts(sentence: str, text: str, *, start: int, end: int) -> tuple[str, ...]:
+    """Return what `sentence` says and the span from `start` to `end` of `text` doesn't.
 
-    A negation counts either way: one that only the span has turns the sentence round as well. `before` is the word
-    in front of the span: "not | approved" is no support for "approved".
+    Numbers with their signs and units, months, names, and what the sentence opens and ends with where the span's own
+    doesn't say it nearby. A negation counts either way: one that only the span has, or that reaches into it, turns the
+    sentence round as well.
     """
-    words = _words(span)
+    words = [found.group() for found in _WORD.finditer(text, 0, end) if found.end() > start]
     held = {_plain(word) for word in words}
     doses = set(_doses(words))
-    spoken = _words(sentence)
-    lacking = [dose for dose in _doses(spoken) if dose not in doses]
+    spoken = _WORD.findall(sentence)
+    lacking = [*_lacking_signs(sentence, text, start, end)]
+    lacking += [dose for dose in _doses(spoken) if dose not in doses]
     lacking += [
         word
         for place, word in enumerate(spoken)
@@ -40,19 +94,16 @@ def missing_facts(sentence: str, span: str, *, before: str = "") -> tuple[str, .
         and _plain(word) not in held
         and not any(_plain(word) == dose.split()[0] for dose in lacking)
     ]
-    said, found = _negations(spoken), _negations([*_words(before), *words])
+    lacking += _lacking_ends(spoken, text, start, end, held)
+    said, found = _NEGATION.findall(sentence), _negations(text, start, end)
     lacking += [word for word in said if not found][:1]
     lacking += [word for word in found if not said][:1]
     return tuple(dict.fromkeys(lacking))
 
 
-def _words(text: str) -> list[str]:
-    return [found.group() for found in _WORD.finditer(text)]
-
-
 def _plain(word: str) -> str:
-    plain = word.casefold()
-    return re.sub(r",(?=\d{3}(?!\d))", "", plain) if plain[:1].isdigit() else plain
+    plain = re.sub("^[−–]", "-", word.casefold())
+    return re.sub(r",(?=\d{3}(?!\d))", "", plain) if _is_number(plain) else plain
 
 
 def _doses(words: list[str]) -> Iterator[str]:
@@ -63,7 +114,7 @@ def _doses(words: list[str]) -> Iterator[str]:
 
 
 def _is_number(word: str) -> bool:
-    return word[:1].isdigit()
+    return word.lstrip("-−–")[:1].isdigit()
 
 
 def _is_name(word: str, *, first: bool) -> bool:
@@ -72,5 +123,50 @@ def _is_name(word: str, *, first: bool) -> bool:
     return capitals >= 2 or (capitals == 1 and word[0].isupper() and len(word) > 1 and not first)
 
 
-def _negations(words: list[str]) -> list[str]:
-    return [word for word in words if _plain(word) in _NEGATIONS or _plain(word).endswith(("n't", "n’t"))]
+def _lacking_ends(spoken: list[str], text: str, start: int, end: int, held: set[str]) -> list[str]:
+    """Return the words in front of and behind what the span says that don't stand in the span's own sentence either.
+
+    An alignment leaves them out: "Smith | signed the lease" is not borne out by "Jones | signed the lease".
+    """
+    telling = [
+        word for word in spoken if len(word) > 2 and not _is_number(word) and _plain(word) not in _SMALL | _UNITS
+    ]
+    ends = [word for way in (1, -1) for word in takewhile(lambda word: _plain(word) not in held, telling[::way])]
+    if not ends:
+        return []
+    begin = max((found.end() for found in _SENTENCE_END.finditer(text, 0, start)), default=0)
+    finish = _SENTENCE_END.search(text, end)
+    nearby = [_plain(word) for word in _WORD.findall(text[begin : finish.start() if finish else len(text)])]
+    return [word for word in ends if not any(_alike(_plain(word), other) for other in nearby)]
+
+
+def _alike(word: str, other: str) -> bool:
+    """Whether two words differ at most in their ending: patient, patients; positive, positively."""
+    short, long = sorted((word, other), key=len)
+    return long.startswith(short) and len(long) - len(short) <= _LONGEST_ENDING
+
+
+def _lacking_signs(sentence: str, text: str, start: int, end: int) -> Iterator[str]:
+    """Yield each number with a comparison or currency of `sentence` that the span gives otherwise: ≥ 5 is not < 5."""
+    marked = {one for place, one in _signs(text[: end + 2]) if start <= place < end}
+    around = {_plain(word) for word in _WORD.findall(text[max(start - _BESIDE, 0) : end + _BESIDE])}
+    for _, (sign, number) in _signs(sentence):
+        if (sign, number) not in marked and around.isdisjoint(_IN_WORDS.get(sign, ())):
+            yield f"{sign}{number}"
+
+
+def _signs(text: str) -> Iterator[tuple[int, tuple[str, str]]]:
+    """Yield each comparison and currency of a number: where the number ends, and both."""
+    for found in _SIGNED.finditer(text):
+        for sign in _SIGN.findall(found[1] + found[3]):
+            yield found.end(2) - 1, (_SAME_SIGN.get(sign, sign), _plain(found[2]))
+
+
+def _negations(text: str, start: int, end: int) -> list[str]:
+    reaching = _REACHING.search(text[max(start - _MOST_BEFORE, 0) : start])
+    behind = _NEGATED_AT_ITS_END.match(text, end)
+    return [
+        *([reaching[1]] if reaching else []),
+        *_NEGATION.findall(text[start:end]),
+        *([behind[1]] if behind else []),
+    ]

@@ -6,15 +6,18 @@ import re
 from collections.abc import Sequence
 
 from engine.retrieval.lexical import STOP_WORDS
+from engine.workspace.matching import matched_text
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 # Words that point back to something said before. "that", "this" and "there" mostly don't.
 _POINTING_WRITTEN = "it its itself they them their theirs he him his she her hers these those"
 _POINTING = frozenset(_POINTING_WRITTEN.split())
+_POINTING_UNSPACED = re.compile("(?<!其)[它他她]|それ|その(?!他)")  # 其他, その他: "other"
 _FILLING_IT = re.compile(r"\bit (?:possible|necessary|true|known|likely|safe|legal|allowed|required)\b", re.IGNORECASE)
 _OPENINGS = ("and ", "or ", "but ", "what about", "how about", "what else", "why not", "also ", "then ", "so ")
 _LEAST_CONTENT_WORDS = 2  # a question with fewer says too little to be searched for
 _MOST_CONTENT_WORDS = 8  # one with more stands on its own, whatever its "their" means
+_CHARACTERS_A_WORD = 3  # of scripts that write no spaces: two say a word, but those for "what is" are among them
 _MOST_EARLIER = 3  # questions looked back over
 _MOST_WORDS = 12  # taken over from what was asked before
 
@@ -40,11 +43,17 @@ def standalone(question: str, earlier: Sequence[str]) -> str:
 
 def points_back(question: str) -> bool:
     """Whether a question is not to be understood without what was asked before it."""
-    content = len(_content(question))
+    content = _length(_content(question))
     if content < _LEAST_CONTENT_WORDS or question.strip().casefold().startswith(_OPENINGS):
         return True
     words = {word.casefold() for word in _WORD.findall(_FILLING_IT.sub("", question))}
-    return content <= _MOST_CONTENT_WORDS and bool(_POINTING & words)
+    return content <= _MOST_CONTENT_WORDS and bool(_POINTING & words or _POINTING_UNSPACED.search(question))
+
+
+def _length(words: Sequence[str]) -> int:
+    """How much `words` say, in words: one of a script that writes no spaces may be a whole sentence."""
+    apart = [(matched_text(word) or "").split() for word in words]
+    return apart.count([]) + sum(map(len, apart)) // _CHARACTERS_A_WORD
 
 
 def _content(question: str) -> list[str]:

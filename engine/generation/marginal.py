@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from engine.generation.generator import Generated, Generator
+from engine.generation.generator import Generated, Generator, never
 from engine.generation.prompt import PromptWriter
 from engine.generation.pytorch import padded_prompts
 from engine.records import Passage
@@ -26,8 +26,12 @@ class MarginalReader(Protocol):
         priors: Sequence[np.ndarray],
         *,
         max_tokens: int,
+        stopped: Callable[[], bool] = never,
     ) -> list[Generated]:
-        """`priors` are log-probabilities, one a passage. The likelihood is the marginal one, a token's."""
+        """`priors` are log-probabilities, one a passage. The likelihood is the marginal one, a token's.
+
+        `stopped` is asked at every token; once it says so, all end, and what is returned are no answers.
+        """
         ...
 
 
@@ -44,6 +48,7 @@ class SequenceReader:
         priors: Sequence[np.ndarray],
         *,
         max_tokens: int,
+        stopped: Callable[[], bool] = never,
     ) -> list[Generated]:
         """Write and score all questions' answers in two batches."""
         writer = self._generator.writer
@@ -51,7 +56,10 @@ class SequenceReader:
             [writer.prompt(question, [passage]) for passage in shown]
             for question, shown in zip(questions, passages, strict=True)
         ]
-        written = iter(self._generator.generate([one for group in prompts for one in group], max_tokens=max_tokens))
+        flat = [one for group in prompts for one in group]
+        written = iter(self._generator.generate(flat, max_tokens=max_tokens, stopped=stopped))
+        if stopped():
+            return [Generated("", 0.0)] * len(prompts)
         answers = [list(dict.fromkeys(next(written).text for _ in group)) for group in prompts]
         pairs = [
             (prompt, writer.target(answer))
@@ -84,15 +92,20 @@ class TokenReader:
         priors: Sequence[np.ndarray],
         *,
         max_tokens: int,
+        stopped: Callable[[], bool] = never,
     ) -> list[Generated]:
         """Answer one question after the other."""
         return [
-            self._answer([self._writer.prompt(question, [one]) for one in shown], torch.from_numpy(prior), max_tokens)
+            self._answer(
+                [self._writer.prompt(question, [one]) for one in shown], torch.from_numpy(prior), max_tokens, stopped
+            )
             for question, shown, prior in zip(questions, passages, priors, strict=True)
         ]
 
-    def _answer(self, prompts: list[list[int]], prior: torch.Tensor, max_tokens: int) -> Generated:
-        if not prompts:
+    def _answer(
+        self, prompts: list[list[int]], prior: torch.Tensor, max_tokens: int, stopped: Callable[[], bool]
+    ) -> Generated:
+        if not prompts or stopped():
             return Generated("", 0.0)
         device = self._model.device
         prior = prior.to(device).float().unsqueeze(1)  # (K, 1)
@@ -108,7 +121,7 @@ class TokenReader:
                 step = {"decoder_input_ids": torch.tensor([start] * len(prompts), device=device)}
             else:
                 step = {"input_ids": ids, "position_ids": (mask.cumsum(1) - 1).clamp(min=0)}
-            while len(written) < max_tokens:
+            while len(written) < max_tokens and not stopped():
                 output = self._model(**state, **step, use_cache=True)
                 logs = output.logits[:, -1].float().log_softmax(-1)  # (K, V)
                 mixed = (prior + logs).logsumexp(0)  # (V,)

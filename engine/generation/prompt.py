@@ -17,7 +17,7 @@ INSTRUCTION = "Answer the question from the passages."
 MAX_PROMPT_TOKENS = {"seq2seq": 1600, "causal": 1900}  # five passages of 220 tokens of the encoder fit
 MAX_TITLE_TOKENS = 16
 MAX_EVIDENCE = 2  # passages of one question's evidence that are shown together
-MAX_QUESTION_TOKENS = 256
+MAX_QUESTION_TOKENS = 256  # and half of the prompt, where a model reads little
 MAX_ANSWER_TOKENS = 256  # a contract clause has more than 200
 
 Kind = Literal["seq2seq", "causal"]
@@ -70,10 +70,6 @@ class PromptWriter:
         self.end_id = end_id
         self.layout = layout
         self._start = [start_id] if layout is not None and start_id is not None else []
-        self._most_tokens = min(MAX_PROMPT_TOKENS[kind], most_tokens or MAX_PROMPT_TOKENS[kind])
-        # An encoder–decoder with a table of positions has as many for the answer; the opening and the end take two.
-        room = most_tokens - 2 if kind == "seq2seq" and most_tokens else MAX_ANSWER_TOKENS
-        self.most_answer_tokens = min(MAX_ANSWER_TOKENS, room)
         self._tokenizer = tokenizer
         tokenizer.no_truncation()
         tokenizer.no_padding()
@@ -89,25 +85,31 @@ class PromptWriter:
         # What every answer begins with, and the whole target where the passages don't answer; None without a verdict.
         self.answer_opening = [*self._start, *(self._ids(verdict.answers) if verdict else [])]
         self.refusal = [*self._start, *self._ids(verdict.refuses), self.end_id] if verdict else None
+        prompt_tokens, answer_tokens = MAX_PROMPT_TOKENS[kind], MAX_ANSWER_TOKENS
+        if most_tokens and kind == "seq2seq":
+            # It has as many positions for the answer; the opening and the end take two.
+            prompt_tokens, answer_tokens = most_tokens, most_tokens - 2
+        elif most_tokens:
+            answer_tokens = min(MAX_ANSWER_TOKENS, most_tokens // 4)
+            prompt_tokens = most_tokens - len(self.answer_opening) - answer_tokens  # the answer goes on behind it
+        self._most_tokens = min(MAX_PROMPT_TOKENS[kind], prompt_tokens)
+        self.most_answer_tokens = min(MAX_ANSWER_TOKENS, answer_tokens)
 
     def prompt(self, question: str, passages: Sequence[Passage]) -> list[int]:
         """Return the ids of the whole prompt, passages cut evenly where it would grow too long."""
         if self.layout is not None:
             return self._published(self.layout, question, passages)
-        asked = self._ids(f"question: {question}")[:MAX_QUESTION_TOKENS]
+        lead = [] if self.kind == "seq2seq" else self._ids("\n")
+        asked = [*lead, *self._ids(f"question: {question}")[: min(MAX_QUESTION_TOKENS, self._most_tokens // 2)]]
         opening = self._opening()
         closing = self._closing()
-        room = self._most_tokens - len(opening) - len(asked) - len(closing)
+        room = max(self._most_tokens - len(opening) - len(asked) - len(closing), 0)
         shown = [self._passage(passage) for passage in passages]
         if passages and sum(map(len, shown)) > room:
             shown = [ids[: room // len(passages)] for ids in shown]
         body = [token for ids in shown for token in ids]
         # A causal model reads to the left only: it must know the passages before the question is the last thing it saw.
-        return (
-            [*opening, *asked, *body, *closing]
-            if self.kind == "seq2seq"
-            else [*opening, *body, *self._ids("\n"), *asked, *closing]
-        )
+        return [*opening, *asked, *body, *closing] if self.kind == "seq2seq" else [*opening, *body, *asked, *closing]
 
     def target(self, answer: str) -> list[int]:
         """Return the ids of the answer with the end token, at most `most_answer_tokens` of them."""

@@ -78,7 +78,7 @@ class Rag:
                 answer, cached=True, timings_ms={"retrieve": 0.0, "first_token": spent_ms, "total": spent_ms}
             )
         searched = standalone(question, asking.earlier)
-        found = self._found([searched], asking.top_k, scope)
+        found = self._found([searched], asking.top_k, scope, monitor)
         retrieved = time.perf_counter()
         (hits,) = self._in_order([searched], found, self._looked_at(asking), monitor)
         first: list[float] = []
@@ -94,9 +94,7 @@ class Rag:
             "first_token": ((first[0] if first else ended) - started) * 1000,
             "total": (ended - started) * 1000,
         }
-        answer = self._judged(searched, draft, hits, asking, timings_ms)
-        if searched != question:
-            answer = replace(answer, question=question, searched=searched)
+        answer = self._judged(question, searched, draft, hits, asking, timings_ms)
         self._session.workspace.answers.put(key, msgspec.json.encode(answer).decode("utf-8"))
         return answer
 
@@ -111,7 +109,7 @@ class Rag:
         hits: Sequence[Sequence[Hit]] | None = None,
         stage: str = "Answering",
     ) -> list[Answer]:
-        """Answer many questions in batches, without cache.
+        """Answer many questions in batches, without cache. Each follows the same conversation, none another of them.
 
         `passages` gives the passages to read for each question instead of retrieving them (the oracle): they are read
         together. `hits` is what the retriever returned, where that is known already.
@@ -120,28 +118,29 @@ class Rag:
         monitor.progress(stage, 0, len(questions))
         for start in range(0, len(questions), BATCH):
             started = time.perf_counter()
-            batch = questions[start : start + BATCH]
+            asked = questions[start : start + BATCH]
+            searched = [standalone(question, asking.earlier) for question in asked]
             if passages is not None:
                 found = [[Hit(passage, 1.0) for passage in given] for given in passages[start : start + BATCH]]
             elif hits is not None:
                 found = [list(given) for given in hits[start : start + BATCH]]
             else:
-                found = self._found(batch, asking.top_k, scope)
+                found = self._found(searched, asking.top_k, scope, monitor)
             retrieved = time.perf_counter()
             if passages is None:
-                found = self._in_order(batch, found, self._looked_at(asking), monitor)
-            asked = list(zip(batch, found, strict=True))
-            drafts = self.drafts(asked, asking, monitor=monitor, given=passages is not None)
+                found = self._in_order(searched, found, self._looked_at(asking), monitor)
+            shown = list(zip(searched, found, strict=True))
+            drafts = self.drafts(shown, asking, monitor=monitor, given=passages is not None)
             # A question's share of its batch; nothing streams, so the first token comes with the last.
-            whole_ms = (time.perf_counter() - started) * 1000 / len(batch)
+            whole_ms = (time.perf_counter() - started) * 1000 / len(asked)
             timings_ms = {
-                "retrieve": (retrieved - started) * 1000 / len(batch),
+                "retrieve": (retrieved - started) * 1000 / len(asked),
                 "first_token": whole_ms,
                 "total": whole_ms,
             }
             answers += [
-                self._judged(question, draft, one, asking, timings_ms)
-                for question, draft, one in zip(batch, drafts, found, strict=True)
+                self._judged(question, wanted, draft, hits, asking, timings_ms)
+                for question, (wanted, hits), draft in zip(asked, shown, drafts, strict=True)
             ]
             monitor.progress(stage, len(answers), len(questions))
         return answers
@@ -174,7 +173,7 @@ class Rag:
         most = self._looked_at(asking)
         shown = asked if given else [(question, hits[:most]) for question, hits in asked]
         if self._reader is not None:
-            drafts = self._mixed(self._reader, shown)
+            drafts = self._mixed(self._reader, shown, stopped=monitor.stopping)
         elif self.run.reading == "apart" and not given:
             passages = self.run.passages_per_answer
             drafts = read_apart(self.generator, shown, self._weighing, passages=passages, stopped=monitor.stopping)
@@ -183,13 +182,15 @@ class Rag:
         monitor.check()  # stopped half-way, the drafts are no answers
         return drafts
 
-    def _mixed(self, reader: MarginalReader, asked: Sequence[tuple[str, Sequence[Hit]]]) -> list[Draft]:
+    def _mixed(
+        self, reader: MarginalReader, asked: Sequence[tuple[str, Sequence[Hit]]], *, stopped: Callable[[], bool]
+    ) -> list[Draft]:
         """Write each answer from the mixture of its passages, weighed by how likely the retriever finds them."""
         read = [[hit.passage for hit in hits] for _, hits in asked]
         priors = [log_priors(hits, self.retriever.fusion, temperature=self.run.temperature) for _, hits in asked]
-        written = reader.read(
-            [question for question, _ in asked], read, priors, max_tokens=self.generator.writer.most_answer_tokens
-        )
+        questions = [question for question, _ in asked]
+        most = self.generator.writer.most_answer_tokens
+        written = reader.read(questions, read, priors, max_tokens=most, stopped=stopped)
         return [drafted(one, passages, self.generator.writer) for one, passages in zip(written, read, strict=True)]
 
     @property
@@ -211,11 +212,13 @@ class Rag:
         beside how high they were found: a reranker as monoT5 is one (arXiv 2003.06713).
         """
         looked_at = self.run.passages_shown
-        found = self.retriever.search(questions, top_k=max(top_k, looked_at), scope=scope, hidden=hidden)
+        most = max(top_k, looked_at)
+        found = self.retriever.search(questions, top_k=most, scope=scope, hidden=hidden, check=monitor.check)
         return [hits[:top_k] for hits in self._in_order(questions, found, looked_at, monitor)]
 
-    def _found(self, questions: Sequence[str], top_k: int | None, scope: Scope) -> list[list[Hit]]:
-        hits = self.retriever.search(questions, top_k=max(top_k or self.run.passages_shown, SHOWN), scope=scope)
+    def _found(self, questions: Sequence[str], top_k: int | None, scope: Scope, monitor: Monitor) -> list[list[Hit]]:
+        most = max(top_k or self.run.passages_shown, SHOWN)
+        hits = self.retriever.search(questions, top_k=most, scope=scope, check=monitor.check)
         if not len(self.retriever.index):
             raise no_documents()
         return hits
@@ -243,6 +246,7 @@ class Rag:
     def _judged(
         self,
         question: str,
+        searched: str,
         draft: Draft,
         hits: Sequence[Hit],
         asking: Asking,
@@ -254,7 +258,7 @@ class Rag:
         cited = cite(text, draft.read)
         sure = draft.likelihood
         if self.run.calibration is not None and all(hit.dense is not None for hit in hits):  # retrieved, not given
-            sure = confidence(self.run.calibration, features(question, hits[:SHOWN], draft, cited.support))
+            sure = confidence(self.run.calibration, features(searched, hits[:SHOWN], draft, cited.support))
         risk = asking.risk
         if risk is None and self.run.calibration is not None:
             risk = self.run.calibration.risk
@@ -270,6 +274,7 @@ class Rag:
             cached=False,
             timings_ms=timings_ms,
             sentences=() if abstained else cited.sentences,
+            searched=searched if searched != question else "",
         )
 
     def _key(self, question: str, asking: Asking, scope: Scope) -> str:
@@ -312,4 +317,4 @@ def open_search(
     """
     if run.weighs_search and mode == "hybrid":
         return partial(open_rag(session, run, monitor, memory=memory).find, monitor=monitor)
-    return partial(open_retriever(session, run, monitor).search, mode=mode)
+    return partial(open_retriever(session, run, monitor).search, mode=mode, check=monitor.check)

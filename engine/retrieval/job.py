@@ -43,9 +43,9 @@ class BuildIndex:
 
 
 def checked_question(question: str) -> str:
-    """Return the question without space around it. Raises QuestionError for an empty or overlong one."""
+    """Return the question without space around it. Raises QuestionError for an overlong one or one without a word."""
     question = clean(question).strip()
-    if not question:
+    if not any(character.isalnum() for character in question):
         raise QuestionError("The question is empty.", hint="Type a question.")
     if len(question) > MAX_QUESTION_CHARACTERS:
         raise QuestionError(

@@ -56,11 +56,12 @@ class Retriever:
         mode: Mode = "hybrid",
         scope: Scope = EVERYTHING,
         hidden: Sequence[Collection[str]] = (),
+        check: Callable[[], None] = lambda: None,
     ) -> list[list[Hit]]:
         """Return for each question its best passages within `scope`, at most `top_k`, best first.
 
-        `hidden` names for each question passages that are passed over as if they were not there. Raises QuestionError
-        when no document is within the scope.
+        `hidden` names for each question passages that are passed over as if they were not there. `check` is called
+        between what a reranker reads. Raises QuestionError when no document is within the scope.
         """
         results: list[list[Hit]] = []
         candidates = self.candidates(questions, mode=mode, top_k=max(top_k, CANDIDATES), scope=scope)
@@ -68,7 +69,7 @@ class Retriever:
             if hidden:
                 found = found.without(hidden[row])
             if mode == "hybrid":
-                scores = self._reranked(questions[row], found, fuse(found, self.fusion))
+                scores = self._reranked(questions[row], found, fuse(found, self.fusion), check)
             else:
                 scores = found.dense if mode == "dense" else found.lexical
             order = np.argsort(-scores, kind="stable")[:top_k]
@@ -108,11 +109,12 @@ class Retriever:
         passages = self._workspace.documents.passages_by_id([found.passage_ids[row] for row in rows])
         return rows, [passages[found.passage_ids[row]].indexed_text for row in rows]
 
-    def _reranked(self, question: str, found: Candidates, fused: np.ndarray) -> np.ndarray:
+    def _reranked(self, question: str, found: Candidates, fused: np.ndarray, check: Callable[[], None]) -> np.ndarray:
         if self._reranker is None or not len(fused):
             return fused
         rows, texts = self.best(found, fused)
-        return rerank(fused, rows, self._reranker.scores(question, texts), weight=self._rerank_weight)
+        scores = self._reranker.scores(question, texts, check=check)
+        return rerank(fused, rows, scores, weight=self._rerank_weight)
 
     def _scored(
         self,

@@ -63,12 +63,58 @@ def test_two_sentences_have_a_citation_each_and_a_repeated_one_only_one() -> Non
         ("The buyer Miller pays the whole price.", "The buyer Jones pays the whole price.", "Miller"),
         ("Doses above 1,000 units are used here.", "Doses above 100 units are used here.", "1000 units"),
         ("approved for use in adults", "It is not approved for use in adults", "not"),
+        ("Pfizer developed the vaccine in 2020.", "Moderna developed the vaccine in 2020.", "Pfizer"),
+        ("Berlin is the place of jurisdiction.", "Munich is the place of jurisdiction.", "Berlin"),
+        ("Smith signed it in May.", "In May Smith was ill. Jones signed it in May.", "Smith"),
+        ("paracetamol can be given to children", "ibuprofen can be given to children", "paracetamol"),
+        ("The agreed place of jurisdiction is munich.", "The agreed place of jurisdiction is berlin.", "munich"),
+        ("Das Medikament ist zugelassen.", "Das Medikament ist nicht zugelassen.", "nicht"),
+        ("Der Mieter hat einen Anspruch.", "Der Mieter hat keinen Anspruch.", "keinen"),
+        ("Die Haftung ist ausgeschlossen.", "Die Haftung ist keinesfalls ausgeschlossen.", "keinesfalls"),
+        ("Der Vermieter haftet.", "Der Vermieter haftet nicht.", "nicht"),
+        ("Le médicament est approuvé.", "Le médicament n'est pas approuvé.", "n'"),
+        ("El medicamento está aprobado.", "El medicamento nunca está aprobado.", "nunca"),
+        ("Il farmaco è approvato.", "Il farmaco non è approvato.", "non"),
+        ("approved for use in adults", "It has not yet been approved for use in adults.", "not"),
+        ("The drug is effective.", "There is no evidence that the drug is effective.", "no"),
+        ("Das Mittel wirkt.", "Es gibt keine Belege dafür, dass das Mittel wirkt.", "keine"),
+        ("It was stored at -5 degrees.", "It was stored at 5 degrees.", "-5"),
+        ("It was stored at 5 degrees.", "It was stored at −5 degrees.", "5"),
+        ("The limit is ≥ 5 mg a day.", "The limit is < 5 mg a day.", "≥5"),
+        ("The price was $5 million in all.", "The price was €5 million in all.", "$5"),
     ],
 )
 def test_a_span_that_differs_in_a_fact_bears_nothing_out(said: str, written: str, missing: str) -> None:
     cited = cite(said, [passage(written)])
     assert cited.citations == ()
     assert cited.sentences[0].missing == (missing,)
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("Patients should rest for a week.", "After surgery all patients should rest for a week."),
+        ("Tenants must pay in advance.", "Each tenant must pay in advance."),
+        ("This dose is given to adults.", "The dose is given to adults."),
+        ("Diese Dosis gilt für Erwachsene.", "Die Dosis gilt für Erwachsene."),
+        ("3 g", "Do not exceed 3 g."),
+        ("ibuprofen", "Children must not take ibuprofen."),
+        ("5 days", "It lasts no longer than 5 days."),
+        ("5 mg pro Tag", "Es dürfen nicht mehr als 5 mg pro Tag sein."),
+        ("The drug works.", "There is no doubt that the drug works."),
+        ("approved for adults", "It is not expensive, approved for adults and safe."),
+        ("Regulation 575/2013 applies.", "Regulation No 575/2013 applies."),
+        ("It is given after norepinephrine.", "It is given after norepinephrine (NE)."),
+        ("15-45 %", "The rate is 15–45 %."),
+        ("between 15 -45 units", "between 15-45 units"),
+        ("IL-6 rose in 2020-2021.", "IL-6 rose in 2020–2021."),
+        ("≥ 5 mg", "A dose of >= 5 mg is high."),
+        ("$5 million", "It cost 5 million dollars."),
+        ("€5", "It cost 5 € then."),
+    ],
+)
+def test_what_only_looks_like_a_difference_is_none(said: str, written: str) -> None:
+    assert cite(said, [passage(written)]).sentences[0].supported
 
 
 def test_numbers_are_compared_as_numbers() -> None:

@@ -15,6 +15,9 @@ ASKED = ("What is the usual dose of heparin?",)
         ("And for children?", "usual dose heparin: And for children?"),
         ("What are its side effects?", "usual dose heparin: What are its side effects?"),
         ("Why?", "usual dose heparin: Why?"),
+        ("那儿童呢?", "usual dose heparin: 那儿童呢?"),
+        ("它的副作用是什么?", "usual dose heparin: 它的副作用是什么?"),
+        ("その副作用は何ですか?", "usual dose heparin: その副作用は何ですか?"),
     ],
 )
 def test_a_question_that_points_back_is_completed(follow_up: str, completed: str) -> None:
@@ -27,6 +30,10 @@ def test_a_question_that_points_back_is_completed(follow_up: str, completed: str
         "What is the usual dose of insulin?",
         "Is it possible to give insulin twice a day?",
         "Which rooms of the ward have oxygen?",
+        "推荐剂量是多少?",
+        "其他药物有副作用吗?",
+        "契約の期間はどれくらいですか?",
+        "ขนาดยาที่แนะนำคือเท่าใด",
     ],
 )
 def test_a_question_that_stands_alone_is_left_as_it_is(question: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-from engine.generation.prompt import MAX_ANSWER_TOKENS, MAX_PROMPT_TOKENS, PromptWriter
+from engine.generation.prompt import MAX_ANSWER_TOKENS, MAX_PROMPT_TOKENS, Kind, PromptWriter, Verdict
 from engine.generation.weights import load_writer
 from engine.models.library import CHAT_GENERATOR, DEFAULT_GENERATOR, ModelLibrary
 from engine.records import Passage
@@ -44,6 +44,24 @@ def test_a_target_ends_with_the_end_token_and_reads_back(writer: PromptWriter) -
     assert len(writer.target("word " * 500)) == MAX_ANSWER_TOKENS
 
 
+@pytest.mark.parametrize("kind", ["seq2seq", "causal"])
+@pytest.mark.parametrize("question", ["What is the maximum dose?", "Why? " * 400])
+def test_a_model_that_reads_little_has_room_for_question_passages_and_answer(kind: Kind, question: str) -> None:
+    writer = chat_writer(kind=kind, most_tokens=400)
+    ids = writer.prompt(question, [passage("word " * 200), passage("other " * 200)])
+    answer = len(writer.answer_opening) + writer.most_answer_tokens
+    assert writer.most_answer_tokens >= 100
+    assert len(ids) <= 400 and (kind == "seq2seq" or len(ids) + answer <= 400)
+    text = writer.text(ids)
+    assert question[:20] in text and "word" in text and "other" in text
+
+
+def test_where_nothing_else_fits_no_passage_is_shown() -> None:
+    writer = chat_writer(most_tokens=48)
+    text = writer.text(writer.prompt("Why?", [passage("word " * 200)]))
+    assert "Why?" in text and "word" not in text
+
+
 def test_tokens_by_name_become_the_same_ids(writer: PromptWriter) -> None:
     ids = writer.prompt("Where?", [passage("Ward 3, second floor – naïve façade.")])
     assert writer.ids_of(writer.tokens(ids)) == ids
@@ -56,14 +74,18 @@ def test_what_the_tokenizer_cannot_write_comes_back_from_the_passage(writer: Pro
         assert writer.restored(written, [passage(source)]) == answer
 
 
-def chat_writer(*control: str, end: str = "</s>") -> PromptWriter:
+def chat_writer(
+    *control: str, end: str = "</s>", kind: Kind = "causal", most_tokens: int | None = None
+) -> PromptWriter:
     """A writer whose tokenizer knows letters and these control tokens; `end` is what the configuration names."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE(vocab={letter: number for number, letter in enumerate(letters)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(token, special=True) for token in dict.fromkeys([end, *control])])
-    return PromptWriter(tokenizer, kind="causal", end_id=tokenizer.token_to_id(end))
+    return PromptWriter(
+        tokenizer, kind=kind, end_id=tokenizer.token_to_id(end), verdict=Verdict(), most_tokens=most_tokens
+    )
 
 
 TURNS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
-from engine.errors import ModelError, TrainingError
+from engine.errors import Cancelled, ModelError, TrainingError
 from engine.exporting.job import ExportRun, ImportRun
 from engine.importing import ImportFiles
 from engine.jobs import Monitor
@@ -21,7 +21,7 @@ from engine.models.library import DEFAULT_ENCODER
 from engine.retrieval.fusion import rerank
 from engine.retrieval.reranker import Reranker
 from engine.retrieval.retriever import RERANKED
-from engine.serving.job import Search
+from engine.serving.job import Search, SearchMany
 from engine.serving.trial import TryModel
 from engine.session import BASE, Session
 from engine.training import reranker_stage
@@ -153,6 +153,28 @@ def test_a_reranker_is_used_only_where_it_helps(
 def test_without_a_reranker_in_the_library_nothing_is_tried(session: Session, tmp_path: Path) -> None:
     fill(session, tmp_path / "files")
     assert choose_reranker(lesson(session), session.run(BASE)) == session.run(BASE)
+
+
+def test_a_search_is_stopped_between_what_the_reranker_reads(session: Session, tmp_path: Path) -> None:
+    fill(session, tmp_path / "files")
+    monitor = Monitor()
+    read: list[str] = []
+
+    class Stopped(Oracle):
+        def scores(
+            self, question: str, texts: Sequence[str], *, check: Callable[[], None] = lambda: None
+        ) -> np.ndarray:
+            read.append(question)
+            monitor.cancel()
+            check()
+            return super().scores(question, texts)
+
+    run = replace(session.run(BASE), id="retriever-1", reranker="judge", rerank_weight=1.0)
+    session.workspace.runs.add(run)
+    session.loaded("reranker", "judge", lambda: Stopped(lambda question, text: 0.0))
+    with pytest.raises(Cancelled):
+        SearchMany(("code one", "code two"), run_name="retriever-1").run(session, monitor)
+    assert read == ["code one"]
 
 
 def test_a_run_with_a_reranker_searches_with_it_and_travels_with_it(session: Session, tmp_path: Path) -> None:

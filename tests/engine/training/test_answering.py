@@ -150,6 +150,10 @@ def test_a_follow_up_is_searched_for_as_a_question_that_stands_alone(asked: Sess
     answer = rag.answer("In which room is it kept?", monitor=Monitor(), asking=earlier)
     assert answer.question == "In which room is it kept?" and "drug7" in answer.searched
     assert any("drug7 " in hit.passage.text for hit in answer.hits)
+    asked_at_once = ["In which room is it kept?", "What is the code of drug5?"]
+    batched, alone = rag.answer_many(asked_at_once, monitor=Monitor(), asking=earlier)
+    assert (batched.question, batched.searched, batched.hits) == (answer.question, answer.searched, answer.hits)
+    assert (alone.question, alone.searched) == ("What is the code of drug5?", "")
     assert rag.answer("In which room is it kept?", monitor=Monitor()).searched == ""
 
 

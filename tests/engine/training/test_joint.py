@@ -122,6 +122,28 @@ def test_a_run_that_reads_passages_one_by_one_answers(filled: Session, reading: 
     assert 0 <= answer.confidence <= 1
 
 
+@pytest.mark.parametrize("reading", ["sequence", "token"])
+def test_reading_one_by_one_ends_at_once_when_it_is_stopped(filled: Session, reading: str) -> None:
+    class Impatient(Monitor):
+        """Is stopped while the third token is written."""
+
+        asked = 0
+
+        def stopping(self) -> bool:
+            self.asked += 1
+            if self.asked == 3:
+                self.cancel()
+            return super().stopping()
+
+    base = filled.run("base")
+    run = Run("r", "joint", base.encoder, CHAT_GENERATOR, base.fusion, reading=reading)  # type: ignore[arg-type]  # a test's choice
+    filled.workspace.runs.add(run)
+    monitor = Impatient()
+    with pytest.raises(Cancelled):
+        AnswerBatch((QUESTION, "Why?"), run_name="r").run(filled, monitor)
+    assert monitor.asked < 30  # each of 256 tokens asks
+
+
 def test_a_corpus_smaller_than_the_passages_asked_for_is_read_whole(filled: Session) -> None:
     task = joint_task(filled, settings=JointSettings(passages=50, over_retrieved=200))
     assert all(torch.isfinite(part).all() for part in task.losses(0))
