@@ -102,6 +102,15 @@ class Retriever:
             for question, vector, numbers in zip(questions, vectors, near, strict=True)
         ]
 
+    def cosines(self, questions: Sequence[str], passage_ids: Sequence[Collection[str]]) -> list[np.ndarray]:
+        """Return the dense scores of the passages named for each question, whether or not a search would find them."""
+        scores: list[np.ndarray] = []
+        vectors = self.encoder.encode(questions, questions=True)
+        for vector, ids in zip(vectors, passage_ids, strict=True):
+            numbers = self._workspace.documents.passage_numbers([*ids]).values()
+            scores.append(self.index.vectors(self.index.known(np.array([*numbers], dtype=np.int64))) @ vector)
+        return scores
+
     def best(self, found: Candidates, fused: np.ndarray) -> tuple[np.ndarray, list[str]]:
         """Return the rows of the candidates that a reranker reads, and what it reads of them."""
         rows = np.argsort(-fused, kind="stable")[:RERANKED]

@@ -14,8 +14,9 @@ from engine.jobs import Monitor
 from engine.retrieval import lexical
 from engine.retrieval.job import BuildIndex
 from engine.retrieval.lexical import telling_terms
+from engine.retrieval.retriever import open_retriever
 from engine.serving.job import Search, SearchMany
-from engine.session import Session
+from engine.session import BASE, Session
 from engine.workspace.scope import Scope
 
 TEXTS = {
@@ -58,6 +59,15 @@ def test_each_mode_gives_its_own_scores(filled: Session) -> None:
     assert hybrid.dense is not None and hybrid.lexical is not None
     assert (dense.lexical, lexical.dense) == (None, None)
     assert dense.score == dense.dense
+
+
+def test_a_passage_that_was_not_found_has_its_cosine_too(filled: Session) -> None:
+    retriever = open_retriever(filled, filled.run(BASE), Monitor())
+    (hits,) = retriever.search(["Who wears masks?"], top_k=3)
+    first, last = hits[0], hits[-1]
+    (cosines,) = retriever.cosines(["Who wears masks?"], [[last.passage.id]])
+    assert cosines == pytest.approx([last.dense])
+    assert last.dense != first.dense
 
 
 def test_many_questions_give_what_one_at_a_time_gives(filled: Session) -> None:
