@@ -175,16 +175,20 @@ def test_nothing_outside_the_scope_is_found_and_everything_within(
     assert found(filled, Scope(tags=("ward", "ICU")), mode) == {"notice", "masks"}
     assert found(filled, Scope(folders=(str(tmp_path / "files"),), until=today), mode) == set(ids)
     assert found(filled, Scope(since=today, tags=("ICU",)), mode) == {"masks"}
+    assert found(filled, Scope(since=today.replace("-", ""), until=today.replace("-", "")), mode) == set(ids)
 
 
 @pytest.mark.parametrize(
     ("scope", "said"),
     [
         (Scope(tags=("none",)), "No document is within these filters"),
+        (Scope(tags=("\udcff",)), "No document is within these filters"),
+        (Scope(documents=("\udcff",), folders=("\udcff",)), "No document is within these filters"),
         (Scope(folders=("/file",)), "No document is within these filters"),
         (Scope(until="1999-01-01"), "No document is within these filters"),
         (Scope(since="yesterday"), "'yesterday' is no date"),
         (Scope(since="2026-02-01", until="2026-01-01"), "2026-02-01 is after 2026-01-01"),
+        (Scope(since="20260201", until="2026-01-01"), "2026-02-01 is after 2026-01-01"),
     ],
 )
 def test_a_scope_without_documents_is_a_sentence(filled: Session, scope: Scope, said: str) -> None:
