@@ -16,7 +16,7 @@ from engine.cli.console import to_json
 from engine.errors import EngineError, QuestionError
 from engine.records import Answer, Asking, Hit
 from engine.serving.described import answer_value, cited, found_value
-from engine.workspace.scope import Scope
+from engine.workspace.scope import Scope, stored_path
 
 _BATCH = 64  # questions a job: results of a long file come out as they are ready
 
@@ -130,9 +130,10 @@ def ask(
 def _scope(
     documents: list[str] | None, folders: list[Path] | None, tags: list[str] | None, since: str, until: str
 ) -> Scope:
+    named = documents or []
     return Scope(
-        tuple(documents or ()),
-        tuple(str(folder.absolute()) for folder in folders or ()),
+        (*named, *map(stored_path, named)),  # as ids and as paths
+        tuple(map(stored_path, folders or ())),
         tuple(tags or ()),
         since,
         until,

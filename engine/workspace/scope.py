@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from engine.errors import QuestionError
 
@@ -13,7 +15,7 @@ class Scope:
     """What a document must be for its passages to be found. What is empty doesn't limit; what isn't, all must hold."""
 
     documents: tuple[str, ...] = ()  # ids or paths
-    folders: tuple[str, ...] = ()  # absolute; their sub-folders too
+    folders: tuple[str, ...] = ()  # as documents' paths are stored; their sub-folders too
     tags: tuple[str, ...] = ()  # any of them
     since: str = ""  # ISO dates, both days included; a document without a date is in no span of time
     until: str = ""
@@ -46,3 +48,8 @@ def _iso_date(day: str) -> str:
 
 
 EVERYTHING = Scope()
+
+
+def stored_path(path: str | Path) -> str:
+    """Return a path as documents are stored under it: absolute, and without `..`."""
+    return os.path.normpath(Path(path).absolute())

@@ -390,7 +390,7 @@ def test_a_line_of_a_batch_that_cant_be_used_stops_nothing(
 
 
 def test_tags_are_given_listed_and_searched_within(
-    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("dose", "mask"):
         (tmp_path / f"{name}.txt").write_text(f"The {name} of the ward is written down here.", encoding="utf-8")
@@ -407,5 +407,11 @@ def test_tags_are_given_listed_and_searched_within(
         assert entry.main([*within, *scope]) == 0
         found.append(sorted(passage["title"] for passage in _json(capsys)["passages"]))
     assert found == [["mask"], ["dose"], ["dose", "mask"]]
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    for scope in (["--document", "../dose.txt"], ["--folder", "..", "--tag", "ICU"]):
+        assert entry.main([*within, *scope]) == 0
+        found.append([passage["title"] for passage in _json(capsys)["passages"]])
+    assert found[3:] == [["dose"], ["mask"]]
     assert entry.main([*within, "--tag", "none"]) == 1
     assert "No document is within these filters" in _json(capsys)["error"]["message"]
