@@ -13,7 +13,7 @@ from engine.evaluation.metrics import ndcg_at
 from engine.jobs import Monitor
 from engine.questions.folding import TOKEN
 from engine.records import Passage, Question
-from engine.retrieval.encoder import Encoder, length_buckets
+from engine.retrieval.encoder import Encoder, Text, length_buckets
 from engine.retrieval.fusion import DENSE_ONLY, Candidates, metric_values, tune
 from engine.retrieval.retriever import Retriever
 from engine.settings import RetrieverSettings
@@ -38,10 +38,10 @@ class Pair:
     """A training question with a passage that answers it and passages that only look like it."""
 
     question: str
-    positive: str  # indexed text
+    positive: Text
     positive_ids: frozenset[str]  # all evidence of the question: never a negative
     positive_id: str
-    negatives: tuple[tuple[str, str], ...]  # passage id, indexed text
+    negatives: tuple[tuple[str, Text], ...]  # passage id, what is embedded of it
 
 
 def mine(
@@ -66,16 +66,14 @@ def mine(
         for question, (evidence, cosines, hits) in zip(batch, found, strict=True):
             ceiling = (1 - settings.negative_margin) * max(cosines, default=0.0)
             negatives = [
-                (hit.passage.id, hit.passage.indexed_text)
+                (hit.passage.id, retriever.encoder.input_of(hit.passage))
                 for hit in hits
                 if hit.passage.id not in evidence
                 and (hit.dense or 0.0) < ceiling
                 and not _holds(hit.passage.text, question.answers)
             ]
-            positive = passages[evidence[0]]
-            pairs.append(
-                Pair(question.question, positive.indexed_text, frozenset(evidence), positive.id, tuple(negatives))
-            )
+            positive = retriever.encoder.input_of(passages[evidence[0]])
+            pairs.append(Pair(question.question, positive, frozenset(evidence), evidence[0], tuple(negatives)))
         monitor.progress("Mining hard negatives", min(start + size, len(questions)), len(questions))
     return pairs
 
@@ -123,7 +121,7 @@ class Validation:
             for scores in (one.dense, one.lexical):
                 pool.update(dict.fromkeys(one.passage_ids[row] for row in np.argsort(-scores)[:POOL_DEPTH]))
         self._ids = [passage_id for passage_id in pool if passage_id in passages]
-        self._texts = [passages[passage_id].indexed_text for passage_id in self._ids]
+        self._texts = [retriever.encoder.input_of(passages[passage_id]) for passage_id in self._ids]
         self._lexical: list[np.ndarray] = []
         for one in found:
             score_of = dict(zip(one.passage_ids, one.lexical.tolist(), strict=True))

@@ -34,11 +34,19 @@ def encoder(library: ModelLibrary) -> Encoder:
     return Encoder(library.files(DEFAULT_ENCODER), CPU)
 
 
+class _Reader:
+    """An encoder that would embed a passage's text."""
+
+    def input_of(self, passage: Passage) -> str:
+        return passage.text
+
+
 def test_validation_counts_the_dense_ranking_beside_the_fused_one() -> None:
     texts = {"right": (0.6, 0.8), "wrong": (0.8, 0.6)}  # what the encoder makes of them, beside the question's (1, 0)
     passages = {name: Passage(name, "d", "", name, None, "", 0, 5) for name in texts}
 
     class ByWords:
+        encoder = _Reader()
         fusion = Fusion(0.2)
 
         def candidates(self, questions: list[str]) -> list[Candidates]:
@@ -103,6 +111,8 @@ def test_evidence_of_a_question_is_never_its_negative(encoder: Encoder) -> None:
 
 class _Told:
     """A retriever that finds these passages, at these cosines."""
+
+    encoder = _Reader()
 
     def __init__(self, cosine: dict[str, float], texts: dict[str, str]) -> None:
         self._cosine = cosine
