@@ -106,13 +106,19 @@ class Encoder:
         return torch.nn.functional.normalize(pooled, dim=-1)
 
     def encode(
-        self, texts: Sequence[Text], *, questions: bool = False, report: Callable[[int], None] | None = None
+        self,
+        texts: Sequence[Text],
+        *,
+        questions: bool = False,
+        report: Callable[[int], None] | None = None,
+        into: np.ndarray | None = None,
     ) -> np.ndarray:
         """Embed passages, or questions, float32 of shape (len(texts), dimension): unit vectors, but for DPR's.
 
-        `report` is told after each batch how many are done.
+        `report` is told after each batch how many are done. What it raises costs the vectors, but for those that are
+        `into` an array of the caller's by then.
         """
-        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32) if into is None else into
         rows = self.token_ids(texts, questions=questions)
         done = 0
         with torch.inference_mode(), autocast(self.device, self.precision):

@@ -8,10 +8,10 @@ from typing import Literal
 
 import pytest
 
-from engine.errors import DocumentError, QuestionError
+from engine.errors import Cancelled, DocumentError, QuestionError
 from engine.importing import ImportFiles
-from engine.jobs import Monitor
-from engine.retrieval import lexical
+from engine.jobs import Event, Monitor, Progress
+from engine.retrieval import encoder, lexical
 from engine.retrieval.job import BuildIndex
 from engine.retrieval.lexical import telling_terms
 from engine.retrieval.retriever import open_retriever
@@ -42,6 +42,20 @@ def test_adding_a_document_embeds_that_document_only(filled: Session, tmp_path: 
     ImportFiles((str(tmp_path / "more.txt"),)).run(filled, Monitor())
     second = BuildIndex().run(filled, Monitor())
     assert (first.embedded, second.embedded, second.passages) == (3, 1, 4)
+
+
+def test_a_cancelled_index_keeps_every_vector_that_is_done(filled: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "BATCH_TOKENS", 1)  # a passage at a time
+    monitor = Monitor()
+
+    def cancel_after_one(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == "Embedding passages":
+            monitor.cancel()
+
+    monitor.listen = cancel_after_one
+    with pytest.raises(Cancelled):
+        BuildIndex().run(filled, monitor)
+    assert BuildIndex().run(filled, Monitor()).embedded == 1  # the second was done when it was told
 
 
 def test_a_search_sees_a_document_imported_after_the_last_search(filled: Session, tmp_path: Path) -> None:
