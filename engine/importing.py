@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +13,7 @@ from engine.jobs import Monitor, Skipped
 from engine.questions.columns import ColumnMap, Preview, UnmappedError
 from engine.questions.problems import QuestionProblem
 from engine.questions.shares import Shares
+from engine.workspace.scope import stored_path
 
 if TYPE_CHECKING:
     from engine.questions.reader import QuestionReader
@@ -70,7 +71,8 @@ class ImportFiles:
         began = monitor.clock()
         workspace = session.workspace
         problems = _Problems(session, monitor)
-        files = list(_files(self.paths, workspace.path, problems, self.kind))
+        paths = [Path(stored_path(path)) for path in self.paths]
+        files = list(_files(paths, workspace.path, problems, self.kind))
         with Reader(passwords=self.passwords) as reader:
             documents = DocumentImport(
                 workspace=workspace, tokenizer=session.library.tokenizer(_ENCODER), monitor=monitor, reader=reader
@@ -93,8 +95,9 @@ class ImportFiles:
                                 documents.add_corpus(path, problems.note)
                             case "document":
                                 documents.add_file(path, problems.note)
+                        documents.redate(path)
                 if self.remove_missing:
-                    documents.remove_missing([path for path in map(Path, self.paths) if path.is_dir()])
+                    documents.remove_missing([path for path in paths if path.is_dir()])
                 documents.flush()
                 # Files that name their split come first: the same question elsewhere must not be drawn into another.
                 question_files.sort(key=lambda path: split_of_file(str(path)) is None)
@@ -188,7 +191,7 @@ class _Problems:
             documents.clear_skipped(self._path)
 
 
-def _files(paths: tuple[str, ...], workspace: Path, problems: _Problems, kind: ImportKind) -> Iterator[Path]:
+def _files(paths: Sequence[Path], workspace: Path, problems: _Problems, kind: ImportKind) -> Iterator[Path]:
     """Yield the files to import, each once; those of folders sorted, hidden ones left out.
 
     A folder that Dataset.save_to_disk wrote is one thing to import where passages are asked for.
@@ -196,8 +199,7 @@ def _files(paths: tuple[str, ...], workspace: Path, problems: _Problems, kind: I
     from engine.documents.formats.passages import is_passage_folder
 
     seen: set[Path] = set()
-    for name in paths:
-        path = Path(name).absolute()
+    for path in paths:
         if kind == "passages" and is_passage_folder(path):
             found = [path]
         elif path.is_dir():
