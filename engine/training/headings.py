@@ -6,7 +6,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from engine.records import Passage, Question, Run
 from engine.retrieval.encoder import Encoder
 from engine.retrieval.retriever import embed_missing
 from engine.session import TUNED
+from engine.training.answering import reading_of
 from engine.training.chance import exceeds
 from engine.training.forgetting import GENERAL, MOST_FORGOTTEN, general_ndcg
 from engine.training.loop import train
@@ -68,11 +69,12 @@ def are_headings(questions: Sequence[Question]) -> bool:
 
 
 def tune_on_headings(lesson: Lesson) -> Run:
-    """Return the run with an encoder that learnt which passages stand under which heading.
+    """Return the parent with an encoder that learnt which passages stand under which heading.
 
-    It is kept only if it surely finds held-out ones better (by a one-sided test of 95 %: chance alone gains a little),
-    tells single passages apart as well as before (what stands under one heading is not one answer) and forgets
-    little. The fusion stays as it is: there is no question to tune it on.
+    It is kept only if it surely finds held-out ones better than the parent's, which may be another (by a one-sided test
+    of 95 %: chance alone gains a little), tells single passages apart as well (what stands under one heading is not one
+    answer) and forgets little. The fusion stays as it is: there is no question to tune it on. A generator named to
+    start from waits for questions.
     """
     session, monitor = lesson.session, lesson.monitor
     passages = lesson.passages()
@@ -81,8 +83,14 @@ def tune_on_headings(lesson: Lesson) -> Run:
     base = {name: tensor.detach().clone() for name, tensor in encoder.model.state_dict().items()}
     settings = replace(lesson.settings.retriever, epochs=EPOCHS, hard_negatives=0)
     check = HeldOut(lesson.validation, passages, monitor, seed=lesson.seed)
-    untuned = check.gains(encoder)
-    before = {MEASURE: float(untuned.mean()), **check.guarded(encoder)}
+    parent = lesson.parent
+    known = (
+        encoder
+        if parent.encoder == lesson.run.encoder
+        else Encoder(session.model_files(parent.encoder), session.device)
+    )
+    untuned = check.gains(known)
+    before = {MEASURE: float(untuned.mean()), **check.guarded(known)}
     pairs = _pairs(lesson.training, passages)
     task = RetrieverTask(encoder, pairs, fitted(settings, encoder, pairs), score=check.score, seed=lesson.seed)
     outcome = train(
@@ -98,10 +106,18 @@ def tune_on_headings(lesson: Lesson) -> Run:
     tuned = check.gains(encoder)
     after = {MEASURE: float(tuned.mean()), **check.guarded(encoder)}
     kept = exceeds(tuned - untuned, errors=SURE) and not suffers(before, after)
-    run = replace(lesson.run, steps=lesson.run.steps + outcome.steps, best_step=outcome.best_step)
+    run = replace(
+        lesson.run,
+        encoder=parent.encoder,
+        passage_encoder=parent.passage_encoder,
+        generator=parent.generator,
+        **asdict(reading_of(parent)),
+        steps=lesson.run.steps + outcome.steps,
+        best_step=outcome.best_step,
+    )
     if kept:
         digest = session.workspace.objects.publish_folder({**files, "model.safetensors": encoder.weights()})
-        run = replace(run, encoder=TUNED + digest)
+        run = replace(run, encoder=TUNED + digest, passage_encoder="")
         embed_missing(session, encoder, run.indexed_by, monitor)
     scores = {**after, "retriever kept": float(kept)}
     return replace(run, before={**run.before, **before}, after={**run.after, **scores})

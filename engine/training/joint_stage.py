@@ -103,16 +103,29 @@ def tune_joint(lesson: Lesson) -> Run:
     return decide(lesson, run, start, found_before, many=many, reading=reading)
 
 
+def models_of(run: Run) -> tuple[str, str, str]:
+    """Return what a run searches and answers with."""
+    return run.encoder, run.passage_encoder, run.generator
+
+
 def decide(
     lesson: Lesson, run: Run, start: Retriever, found_before: dict[str, float], *, many: int, reading: Reading
 ) -> Run:
-    """Return the tuned `run` as it answers validation questions best, or the lesson's if that answers no worse."""
+    """Return the tuned `run` as it answers validation questions best, or the lesson's if that is no worse.
+
+    Models named to start from are no measure: the run is held against its parent, unless its models were tuned
+    separately just now.
+    """
     session, monitor = lesson.session, lesson.monitor
     questions = [question.question for question in lesson.validation]
+    known, search = lesson.run, start
+    if "generator kept" not in known.after and models_of(known) != models_of(lesson.parent):
+        known, search = lesson.parent, load_retriever(session, lesson.parent, monitor)
+        _, found_before = measured(search, lesson.validation, search.fusion)
     tuned = load_retriever(session, run, monitor)
     tuned.fusion, found = measured(tuned, lesson.validation, DENSE_ONLY if start.fusion == DENSE_ONLY else None)
     together = lesson.run.passages_per_answer
-    said_before = answered(lesson, lesson.run, start, start.search(questions, top_k=max(RETRIEVED, many)))
+    said_before = answered(lesson, known, search, search.search(questions, top_k=max(RETRIEVED, many)))
     hits = tuned.search(questions, top_k=max(RETRIEVED, many))
     best: tuple[Run, dict[str, float]] | None = None
     ways: dict[tuple[Reading, int], None] = {(reading, together if reading == "together" else many): None}

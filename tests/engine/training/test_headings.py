@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from engine.errors import TrainingError
 from engine.importing import ImportFiles
 from engine.jobs import Monitor
+from engine.models.library import CHAT_GENERATOR
 from engine.records import Passage, Question
 from engine.serving.job import Search
 from engine.session import BASE, TUNED, Session
@@ -46,9 +48,29 @@ def fill(session: Session, folder: Path, count: int) -> None:
     ImportFiles((str(folder),)).run(session, Monitor())
 
 
+def test_another_encoder_is_held_against_the_parents_and_gives_way_to_it(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(session, tmp_path / "files", 40)
+    base, other = session.run(BASE).encoder, tmp_path / "other-encoder"
+    shutil.copytree(session.library.folder(base), other)
+    (other / "vademecum.json").unlink()
+    (other / "1_Pooling").mkdir(exist_ok=True)
+    (other / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')  # what tells the two apart
+    session.library.import_model(other)
+    monkeypatch.setattr(
+        headings.HeldOut,
+        "gains",
+        lambda self, encoder: np.full(9, 0.5 if encoder.sentence.pooling == "cls" else 0.9),
+    )
+    run = Train("retriever", preset="quick", encoder=other.name).run(session, Monitor())
+    assert (run.before[MEASURE], run.after[MEASURE]) == (pytest.approx(0.9), pytest.approx(0.5))
+    assert (run.kept, run.encoder) == (False, base)
+
+
 def test_documents_without_questions_train_the_retriever_alone(session: Session, tmp_path: Path) -> None:
     fill(session, tmp_path / "files", 40)
-    job = Train("all", preset="quick", learning_rate=1e-3)
+    job = Train("all", preset="quick", learning_rate=1e-3, model=CHAT_GENERATOR)  # which waits for questions
     assert list(EstimateTraining(job).run(session, Monitor()).stages) == ["retriever"]
     run = job.run(session, Monitor())
     assert run.state == "finished"

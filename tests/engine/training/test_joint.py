@@ -14,8 +14,9 @@ from engine.jobs import Event, Measured, Monitor
 from engine.models.library import CHAT_GENERATOR
 from engine.records import Run
 from engine.serving.job import AnswerBatch, AnswerQuestion
-from engine.session import TUNED, Session
+from engine.session import BASE, TUNED, Session
 from engine.settings import JointSettings
+from engine.training import joint_stage
 from engine.training.job import Train
 from tests.engine.training.joint_tasks import joint_task
 from tests.engine.training.test_train_job import fill
@@ -153,3 +154,16 @@ def test_the_tuned_encoder_is_the_runs_own_or_the_parents(filled: Session) -> No
     run = joint().run(filled, Monitor())
     assert run.encoder.startswith(TUNED) == run.kept
     assert run.passage_encoder == ""
+
+
+def test_models_named_to_start_from_are_held_against_the_run_in_use(
+    filled: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = filled.run(BASE)
+
+    def answered(lesson: object, run: Run, *found: object) -> dict[str, float]:
+        return {"f1": 0.6 if run.generator == base.generator else 0.5}
+
+    monkeypatch.setattr(joint_stage, "answered", answered)
+    run = joint(model=CHAT_GENERATOR, epochs=1).run(filled, Monitor())
+    assert (run.before["joint f1"], run.after["joint f1"], run.kept) == (0.6, 0.5, False)
