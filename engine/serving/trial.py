@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +45,17 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportModel:
+    """Check a model folder or GGUF file, try a copy of it, and take that into the library."""
+
+    path: str
+
+    def run(self, session: Session, monitor: Monitor) -> Trial:
+        """Return what the self-test saw. Raises what `import_model` does."""
+        return import_model(session.library, session.device, Path(self.path), monitor)
+
+
+@dataclass(frozen=True, slots=True)
 class TryModel:
     """Load a model of the library and let it do a little of its work."""
 
@@ -52,6 +64,25 @@ class TryModel:
     def run(self, session: Session, monitor: Monitor) -> Trial:
         """Return what was seen. A model that fails is a result, not an error; an unknown name is one."""
         return try_model(session.library, session.device, self.name, monitor)
+
+
+def import_model(library: ModelLibrary, device: Device, path: Path, monitor: Monitor) -> Trial:
+    """Take the model at `path` into the library, and return what its self-test saw.
+
+    Raises ModelError with what is unsafe or unknown about it, and where it does not work: then it is not taken in. One
+    too large for the memory that is free is: it may be used when there is more, or on another machine.
+    """
+    trials: list[Trial] = []
+
+    def tried(copied: ModelLibrary, name: str) -> None:
+        trial = try_model(copied, device, name, monitor)
+        if trial.fits and not trial.works:
+            raise ModelError(trial.problem, hint="Copy the model again from its source, or choose another one.")
+        trials.append(trial)
+
+    monitor.progress("Checking the model", 0, None)
+    library.import_model(path, tried=tried)
+    return trials[0]
 
 
 def try_model(library: ModelLibrary, device: Device, name: str, monitor: Monitor) -> Trial:
@@ -71,7 +102,7 @@ def try_model(library: ModelLibrary, device: Device, name: str, monitor: Monitor
                 ModelError,
                 f"{name} can't be run.",
                 hint="Its files don't fit together: copy them again from one source.",
-                foreign=(ValueError, RuntimeError, KeyError, TypeError, AttributeError, IndexError),
+                foreign=Exception,  # the libraries raise whatever a configuration that fits nothing leads to
             ):
                 said = _tried(library, device, name, info.kind)
         except EngineError as error:
