@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.errors import EngineError, ModelError, translated
 from engine.jobs import Monitor
-from engine.models.memory import answering_bytes, training_bytes
+from engine.models.memory import answering_bytes, lack_of_memory, training_bytes
 from engine.records import Passage
 
 if TYPE_CHECKING:
@@ -91,12 +91,8 @@ def try_model(library: ModelLibrary, device: Device, name: str, monitor: Monitor
     monitor.progress(f"Trying {name}", 0, 1)
     started = time.perf_counter()
     free = device.free_memory_bytes()
-    said = problem = ""
-    if answering_bytes(info.parameters) > free:
-        problem = (
-            f"{name} needs {answering_bytes(info.parameters) / 2**30:.1f} GiB of memory, {free / 2**30:.1f} are free."
-        )
-    else:
+    said, problem = "", lack_of_memory(name, info.parameters, free)
+    if not problem:
         try:
             with translated(
                 ModelError,

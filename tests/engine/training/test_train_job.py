@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from torch import Tensor
 
+from engine.device import Device
 from engine.errors import Cancelled, RunError, TrainingError
 from engine.evaluation.asked import held_out
 from engine.importing import ImportFiles
 from engine.jobs import Event, Measured, Monitor, Progress
-from engine.models.library import CHAT_GENERATOR, DEFAULT_ENCODER
+from engine.models.library import CHAT_GENERATOR, DEFAULT_ENCODER, ModelLibrary
 from engine.records import Fusion, Run
 from engine.retrieval.encoder import Encoder
 from engine.serving.job import AnswerBatch, AnswerQuestion, Search
@@ -133,6 +134,19 @@ def test_time_and_memory_are_estimated_before_anything_is_trained(filled: Sessio
     assert filled.workspace.runs.list() == ()
     with pytest.raises(SettingError):
         EstimateTraining(replace(quick("all"), epochs=0)).run(filled, Monitor())
+
+
+@pytest.mark.parametrize("named", [{"model": CHAT_GENERATOR}, {"encoder": DEFAULT_ENCODER}])
+def test_a_model_too_large_for_the_memory_is_refused_before_it_is_read(
+    filled: Session, monkeypatch: pytest.MonkeyPatch, named: dict[str, str]
+) -> None:
+    monkeypatch.setattr(Device, "free_memory_bytes", lambda self: 2**20)
+    monkeypatch.setattr(ModelLibrary, "files", None)  # whoever reads one fails
+    training = replace(quick("all"), **named)
+    for job in (EstimateTraining(training), training):
+        with pytest.raises(TrainingError, match=r"needs 0\.6 GiB of memory, 0\.0 are free"):
+            job.run(filled, Monitor())
+    assert filled.workspace.runs.list() == ()
 
 
 def test_the_measured_gain_decides_what_is_kept_and_active(filled: Session) -> None:
