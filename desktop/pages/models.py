@@ -231,7 +231,9 @@ class ModelsPage(QWidget):
         box.setWindowTitle(self.tr("Remove a model"))
         box.setText(self.tr("Remove {0} from the library?").format(chosen.name))
         box.setInformativeText(
-            plainly_joined([self.tr("The folder it came from stays."), self.tr("Runs tuned from it stay too.")])
+            plainly_joined(
+                [self.tr("The folder it came from stays."), self.tr("Runs that use it have a copy of their own.")]
+            )
         )
         box.setStandardButtons(QMessageBox.StandardButton.Ok | QMessageBox.StandardButton.Cancel)
         box.accepted.connect(lambda: self.remove(chosen.name))

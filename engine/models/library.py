@@ -83,6 +83,10 @@ class ModelLibrary:
         except ModelError:
             return False
 
+    def is_bundled(self, name: str) -> bool:
+        """Tell whether there is a model of this name that comes with the program: it stays, and stays as it is."""
+        return self.has(name) and self._find(name).is_relative_to(self.bundled)
+
     def folder(self, name: str) -> Path:
         """Return the model's folder for loading. Raises ModelError when it is not what was set up or imported."""
         folder = self._find(name)

@@ -84,6 +84,7 @@ class Course:
             reason="",
             settings={name: value for name, value in asdict(job).items() if value is not None and name != "resume"},
         )
+        run = session.bound(run)
         runs.add(run)
         return cls(job, run, session, monitor)
 

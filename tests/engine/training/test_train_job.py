@@ -169,18 +169,35 @@ def tell_measured(monkeypatch: pytest.MonkeyPatch, reached: list[tuple[float, fl
     monkeypatch.setattr(retriever_stage, "measured", measured)
 
 
+def import_other_encoder(session: Session, folder: Path) -> None:
+    shutil.copytree(session.library.folder(DEFAULT_ENCODER), folder)
+    (folder / "vademecum.json").unlink()
+    session.library.import_model(folder)
+
+
 def test_another_encoder_is_kept_only_if_it_beats_the_active_runs(
     filled: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    other = tmp_path / "other-encoder"
-    shutil.copytree(filled.library.folder(DEFAULT_ENCODER), other)
-    (other / "vademecum.json").unlink()
-    filled.library.import_model(other)
+    import_other_encoder(filled, tmp_path / "other-encoder")
     # Untuned; the active run; with matching learnt; tuned.
     tell_measured(monkeypatch, [(0.5, 0.5), (0.9, 0.5), (0.6, 0.5), (0.8, 0.5)])
     run = quick("retriever", encoder="other-encoder").run(filled, Monitor())
     assert (run.kept, run.encoder, filled.workspace.runs.active) == (False, DEFAULT_ENCODER, BASE)
     assert (run.before["ndcg@10"], run.after["ndcg@10"]) == (0.9, 0.8)
+
+
+def test_a_run_keeps_the_imported_encoder_it_was_trained_with(
+    filled: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import_other_encoder(filled, tmp_path / "other-encoder")
+    # Untuned; the active run; with matching learnt; tuned: so the untuned one stays.
+    tell_measured(monkeypatch, [(0.5, 0.5), (0.4, 0.5), (0.6, 0.5), (0.5, 0.5)])
+    run = quick("retriever", encoder="other-encoder").run(filled, Monitor())
+    assert run.kept and run.encoder.startswith(TUNED)
+    filled.library.remove("other-encoder")
+    filled.workspace.objects.sweep()
+    again = Session(workspace=filled.workspace, library=filled.library, device=filled.device)
+    assert Search("dose of heparin", run_name=run.id).run(again, Monitor()).run == run.id
 
 
 @pytest.mark.parametrize(
