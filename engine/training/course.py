@@ -151,8 +151,9 @@ class Course:
         return run
 
     def _told_of_generator(self, training: Questions) -> str:
-        if "generator kept" not in self._run.after:
-            return ""
+        named = filter(None, (self._job.model, self._job.encoder))
+        if "generator kept" not in self._run.after or not all(map(self._session.library.has, named)):
+            return ""  # nothing to tell, or of a model that left the library meanwhile
         return told_of_generator(self._job, self._session.run(self._run.parent), training, self._session)
 
     def _stop(self, state: RunState, reason: str) -> None:

@@ -200,6 +200,17 @@ def test_a_run_keeps_the_imported_encoder_it_was_trained_with(
     assert Search("dose of heparin", run_name=run.id).run(again, Monitor()).run == run.id
 
 
+def test_a_training_outlives_the_model_it_started_from(filled: Session, tmp_path: Path) -> None:
+    import_other_encoder(filled, tmp_path / "other-encoder")
+
+    def remove(event: Event) -> None:
+        if isinstance(event, Measured) and filled.library.has("other-encoder"):
+            filled.library.remove("other-encoder")
+
+    assert quick("all", encoder="other-encoder").run(filled, Monitor(listen=remove)).state == "finished"
+    assert not filled.library.has("other-encoder")
+
+
 @pytest.mark.parametrize(
     ("tuned", "kept"),
     [
