@@ -12,6 +12,7 @@ import numpy as np
 from engine.errors import EngineError, ModelError, translated
 from engine.jobs import Monitor
 from engine.models.memory import answering_bytes, lack_of_memory, training_bytes
+from engine.models.published import CONTEXT, GENERATOR, QUESTION
 from engine.records import Passage
 
 if TYPE_CHECKING:
@@ -122,9 +123,9 @@ def _tried(library: ModelLibrary, device: Device, name: str, kind: str) -> str:
     if kind == "reranker":
         return _judged(library, device, name)
     if kind == "rag":  # a published checkpoint: its parts work on their own
-        return (
-            f"{_written(library, device, f'{name}/generator')}; {_encoded(library, device, f'{name}/question_encoder')}"
-        )
+        encoders = [part for part in (f"{name}/{QUESTION}", f"{name}/{CONTEXT}") if library.has(part)]
+        said = [_written(library, device, f"{name}/{GENERATOR}"), *(_encoded(library, device, one) for one in encoders)]
+        return "; ".join(said)
     return _written(library, device, name)
 
 

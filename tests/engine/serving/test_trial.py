@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from engine.device import Device
 from engine.errors import Cancelled, ModelError
@@ -15,6 +16,7 @@ from engine.jobs import Monitor
 from engine.models.library import CHAT_GENERATOR, DEFAULT_ENCODER, DEFAULT_GENERATOR, ModelLibrary
 from engine.serving.trial import ImportModel, try_model
 from engine.session import Session
+from tests.engine.training.published_folders import make_published
 
 CPU = Device.detect("cpu")
 
@@ -79,6 +81,17 @@ def test_a_model_that_does_not_work_is_not_taken_in(
         ImportModel(str(copied(session.library, tmp_path / "broken", **changed))).run(session, Monitor())
     assert refused.value.message.startswith(said) and refused.value.hint
     assert not session.library.has("broken") and list(session.library.imported.iterdir()) == []
+
+
+def test_every_part_of_a_published_checkpoint_is_tried(session: Session, tmp_path: Path) -> None:
+    published = make_published(tmp_path / "rag-tiny", texts=["The Nile is a river.", "What is it? / // "])
+    weights = tmp_path / "rag-tiny-ctx" / "model.safetensors"
+    whole = load_file(weights)
+    save_file({name: tensor for name, tensor in whole.items() if "layer.1." not in name}, weights, {"format": "pt"})
+    with pytest.raises(ModelError, match="lacks 16 of its weights: ctx_encoder"):
+        ImportModel(str(published)).run(session, Monitor())
+    save_file(whole, weights, {"format": "pt"})
+    assert ImportModel(str(published)).run(session, Monitor()).said.count("cosine") == 2
 
 
 def test_a_model_too_large_for_now_is_taken_in_untried(
