@@ -164,12 +164,12 @@ def test_a_run_keeps_its_reranker_whatever_becomes_of_the_librarys(session: Sess
     assert (run.encoder, run.generator) == (DEFAULT_ENCODER, DEFAULT_GENERATOR)  # bundled: they stay
     session.workspace.runs.add(run)
     search = Search(f"code of {WORDS[3]}", top_k=10, run_name="retriever-1")
-    before = search.run(session, Monitor()).hits
+    before = [hit.score for hit in search.run(session, Monitor()).hits]
     session.library.remove("judge")
     session.workspace.objects.sweep()
     again = Session(workspace=session.workspace, library=session.library, device=session.device)
-    after = search.run(again, Monitor()).hits
-    assert [hit.passage.id for hit in after] == [hit.passage.id for hit in before]
+    after = [hit.score for hit in search.run(again, Monitor()).hits]
+    assert after == pytest.approx(before, abs=0.02)  # it may be loaded in another precision
 
 
 def test_a_run_with_a_reranker_searches_with_it_and_travels_with_it(session: Session, tmp_path: Path) -> None:
