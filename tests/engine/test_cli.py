@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -85,6 +86,53 @@ def test_a_protected_workspace_opens_with_its_passphrase_only(
     monkeypatch.setenv("VADEMECUM_PASSPHRASE", "correct horse")
     assert entry.main(["status", path, "--json"]) == 0
     assert _json(capsys)["protected"] is True
+
+
+def test_files_from_notepad_hold_the_passphrase_or_the_token_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, key = str(tmp_path / "matter"), tmp_path / "key.txt"
+    key.write_bytes(b"\xef\xbb\xbfcorrect horse battery\r\n")
+    assert entry.main(["new", path, "--passphrase-file", str(key)]) == 0
+    monkeypatch.setenv("VADEMECUM_PASSPHRASE", "correct horse battery")
+    assert entry.main(["status", path]) == 0
+    capsys.readouterr()
+    assert entry.main(["serve", path, "--token-file", str(key), "--host", "192.0.2.1", "--json"]) == 1
+    assert "192.0.2.1" in _json(capsys)["error"]["message"]
+
+
+def test_a_passphrase_and_none_can_not_be_meant_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key = tmp_path / "key"
+    key.write_text("correct horse", encoding="utf-8")
+    path = tmp_path / "matter"
+    assert entry.main(["new", str(path), "--passphrase-file", str(key), "--no-passphrase", "--json"]) == 2
+    assert "--passphrase-file or --no-passphrase" in _json(capsys)["error"]["message"]
+    assert not path.exists()
+
+
+def test_a_path_that_can_not_be_read_is_an_error_of_its_own_and_no_wrong_usage(
+    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, closed = tmp_path / "good.txt", tmp_path / "closed.txt"
+    for path in (good, closed):
+        path.write_text(f"The {path.stem} clause.", encoding="utf-8")
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, *given, **more: Path(path) != closed and may(path, *given, **more))
+    opened = Path.open
+
+    def refusing(path: Path, *given: Any, **more: Any) -> object:
+        if path == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *given, **more)
+
+    monkeypatch.setattr(Path, "open", refusing)  # for root no file is closed
+
+    assert entry.main(["import", str(workspace), str(closed), str(good), "--json"]) == 0
+    report = _json(capsys)
+    assert report["documents"]["added"] == 1
+    assert [skipped["path"] for skipped in report["skipped"]] == [str(closed)]
+    assert entry.main(["status", str(workspace), "--passphrase-file", str(closed), "--json"]) == 1
+    assert _json(capsys)["error"]["type"] == "PassphraseError"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\xfa"])
