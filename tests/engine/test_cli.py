@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import errno
 import json
 import os
@@ -23,6 +24,7 @@ from engine.errors import Cancelled
 from engine.jobs import Measured, Monitor, Progress, Skipped, Token
 from engine.workspace import previous
 from engine.workspace.job import ReadStatus
+from engine.workspace.workspace import Workspace
 from tests.engine.documents import example_files
 
 REPOSITORY = Path(__file__).parents[2]
@@ -292,6 +294,24 @@ def test_cancelled_is_exit_code_130(
     assert _json(capsys)["error"]["type"] == "Cancelled"
 
 
+def test_ctrl_c_outside_a_job_is_told_like_one_within(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*given: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Workspace, "open", interrupted)
+        assert entry.main(["status", str(workspace), "--json"]) == 130
+    assert _json(capsys)["error"]["type"] == "Cancelled"
+    load = builtins.__import__
+    monkeypatch.setattr(
+        builtins, "__import__", lambda name, *rest: interrupted() if name == "engine.cli.app" else load(name, *rest)
+    )
+    assert entry.main(["status", str(workspace), "--json"]) == 130
+    assert _json(capsys)["error"]["type"] == "Cancelled"
+
+
 def test_events_are_json_lines_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(events=True)
     with console.listening():
@@ -369,12 +389,13 @@ def test_a_workspace_is_had_back_as_it_was_before_an_update(
     assert entry.main(["verify", str(workspace)]) == 0
 
 
-def test_the_reader_of_a_pipe_may_leave_early(workspace: Path) -> None:
+@pytest.mark.parametrize("named", ["matter", "nowhere"])
+def test_the_reader_of_a_pipe_may_leave_early(workspace: Path, named: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "engine", "status", str(workspace)],
+            [sys.executable, "-m", "engine", "status", str(workspace.with_name(named)), "--json"],
             cwd=REPOSITORY,
             stdout=writer,
             stderr=subprocess.PIPE,
@@ -386,6 +407,31 @@ def test_the_reader_of_a_pipe_may_leave_early(workspace: Path) -> None:
 
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+@pytest.mark.parametrize(
+    ("named", "told"), [("matter", "The output can't be written: No space left on device."), ("nowhere", "no folder")]
+)
+def test_an_output_that_can_not_be_written_is_a_sentence(workspace: Path, named: str, told: str) -> None:
+    done = _redirected(">/dev/full", "status", str(workspace.with_name(named)), "--json")
+
+    assert done.returncode == 1
+    assert told in done.stderr.splitlines()[0]
+    assert len(done.stderr.splitlines()) == 2  # the sentence and the hint, and nothing of the interpreter's
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no sh")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_stop_nothing(workspace: Path, closed: str) -> None:
+    done = _redirected(closed, "import", str(workspace), str(REPOSITORY / "LICENSE"), "--json")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def _redirected(redirection: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    started = ["sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-m", "engine", *arguments]
+    return subprocess.run(started, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 
 def _started(*arguments: str) -> subprocess.CompletedProcess[str]:
