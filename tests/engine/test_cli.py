@@ -22,6 +22,7 @@ from engine.cli.call import Call
 from engine.cli.console import Console, in_words
 from engine.errors import Cancelled
 from engine.jobs import Measured, Monitor, Progress, Skipped, Token
+from engine.serving.job import SearchMany, SearchResult
 from engine.workspace import previous
 from engine.workspace.job import ReadStatus
 from engine.workspace.workspace import Workspace
@@ -292,6 +293,25 @@ def test_cancelled_is_exit_code_130(
 
     assert entry.main(["status", str(workspace), "--json"]) == 130
     assert _json(capsys)["error"]["type"] == "Cancelled"
+
+
+def test_answers_that_are_ready_are_written_before_a_cancel(
+    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(self: SearchMany, session: object, monitor: Monitor) -> tuple[SearchResult, ...]:
+        if "stop" in self.questions:
+            raise Cancelled
+        return tuple(SearchResult(question, "base", ()) for question in self.questions)
+
+    monkeypatch.setattr(SearchMany, "run", found)
+    batch = tmp_path / "batch.jsonl"
+    asked = ["go"] * 32 + ["stop"]  # as many as the engine answers together, and one more
+    batch.write_text(
+        "".join(json.dumps({"id": n, "question": q}) + "\n" for n, q in enumerate(asked)), encoding="utf-8"
+    )
+
+    assert entry.main(["search", str(workspace), "--batch", str(batch), "--device", "cpu"]) == 130
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == list(range(32))
 
 
 def test_ctrl_c_outside_a_job_is_told_like_one_within(
