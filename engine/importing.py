@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +14,7 @@ from engine.jobs import Monitor, Skipped
 from engine.questions.columns import ColumnMap, Preview, UnmappedError
 from engine.questions.problems import QuestionProblem
 from engine.questions.shares import Shares
+from engine.workspace.scope import stored_path
 
 if TYPE_CHECKING:
     from engine.questions.reader import QuestionReader
@@ -70,7 +72,8 @@ class ImportFiles:
         began = monitor.clock()
         workspace = session.workspace
         problems = _Problems(session, monitor)
-        files = list(_files(self.paths, problems, self.kind))
+        paths = [Path(stored_path(path)) for path in self.paths]
+        files = list(_files(paths, problems, self.kind))
         with Reader(passwords=self.passwords) as reader:
             documents = DocumentImport(
                 workspace=workspace, tokenizer=session.library.tokenizer(_ENCODER), monitor=monitor, reader=reader
@@ -93,8 +96,9 @@ class ImportFiles:
                                 documents.add_corpus(path, problems.note)
                             case "document":
                                 documents.add_file(path, problems.note)
+                        documents.redate(path)
                 if self.remove_missing:
-                    documents.remove_missing([path for path in map(Path, self.paths) if path.is_dir()])
+                    documents.remove_missing([path for path in paths if _is_folder(path)])
                 documents.flush()
                 # Files that name their split come first: the same question elsewhere must not be drawn into another.
                 question_files.sort(key=lambda path: split_of_file(str(path)) is None)
@@ -188,11 +192,10 @@ class _Problems:
             documents.clear_skipped(self._path)
 
 
-def _files(paths: tuple[str, ...], problems: _Problems, kind: ImportKind) -> Iterator[Path]:
+def _files(paths: Sequence[Path], problems: _Problems, kind: ImportKind) -> Iterator[Path]:
     """Yield the files to import, each once. What can't be reached is a line, and the next path goes on."""
     seen: set[Path] = set()
-    for name in paths:
-        path = Path(name).absolute()
+    for path in paths:
         try:
             found = _found(path, problems, kind)
         except OSError as error:
@@ -253,6 +256,12 @@ def _walk(folder: Path, problems: _Problems) -> Iterator[Path]:
                     yield file
             except OSError as error:
                 skip(error)
+
+
+def _is_folder(path: Path) -> bool:
+    with suppress(OSError):  # it is a line already
+        return path.is_dir()
+    return False
 
 
 def _unreadable(error: OSError) -> str:

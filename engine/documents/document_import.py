@@ -48,6 +48,7 @@ class DocumentImport:
     _digests: dict[str, str] = field(default_factory=dict)  # digest → document id
     _owners: dict[str, str] = field(default_factory=dict)  # document id → path
     _parts: dict[str, set[str]] = field(default_factory=dict)  # file → paths of its records or attachments
+    _dates: dict[str, str] = field(default_factory=dict)  # path → date of its file, where that may be another now
     _waiting: list[tuple[Document, str | bytes]] = field(default_factory=list)  # its original: object digest, or bytes
     _waiting_characters: int = 0
     _flushed: float = 0.0
@@ -212,6 +213,10 @@ class DocumentImport:
         if full or self.monitor.clock() - self._flushed >= _BATCH_S:
             self.flush()
 
+    def redate(self, path: Path) -> None:
+        """Give what came from this file its date with the next batch: a file that was only touched adds nothing."""
+        self._dates |= dict.fromkeys((str(path), *self._parts.get(str(path), ())), last_changed(path))
+
     def flush(self, *, quietly: bool = False) -> None:
         """Split and store what waits, in one transaction; `quietly` after a cancel, which reports would repeat."""
         waiting, self._waiting, self._waiting_characters = self._waiting, [], 0
@@ -230,6 +235,9 @@ class DocumentImport:
                     (document.id, sketch(document.text)) for document in described if document.kind != "context"
                 )
                 self.workspace.likeness.add_many(item for item in sketches if item[1])
+        dates, self._dates = self._dates, {}
+        if dates:
+            self.workspace.selection.redate(dates)
         self._flushed = self.monitor.clock()
 
     def _told(self, stage: str) -> Callable[[int, int], None]:

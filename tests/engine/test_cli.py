@@ -498,8 +498,22 @@ def test_a_run_is_exported_and_imported(
     assert (imported["digest"], imported["run"]) == (exported["digest"], "base-2")
 
 
-def test_tags_are_given_listed_and_searched_within(
+def test_a_line_of_a_batch_that_cant_be_used_stops_nothing(
     workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = ["[" * 100_000, '{"id": NaN, "question": "Who?"}', '{"id": 1e999, "question": "Who?"}', '"Who?"']
+    good = ['{"id": 1, "question": "Who\u2028or\x85what?"}', '{"id": "last", "question": "Who?"}']
+    (tmp_path / "batch.jsonl").write_text("\r\n".join([good[0], *bad, good[1]]), encoding="utf-8", newline="")
+
+    ask = ["search", str(workspace), "--mode", "lexical", "--batch", str(tmp_path / "batch.jsonl")]
+    assert entry.main(ask) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.split("\n") if line]
+    assert [row["id"] for row in rows] == [1, *[None] * len(bad), "last"]
+    assert ["error" in row for row in rows] == [False, *[True] * len(bad), False]
+
+
+def test_tags_are_given_listed_and_searched_within(
+    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("dose", "mask"):
         (tmp_path / f"{name}.txt").write_text(f"The {name} of the ward is written down here.", encoding="utf-8")
@@ -516,5 +530,11 @@ def test_tags_are_given_listed_and_searched_within(
         assert entry.main([*within, *scope]) == 0
         found.append(sorted(passage["title"] for passage in _json(capsys)["passages"]))
     assert found == [["mask"], ["dose"], ["dose", "mask"]]
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    for scope in (["--document", "../dose.txt"], ["--folder", "..", "--tag", "ICU"]):
+        assert entry.main([*within, *scope]) == 0
+        found.append([passage["title"] for passage in _json(capsys)["passages"]])
+    assert found[3:] == [["dose"], ["mask"]]
     assert entry.main([*within, "--tag", "none"]) == 1
     assert "No document is within these filters" in _json(capsys)["error"]["message"]

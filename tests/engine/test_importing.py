@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -93,6 +94,34 @@ def test_importing_again_changes_nothing(session: Session, folder: Path) -> None
     assert (again.documents_added, again.documents_unchanged, again.documents_replaced) == (0, 2, 0)
     assert (again.questions_added, again.questions_unchanged, again.questions_with_evidence) == (0, 1, 1)
     assert session.workspace.index_version == version
+
+
+def test_a_file_that_was_only_touched_is_unchanged_but_has_its_new_date(session: Session, folder: Path) -> None:
+    mail = EmailMessage()
+    mail.set_content("See the lease.")
+    mail.add_attachment(TEXT.encode(), maintype="text", subtype="plain", filename="lease.txt")
+    files = [
+        _write(folder / "a.txt", f"{TEXT}a"),
+        _write(folder / "b.eml", mail.as_bytes()),
+        _lines(folder / "c.jsonl", {"id": "r1", "title": "R", "text": "One record."}),
+        _lines(folder / "d.jsonl", {"question": "How long?", "answer": "a year", "context": "It lasts a year."}),
+    ]
+    _run(session, folder)
+    session.workspace.answers.put("key", "{}")
+    unchanged = _run(session, folder).documents_unchanged
+    assert session.workspace.answers.get("key") == "{}"
+    for file in files:
+        os.utime(file, (0, datetime(2020, 1, 2).timestamp()))
+    again = _run(session, folder)
+    assert (again.documents_unchanged, again.documents_replaced) == (unchanged, 0)
+    assert [row.date for row in session.workspace.documents.list()] == ["2020-01-02"] * 5
+    assert session.workspace.answers.get("key") is None
+
+
+def test_a_path_is_kept_without_the_way_it_was_reached(session: Session, folder: Path) -> None:
+    file = _write(folder / "a.txt", TEXT)
+    _run(session, folder / "deep" / ".." / "a.txt")
+    assert list(session.workspace.documents.paths()) == [str(file)]
 
 
 def test_the_same_content_under_another_name_is_imported_once(session: Session, folder: Path) -> None:
@@ -518,6 +547,7 @@ def test_a_document_whose_folder_can_not_be_read_is_not_taken_for_gone(
         return look(path, **options)
 
     monkeypatch.setattr(Path, "stat", refusing)
-    report = _run(session, folder, remove_missing=True)
+    endless = folder / ("x" * 300)
+    report = _run(session, folder, endless, remove_missing=True)
     assert report.documents_removed == 0
-    assert [skipped.item for skipped in report.skipped] == [str(file)]
+    assert [skipped.item for skipped in report.skipped] == [str(file), str(endless)]
