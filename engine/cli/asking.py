@@ -18,7 +18,7 @@ from engine.records import Answer, Asking, Hit
 from engine.serving.described import answer_value, cited, found_value
 from engine.workspace.scope import Scope, stored_path
 
-_BATCH = 64  # questions a job: results of a long file come out as they are ready
+_BATCH = 32  # questions a job, as many as are answered together: what is ready is written, whatever stops the next
 
 RunName = Annotated[str, typer.Option("--run", metavar="RUN", help='A run\'s id, "base" or "active".')]
 Documents = Annotated[

@@ -273,7 +273,7 @@ class DocumentImport:
     def remove_missing(self, folders: Sequence[Path]) -> None:
         """Remove the documents whose file was in one of `folders` and is no longer there."""
         files = {file for path in self._paths if (file := self._file_of(path)).is_absolute()}
-        gone = {file for file in files if any(file.is_relative_to(one) for one in folders) and not file.exists()}
+        gone = {file for file in files if any(file.is_relative_to(one) for one in folders) and _is_gone(file)}
         paths = [path for path in self._paths if self._file_of(path) in gone]
         if not paths:
             return
@@ -331,6 +331,14 @@ class DocumentImport:
 
 def _nowhere(done: int, total: int) -> None:
     pass
+
+
+def _is_gone(file: Path) -> bool:
+    """Whether a file is surely no longer there: one that can't be looked at may be."""
+    try:
+        return not file.exists()
+    except OSError:
+        return False
 
 
 def last_changed(path: Path) -> str:

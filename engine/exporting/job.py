@@ -52,8 +52,9 @@ class ExportRun:
         target = Path(self.path).absolute()
         if run.state != "finished":
             raise RunError(f"Run {run.id} has not ended.", hint="Resume it, and export it when it is finished.")
-        if target.exists():
-            raise RunError(f"{target} is there already.", hint="Choose another name, or move it away.")
+        with storage_errors(target):
+            if target.exists():
+                raise RunError(f"{target} is there already.", hint="Choose another name, or move it away.")
         files: dict[str, bytes] = {}
         models: dict[str, str] = {}
         for part in _MODELS:

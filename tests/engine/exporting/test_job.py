@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.device import Device
-from engine.errors import EngineError, ModelError, RunError
+from engine.errors import EngineError, ModelError, RunError, StorageError
 from engine.exporting.job import ExportRun, ImportRun
 from engine.importing import ImportFiles
 from engine.jobs import Measured, Monitor
@@ -145,3 +145,8 @@ def test_a_touched_package_is_refused_and_leaves_nothing(filled: Session, tmp_pa
     assert isinstance(refused.value, RunError | ModelError)
     assert reason in refused.value.message and refused.value.hint
     assert [run.id for run in filled.workspace.runs.list()] == ["all-1"]
+
+
+def test_a_package_that_can_have_no_such_name_is_a_sentence(session: Session, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="longer name than this disk takes"):
+        ExportRun("base", str(tmp_path / ("x" * 300))).run(session, Monitor())

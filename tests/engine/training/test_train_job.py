@@ -135,6 +135,9 @@ def test_time_and_memory_are_estimated_before_anything_is_trained(filled: Sessio
     assert filled.workspace.runs.list() == ()
     with pytest.raises(SettingError):
         EstimateTraining(replace(quick("all"), epochs=0)).run(filled, Monitor())
+    for minutes in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(SettingError, match="Minutes can't be"):
+            EstimateTraining(replace(quick("all"), minutes=minutes)).run(filled, Monitor())
 
 
 @pytest.mark.parametrize("named", [{"model": CHAT_GENERATOR}, {"encoder": DEFAULT_ENCODER}])
@@ -315,6 +318,8 @@ def test_questions_without_evidence_are_a_sentence(session: Session, tmp_path: P
 def test_a_bad_setting_is_refused_before_a_run_is_written(filled: Session) -> None:
     with pytest.raises(SettingError):
         Train(preset="fast").run(filled, Monitor())
+    with pytest.raises(SettingError):
+        Train(minutes=0.0).run(filled, Monitor())
     with pytest.raises(TrainingError):
         Train(what="retriever", model=CHAT_GENERATOR).run(filled, Monitor())
     assert filled.workspace.runs.list() == ()
