@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
-from engine.errors import PassphraseError
+from engine.errors import PassphraseError, WorkspaceError
 from engine.worker.protocol import Opening
 from engine.worker.server import main
 from tests.engine.worker.fake_jobs import FAKE_JOBS
@@ -17,6 +18,8 @@ def open_fake(opening: Opening) -> SimpleNamespace:
         raise PassphraseError("The passphrase is wrong.", hint="Type it again.")
     if opening.passphrase == "deadly":
         os._exit(3)
+    if opening.passphrase == "there" and not Path(opening.path).is_dir():
+        raise WorkspaceError(f"{opening.path} is no workspace.", hint="Choose another folder.")
     workspace = SimpleNamespace(id="w", name=opening.name or "Ward", protected=opening.passphrase is not None)
     return SimpleNamespace(workspace=workspace, close=lambda: None)
 
