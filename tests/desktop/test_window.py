@@ -24,6 +24,7 @@ from engine.jobs import Progress
 from engine.retrieval.job import BuildIndex, IndexReport
 from engine.training.job import EstimateTraining, Train
 from engine.worker.protocol import Opened, Opening
+from engine.worker.ticket import Broken
 from engine.worker.warm_up import WarmUp
 from tests.desktop.conftest import FakeClient
 
@@ -216,6 +217,20 @@ def test_closing_asks_while_work_runs(
     assert client.closed and not desk.window.isVisible()
 
 
+def test_watched_folders_are_imported_after_a_bug_in_an_import_too(
+    qtbot: QtBot, desk: Desk, client: FakeClient, tmp_path: Path
+) -> None:
+    client.ends |= {"ReadWatchedFolders": (str(tmp_path),)}
+    start(qtbot, desk, Path("/ward"), client)
+    qtbot.waitUntil(lambda: len(client.handed_of(ImportFiles)) == 1, timeout=20_000)
+    client.tickets["ImportFiles"].end(Broken("Traceback: it broke"))
+    qtbot.waitUntil(lambda: desk.window.findChild(QMessageBox) is not None)
+    desk.window.findChild(QMessageBox).close()
+    (tmp_path / "new.txt").write_text("x", encoding="utf-8")
+    qtbot.waitUntil(lambda: len(client.handed_of(ImportFiles)) == 2, timeout=20_000)
+    desk.watcher.stop()
+
+
 def test_a_bug_is_shown_with_its_log(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
     start(qtbot, desk, Path("/ward"), client)
     desk.jobs.broke.emit("Traceback: it broke")
@@ -253,6 +268,24 @@ def test_a_new_workspace_needs_a_name_and_two_equal_passphrases(qtbot: QtBot, tm
     dialog.again.setText("correct horse")
     assert ok.isEnabled() and dialog.chosen_passphrase == "correct horse"
     assert dialog.path == tmp_path / "Ward 3"
+
+
+@pytest.mark.parametrize("name", ["...", "Ward 3.", "CON", "nul.txt", "a" * 300, "a/b"])
+def test_a_name_that_no_folder_can_have_is_refused(qtbot: QtBot, tmp_path: Path, name: str) -> None:
+    dialog = NewWorkspaceDialog(None, folder=tmp_path)
+    qtbot.addWidget(dialog)
+    dialog.name.setText("Ward 3")
+    dialog.name.setText(name)
+    assert not dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok).isEnabled()
+
+
+@pytest.mark.parametrize("folder", ["", "wards", "~nobody9/x"])
+def test_a_folder_that_cannot_be_found_is_refused(qtbot: QtBot, tmp_path: Path, folder: str) -> None:
+    dialog = NewWorkspaceDialog(None, folder=tmp_path)
+    qtbot.addWidget(dialog)
+    dialog.name.setText("Ward 3")
+    dialog.folder.setText(folder)
+    assert not dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok).isEnabled()
 
 
 def test_preferences_hold_paths_and_no_more(tmp_path: Path) -> None:
