@@ -54,6 +54,7 @@ class WorkerClient:
         self._process: WorkerProcess | None = None
         self._opening: Opening | None = None  # of the workspace that is open, and opened again when it was lost
         self._opener: Ticket | None = None  # of the opening that the process has done or is at
+        self._reopening: Ticket | None = None  # outlives a worker that dies over it: the next one tries again
         self._young_deaths = 0
         self._closed = False
         self._keeper = threading.Thread(target=self._keep, name="worker keeper", daemon=True)
@@ -165,9 +166,10 @@ class WorkerClient:
         """Open again what was open; without that the window would show a workspace that isn't there."""
         if self._opening is None:
             return
-        ticket = self._new_opening(self._note_reopened)
-        self._on_reopening(ticket)
-        self._send_opening(self._opening, ticket)
+        if self._reopening is None or self._reopening.ended:
+            self._reopening = self._new_opening(self._note_reopened)
+            self._on_reopening(self._reopening)
+        self._send_opening(self._opening, self._reopening)
 
     def _note_reopened(self, ticket: Ticket, end: End) -> None:
         if ticket is self._opener and not isinstance(end, Finished):
@@ -235,7 +237,7 @@ class WorkerClient:
         )
         unharmed = [one for one in lost if one.job is not None and not one.begun and not one.cancel_asked]
         for ticket in lost:
-            if ticket not in unharmed:
+            if ticket not in unharmed and ticket is not self._reopening:
                 self._end_ticket(ticket, Stopped() if ticket.cancel_asked else Failed(error))
         self._reopen()
         for ticket in unharmed:

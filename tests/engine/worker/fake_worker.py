@@ -20,6 +20,9 @@ def open_fake(opening: Opening) -> SimpleNamespace:
         os._exit(3)
     if opening.passphrase == "there" and not Path(opening.path).is_dir():
         raise WorkspaceError(f"{opening.path} is no workspace.", hint="Choose another folder.")
+    if opening.passphrase == "shaky" and opening.patience_s and Path(opening.path).is_dir():
+        Path(opening.path).rmdir()
+        os._exit(3)
     workspace = SimpleNamespace(id="w", name=opening.name or "Ward", protected=opening.passphrase is not None)
     return SimpleNamespace(workspace=workspace, close=lambda: None)
 

@@ -214,6 +214,18 @@ def test_a_reopening_that_fails_says_why(tmp_path: Path, reopenings: queue.Simpl
     client.close()
 
 
+def test_a_reopening_that_a_worker_dies_over_is_tried_again(
+    tmp_path: Path, reopenings: queue.SimpleQueue[Ticket]
+) -> None:
+    client = WorkerClient(FAKE_WORKER, jobs=FAKE_JOBS, on_reopening=reopenings.put)
+    client.open_workspace(Opening(str(tmp_path), passphrase="shaky")).result()
+    with pytest.raises(WorkerError):
+        client.submit(Crash()).result()
+    assert reopenings.get(timeout=10).result().path == str(tmp_path)
+    assert not tmp_path.exists() and reopenings.empty()
+    client.close()
+
+
 @pytest.mark.parametrize(("passphrase", "error"), [("wrong", PassphraseError), ("deadly", WorkerError)])
 def test_an_opening_that_fails_leaves_open_what_was(
     client: WorkerClient, reopenings: queue.SimpleQueue[Ticket], passphrase: str, error: type[Exception]
