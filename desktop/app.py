@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from engine.worker.client import WorkerClient
     from engine.workspace.verification import VerifyReport
 
+_BUG = "bug"
+
 
 class Desk(QObject):
     """Everything the window consists of, connected."""
@@ -51,7 +53,9 @@ class Desk(QObject):
         log_path = platformdirs.user_log_path("vademecum", appauthor=False) / "worker.log"
         self.jobs = JobQueue(self, client=client, log_path=log_path)
         self.window = MainWindow(preferences, has_running_work=self._has_running_work)
-        self.opener = WorkspaceOpener(self.window, self.jobs, preferences, data_path=data_path)
+        self.opener = WorkspaceOpener(
+            self.window, self.jobs, preferences, has_running_work=self._has_running_work, data_path=data_path
+        )
         self.importer = Importer(self.jobs, self)
         self.watcher = FolderWatcher(self.jobs, self)
         self.documents = DocumentsPage(self.jobs)
@@ -92,9 +96,11 @@ class Desk(QObject):
         self.jobs.heavy_queued.connect(window.job_bar.add_job)
         self.jobs.heavy_ended.connect(window.job_bar.remove_job)
         self.jobs.broke.connect(self._show_bug)
-        self.jobs.restarted.connect(self._warm_up)
         self.jobs.heavy_ended.connect(self._warm_up)  # what it loaded in place of the answering run is loaded again
         opener.opened.connect(self._show_workspace)
+        opener.reopened.connect(self._warm_up)
+        opener.none_open.connect(window.show_no_workspace)
+        opener.none_open.connect(self.watcher.stop)
         opener.sample_made.connect(self._fill_sample)
         self.documents.paths_dropped.connect(self.importer.add)
         self.documents.password_given.connect(self._import_locked)
@@ -119,6 +125,7 @@ class Desk(QObject):
         self.training.runs_changed.connect(self.evaluation.show_runs)
         self.models.models_changed.connect(self.training.reload)
         self.importer.imported.connect(self.training.estimate.forget)
+        self.documents.documents_removed.connect(self.training.estimate.forget)
         self.training.active_changed.connect(self._warm_up)
 
     def _begin(self) -> None:
@@ -213,6 +220,10 @@ class Desk(QObject):
         self._tell(self.tr("That did not work"), sentence(error), grave=True)
 
     def _show_bug(self, trace: str) -> None:
+        box = self.window.findChild(QMessageBox, _BUG)
+        if box is not None and box.isVisible():  # one bug seldom comes alone
+            box.setDetailedText(f"{box.detailedText()}\n{trace}")
+            return
         box = self._box(
             self.tr("Something unexpected happened"),
             self.tr(
@@ -221,6 +232,7 @@ class Desk(QObject):
             ),
             grave=True,
         )
+        box.setObjectName(_BUG)
         box.setDetailedText(trace)
         box.open()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,33 +16,45 @@ if TYPE_CHECKING:
     from engine.watching import FolderWatch
 
 _SETTLED_MS = 2000  # without a change: a file that is being copied changes all the time
+_RETRY_MS = 30_000  # until a folder that is away is looked for again: a drive that is plugged in says nothing
 
 
 class FolderWatcher(QObject):
     """Watches folders with the system's help; which ones, the workspace remembers."""
 
-    folders_changed = Signal(tuple)  # of str: the watched folders
+    folders_changed = Signal(tuple, tuple)  # of str: the watched folders, and those of them that are not there
     import_wanted = Signal(tuple)  # of str: paths
     failed = Signal(object)  # EngineError
     _changed = Signal(str)  # from the watching thread
+    _looked = Signal(tuple)  # of str: folders that are back; from the looking thread
 
     def __init__(self, jobs: JobQueue, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._jobs = jobs
         self._workspace = Path()
-        self._watches: dict[str, FolderWatch] = {}
+        self._watches: dict[str, FolderWatch | None] = {}  # None where the folder is not there
         self._dirty: dict[str, None] = {}
         self._importing = False
         self._settled = QTimer(self)
         self._settled.setSingleShot(True)
         self._settled.setInterval(_SETTLED_MS)
         self._settled.timeout.connect(self._want_import)
+        self._retry = QTimer(self)
+        self._retry.setSingleShot(True)
+        self._retry.setInterval(_RETRY_MS)
+        self._retry.timeout.connect(self.look_again)
         self._changed.connect(self._note_change)
+        self._looked.connect(self._watch_returned)
 
     @property
     def folders(self) -> tuple[str, ...]:
-        """The watched folders."""
+        """The watched folders, there or not."""
         return tuple(self._watches)
+
+    @property
+    def away(self) -> tuple[str, ...]:
+        """Those that are not there."""
+        return tuple(folder for folder, watch in self._watches.items() if watch is None)
 
     def start_over(self, workspace: Path) -> None:
         """Watch the folders of another workspace."""
@@ -53,16 +67,37 @@ class FolderWatcher(QObject):
 
     def add(self, folder: str) -> None:
         """Watch one more folder, and bring in what is there."""
-        if folder not in self._watches and self._watch(folder):
+        if folder in self.folders:
+            return
+        try:
+            self._watch(folder)
+        except EngineError as error:
+            self.failed.emit(error)
+        else:
             self._remember()
             self._note_change(folder)
 
     def remove(self, folder: str) -> None:
         """Watch a folder no more. Its documents stay."""
-        watch = self._watches.pop(folder, None)
-        if watch is not None:
-            watch.stop()
+        if folder in self.folders:
+            watch = self._watches.pop(folder)
+            if watch is not None:
+                watch.stop()
             self._remember()
+
+    def look_again(self) -> None:
+        """Watch the folders that were away and have come back."""
+        # In a thread of its own: a server that doesn't answer holds whoever asks for it for many seconds.
+        threading.Thread(target=self._look, args=(self.away,), name="folder looker", daemon=True).start()
+
+    def _look(self, folders: tuple[str, ...]) -> None:
+        self._looked.emit(tuple(folder for folder in folders if os.path.isdir(folder)))  # noqa: PTH112 - never raises
+
+    def _watch_returned(self, folders: tuple[str, ...]) -> None:
+        for folder in folders:
+            if folder in self.away:
+                self._watch_if_there(folder)
+        self._tell()
 
     def note_import_ended(self) -> None:
         """Import again, if something changed while an import ran."""
@@ -73,35 +108,44 @@ class FolderWatcher(QObject):
     def stop(self) -> None:
         """Watch nothing."""
         self._settled.stop()
+        self._retry.stop()
         self._dirty.clear()
         self._importing = False
         for watch in self._watches.values():
-            watch.stop()
+            if watch is not None:
+                watch.stop()
         self._watches.clear()
 
     def _watch_all(self, folders: tuple[str, ...]) -> None:
         for folder in folders:
-            if self._watch(folder):
-                self._note_change(folder)  # what changed while the program was closed
-        self.folders_changed.emit(self.folders)
+            self._watch_if_there(folder)
+        self._tell()
 
-    def _watch(self, folder: str) -> bool:
+    def _watch_if_there(self, folder: str) -> None:
+        try:
+            self._watch(folder)
+        except EngineError:
+            self._watches[folder] = None  # kept: a drive may be unplugged, a server down
+        else:
+            self._note_change(folder)  # what changed while nobody watched
+
+    def _watch(self, folder: str) -> None:
         from engine.watching import FolderWatch
 
-        try:
-            self._watches[folder] = FolderWatch(
-                Path(folder), lambda: self._changed.emit(folder), ignored=self._workspace
-            )
-        except EngineError as error:
-            self.failed.emit(error)
-            return False
-        return True
+        self._watches[folder] = FolderWatch(Path(folder), lambda: self._changed.emit(folder), ignored=self._workspace)
 
     def _remember(self) -> None:
         from engine.workspace.job import KeepWatchedFolders
 
         self._jobs.run(KeepWatchedFolders(self.folders)).failed.connect(self.failed)
-        self.folders_changed.emit(self.folders)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.away:
+            self._retry.start()
+        else:
+            self._retry.stop()
+        self.folders_changed.emit(self.folders, self.away)
 
     def _note_change(self, folder: str) -> None:
         self._dirty[folder] = None

@@ -7,6 +7,7 @@ from typing import Literal
 from PySide6.QtCore import QObject, Signal
 
 from desktop.job_queue import JobQueue
+from desktop.job_thread import JobThread
 from engine.importing import ImportFiles, ImportReport
 from engine.questions.columns import ColumnMap
 from engine.retrieval.job import BuildIndex
@@ -21,7 +22,7 @@ class Importer(QObject):
     indexed = Signal(object)  # IndexReport
     password_wanted = Signal(tuple)  # of Skipped: files that open with a password only
     failed = Signal(object)  # EngineError
-    stopped = Signal()  # cancelled: what was imported until then is kept
+    stopped = Signal()  # cancelled, or by a bug: what was imported until then is kept
 
     def __init__(self, jobs: JobQueue, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -37,8 +38,7 @@ class Importer(QObject):
         """Import `paths`. `passwords` are tried on files that want one; `columns` are those of question files."""
         thread = self._jobs.run(ImportFiles(tuple(paths), kind, passwords, columns))
         thread.finished_with.connect(self._index)
-        thread.failed.connect(self.failed)
-        thread.cancelled.connect(self.stopped)
+        self._hear_unfinished(thread)
 
     def _index(self, report: ImportReport) -> None:
         self.imported.emit(report)
@@ -48,5 +48,9 @@ class Importer(QObject):
         if report.passages:
             thread = self._jobs.run(BuildIndex())
             thread.finished_with.connect(self.indexed)
-            thread.failed.connect(self.failed)
-            thread.cancelled.connect(self.stopped)
+            self._hear_unfinished(thread)
+
+    def _hear_unfinished(self, thread: JobThread) -> None:
+        thread.failed.connect(self.failed)
+        for end in (thread.cancelled, thread.broke):
+            end.connect(self.stopped)

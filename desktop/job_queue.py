@@ -20,15 +20,16 @@ class JobQueue(QObject):
     heavy_queued = Signal(object)  # JobThread: waits or runs in the heavy lane
     heavy_ended = Signal(object)  # JobThread
     broke = Signal(str)  # traceback of a bug in any job
-    restarted = Signal()  # a dead worker was replaced
+    reopening = Signal(object)  # JobThread: a workspace is opened again that was lost with its worker
+    _reopening_begun = Signal(object)  # Ticket, from a thread of the client's
 
     def __init__(
         self, parent: QObject | None = None, *, client: WorkerClient | None = None, log_path: Path | None = None
     ) -> None:
         """`client` stands in for the real worker in tests."""
         super().__init__(parent)
-        # `restarted` is emitted from a thread of the client's; Qt queues it to this one.
-        self._client = client or WorkerClient(log_path=log_path, on_restart=self.restarted.emit)
+        self._reopening_begun.connect(self._watch_reopening)
+        self._client = client or WorkerClient(log_path=log_path, on_reopening=self._reopening_begun.emit)
         self._threads: dict[int, JobThread] = {}
         self._closed = False
 
@@ -66,6 +67,9 @@ class JobQueue(QObject):
         for thread in list(self._threads.values()):
             thread.start()  # one that was handed over in this very moment; no effect on another
             thread.wait()
+
+    def _watch_reopening(self, ticket: Ticket) -> None:
+        self.reopening.emit(self._watch(ticket))
 
     def _watch(self, ticket: Ticket) -> JobThread:
         thread = JobThread(ticket, self)

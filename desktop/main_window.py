@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShowEvent
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import (
     QMainWindow,
     QMenu,
     QMessageBox,
+    QPushButton,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -21,9 +23,11 @@ from PySide6.QtWidgets import (
 
 from desktop.preferences import Preferences
 from desktop.theme import icon, pixmap
+from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.job_bar import JobBar
 
 _NAVIGATION_WIDTH = 196
+_NAME_WIDTH = 134  # beside the sign
 _SIZE = QSize(1240, 800)
 
 
@@ -70,7 +74,10 @@ class MainWindow(QMainWindow):
         upper.setContentsMargins(0, 0, 0, 0)
         upper.setSpacing(0)
         upper.addWidget(side)
-        upper.addWidget(self._pages, 1)
+        self._places = QStackedWidget()
+        self._places.addWidget(self._pages)
+        self._places.addWidget(self._nothing())
+        upper.addWidget(self._places, 1)
         whole = QWidget()
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
@@ -101,8 +108,23 @@ class MainWindow(QMainWindow):
     def show_workspace(self, name: str, *, protected: bool) -> None:
         """Say which workspace is open."""
         self.setWindowTitle(f"{name} – Vademecum")
-        self._workspace.setText(name)
-        self._workspace.setToolTip(self.tr("Encrypted with your passphrase") if protected else self.tr("Not encrypted"))
+        secured = self.tr("Encrypted with your passphrase") if protected else self.tr("Not encrypted")
+        shown = self._workspace.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, _NAME_WIDTH)
+        self._workspace.setText(shown)
+        self._workspace.setToolTip(f"<p>{escape(name)}<br>{secured}</p>")
+        self._show_pages(True)
+
+    def show_no_workspace(self) -> None:
+        """Show what can be opened, in place of the pages: what they hold belongs to a workspace that is closed."""
+        self.setWindowTitle("Vademecum")
+        self._workspace.setText(self.tr("no workspace open"))
+        self._workspace.setToolTip("")
+        self._show_pages(False)
+
+    def _show_pages(self, shown: bool) -> None:
+        self._places.setCurrentIndex(0 if shown else 1)
+        self._navigation.setEnabled(shown)
+        self._view_menu.setEnabled(shown)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Say so the first time."""
@@ -141,6 +163,25 @@ class MainWindow(QMainWindow):
         row.addWidget(picture)
         row.addLayout(texts, 1)
         return sign
+
+    def _nothing(self) -> QWidget:
+        buttons = []
+        for text, signal in (
+            (self.tr("New workspace…"), self.new_asked),
+            (self.tr("Open workspace…"), self.open_asked),
+            (self.tr("Sample workspace"), self.sample_asked),
+        ):
+            button = QPushButton(text)
+            button.clicked.connect(lambda _=False, signal=signal: signal.emit())
+            buttons.append(button)
+        nothing = EmptyState(
+            "folder",
+            self.tr("No workspace is open"),
+            self.tr("Open one or make a new one: documents, questions and models tuned on them live in a workspace."),
+            *buttons,
+        )
+        nothing.setObjectName("no_workspace")
+        return nothing
 
     def _make_menus(self) -> None:
         bar = self.menuBar()

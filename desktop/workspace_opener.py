@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
@@ -9,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QDialog, QFileDialog, QMessageBox, QWidget
 
 from desktop.job_queue import JobQueue
-from desktop.job_thread import sentence
+from desktop.job_thread import JobThread, sentence
 from desktop.preferences import Preferences
 from desktop.theme import RESOURCES
 from desktop.widgets.workspace_dialogs import NewWorkspaceDialog, PassphraseDialog
@@ -24,18 +25,29 @@ class WorkspaceOpener(QObject):
     """One workspace is open at a time; opening another closes the present one and its worker."""
 
     opened = Signal(object)  # Opened
+    reopened = Signal()  # after its worker died, or another workspace could not be opened
+    none_open = Signal()  # what was to be opened is not, and there is nothing to go back to
     sample_made = Signal()  # the sample workspace is new and empty: its files are to be imported
-    opening = Signal(str)  # path
 
     def __init__(
-        self, window: QWidget, jobs: JobQueue, preferences: Preferences, *, data_path: Path | None = None
+        self,
+        window: QWidget,
+        jobs: JobQueue,
+        preferences: Preferences,
+        *,
+        has_running_work: Callable[[], bool],
+        data_path: Path | None = None,
     ) -> None:
+        """`has_running_work` is called before another workspace is opened; if it returns True, the person is asked."""
         super().__init__(window)
         self._window = window
         self._jobs = jobs
         self._preferences = preferences
+        self._has_running_work = has_running_work
         self._data_path = data_path or platformdirs.user_data_path("vademecum", appauthor=False)
         self._asked = Opening("")
+        self._is_open = False
+        jobs.reopening.connect(self._watch_reopening)
 
     @property
     def sample_path(self) -> Path:
@@ -82,15 +94,31 @@ class WorkspaceOpener(QObject):
         _show(dialog)
 
     def _open(self, asked: Opening) -> None:
-        if any(thread.isRunning() for thread in self._jobs.heavy) and not self._may_cancel():
+        if self._has_running_work() and not self._may_cancel():
             return
         self._asked = asked
-        self.opening.emit(asked.path)
         thread = self._jobs.open_workspace(asked)
         thread.finished_with.connect(self._take)
         thread.failed.connect(self._explain)
+        for end in (thread.failed, thread.broke):
+            end.connect(self._tell_if_none_is_open)
+
+    def _watch_reopening(self, thread: JobThread) -> None:
+        thread.finished_with.connect(self.reopened)
+        thread.failed.connect(self._show_error)
+        for end in (thread.failed, thread.broke):
+            end.connect(self._lose)
+
+    def _lose(self) -> None:
+        self._is_open = False
+        self.none_open.emit()
+
+    def _tell_if_none_is_open(self) -> None:
+        if not self._is_open:  # else the worker opens it again
+            self.none_open.emit()
 
     def _take(self, opened: Opened) -> None:
+        self._is_open = True
         self._preferences.remember(Path(opened.path))
         self.opened.emit(opened)
         if self._asked.create and Path(opened.path) == self.sample_path and SAMPLE_FOLDER.is_dir():
@@ -107,6 +135,9 @@ class WorkspaceOpener(QObject):
             dialog.accepted.connect(lambda: self.open_path(Path(path), dialog.passphrase.text()))
             _show(dialog)
             return
+        self._show_error(error)
+
+    def _show_error(self, error: EngineError) -> None:
         box = QMessageBox(
             QMessageBox.Icon.Warning, self.tr("The workspace could not be opened"), error.message, parent=self._window
         )

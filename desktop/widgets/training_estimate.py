@@ -52,9 +52,10 @@ class TrainingEstimate(QLabel):
         self._timer.stop()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """Reckon what was not reckoned while nobody saw it."""
+        """Reckon anew: documents and questions may have changed on their pages. The engine keeps what it timed."""
         super().showEvent(event)
-        self._ask_soon()
+        if self._thread is None and not event.spontaneous():
+            self.forget()
 
     def _ask_soon(self) -> None:
         if self.isVisible() and self._wanted is not None and self._told != self._wanted and self._thread is None:
@@ -68,6 +69,8 @@ class TrainingEstimate(QLabel):
         self._thread = thread = self._jobs.run(EstimateTraining(self._wanted))
         thread.finished_with.connect(self._show)
         thread.failed.connect(self._show_reason)
+        for end in (thread.cancelled, thread.broke):
+            end.connect(self._say_nothing)
         thread.ended.connect(self._forget_thread)
 
     def _show(self, estimate: Estimate) -> None:
@@ -78,6 +81,11 @@ class TrainingEstimate(QLabel):
 
     def _show_reason(self, error: EngineError) -> None:
         self.setText(sentence(error))
+
+    def _say_nothing(self) -> None:
+        """Not asked again by itself: who cancelled it doesn't want it, and a bug would be shown again and again."""
+        if self.sender() is self._thread:
+            self.clear()
 
     def _forget_thread(self) -> None:
         if self.sender() is self._thread:

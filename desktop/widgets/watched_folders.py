@@ -26,26 +26,26 @@ class WatchedFolders(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addLayout(self._rows, 1)
         row.addWidget(self._add, 0, Qt.AlignmentFlag.AlignTop)
-        self.show_folders(())
+        self.show_folders((), ())
 
     @property
     def lines(self) -> list[str]:
         """What it says."""
         return [label.text() for label in self.findChildren(QLabel) if not label.isHidden()]
 
-    def show_folders(self, folders: tuple[str, ...]) -> None:
-        """Show a line for each folder."""
+    def show_folders(self, folders: tuple[str, ...], away: tuple[str, ...]) -> None:
+        """Show a line for each folder, and whether it is `away`."""
         while (item := self._rows.takeAt(0)) is not None:
             held = item.widget()
             if held is not None:
                 held.hide()
                 held.deleteLater()
         for folder in folders:
-            self._rows.addWidget(self._line(folder))
+            self._rows.addWidget(self._line(folder, away=folder in away))
         if not folders:
             self._rows.addWidget(_label(self.tr("No folder is watched.")))
 
-    def _line(self, folder: str) -> QWidget:
+    def _line(self, folder: str, *, away: bool) -> QWidget:
         stop = QToolButton()
         stop.setIcon(icon("close"))
         stop.setAutoRaise(True)
@@ -55,7 +55,8 @@ class WatchedFolders(QWidget):
         line = QWidget()
         row = QHBoxLayout(line)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(_label(self.tr("Watching {0}").format(folder)))
+        told = self.tr("{0} is not there: watched again when it is back") if away else self.tr("Watching {0}")
+        row.addWidget(_label(told.format(folder)))
         row.addWidget(stop)
         row.addStretch(1)
         return line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -103,10 +103,18 @@ class NewWorkspaceDialog(QDialog):
 
     def _problem_found(self) -> str:
         name = self.name.text().strip()
-        if any(character in name for character in '/\\:*?"<>|') or name in (".", ".."):
+        if any(character in name for character in '/\\:*?"<>|'):
             return self.tr("A name can't hold any of / \\ : * ? \" < > |")
-        if name and self.path.exists():
-            return self.tr("There is a folder of this name already. Choose another name.")
+        if name.endswith(".") or PureWindowsPath(name).is_reserved():  # on any system: a workspace may travel
+            return self.tr("Windows can't have a folder of this name. Choose another name, without a dot at its end.")
+        try:
+            if not self.path.is_absolute():
+                return self.tr("Say in which folder it is made, in full, or choose it.")
+            if name and self.path.exists():
+                return self.tr("There is a folder of this name already. Choose another name.")
+        except (OSError, RuntimeError) as error:  # RuntimeError: ~ of somebody who isn't there
+            reason = error.strerror if isinstance(error, OSError) else error
+            return self.tr("Nothing can be made there ({0}). Choose another folder, or a shorter name.").format(reason)
         if self.protect.isChecked():
             if len(self.passphrase.text()) < SHORTEST_PASSPHRASE:
                 return self.tr("The passphrase needs {0} characters or more.").format(SHORTEST_PASSPHRASE)

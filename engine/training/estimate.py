@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from torch import nn
+
 from engine.generation.confidence import MIN_QUESTIONS
 from engine.generation.runtimes import load_runtime
 from engine.generation.weights import load_generator, load_writer
@@ -139,13 +141,14 @@ class _Estimator:
         settings = self._settings.retriever
         files = self._session.model_files(self._run.encoder)
         encoder = Encoder(files, self._session.device)
+        self._listen(encoder.model)
         parameters = sum(parameter.numel() for parameter in encoder.model.parameters())
         texts = [encoder.input_of(passage) for passage in self._sample]
         rows = encoder.token_ids(texts)
         longest = max(len(row) for row in rows)
         batch = texts[: max(1, BATCH_TOKENS // longest)]
         encoder.encode(batch)  # probes the precision and warms up, before the clock runs
-        passage_s = _seconds(lambda: encoder.encode(batch)) / len(batch)
+        passage_s = self._timed_s(lambda: encoder.encode(batch)) / len(batch)
         task = RetrieverTask(encoder, self._pairs(), settings, score=lambda encoder: 0.0, seed=self._job.seed)
         few = rows[: max(1, PART_TOKENS // longest)]
         kept = kept_bytes_per_token(encoder.model, lambda: (encoder.forward(few).sum(), len(few) * longest))
@@ -180,6 +183,7 @@ class _Estimator:
         settings = self._settings.generator
         files = self._session.model_files(self._run.generator)
         model = load_generator(files).to(self._session.device.kind)
+        self._listen(model)
         add_adapters(model, seed=self._job.seed)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         hits = [Hit(passage, 0.0) for passage in self._sample]
@@ -246,10 +250,11 @@ class _Estimator:
         ]
         targets = [runtime.writer.target("no")] * len(prompts)
         runtime.score(prompts, targets)  # warm
-        read_s = _seconds(lambda: runtime.score(prompts, targets))
+        read_s = self._timed_s(lambda: runtime.score(prompts, targets))
         lengths = sorted(
             len(runtime.writer.target(question.answers[0])) for question in self._validation if question.answers
         )
+        self._monitor.check()
         started = time.perf_counter()
         written = runtime.generate(prompts, max_tokens=lengths[len(lengths) // 2] if lengths else 1)
         written_s = time.perf_counter() - started
@@ -260,12 +265,18 @@ class _Estimator:
     def _searching_s(self, stage: str) -> float:
         lexical = LexicalIndex(self._session.workspace)
         few = self.training[:TIMED_QUESTIONS]
-        search_s = _seconds(lambda: [lexical.features(question.question, top_k=100) for question in few]) / len(few)
+        search_s = self._timed_s(lambda: [lexical.features(question.question, top_k=100) for question in few]) / len(
+            few
+        )
         for_training, for_validation = SEARCHES[stage]
         return search_s * (for_training * len(self.training) + for_validation * len(self._validation))
 
+    def _timed_s(self, act: Callable[[], object]) -> float:
+        self._monitor.check()
+        started = time.perf_counter()
+        act()
+        return time.perf_counter() - started
 
-def _seconds(act: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    act()
-    return time.perf_counter() - started
+    def _listen(self, model: nn.Module) -> None:
+        """Hear of a cancel at each forward pass: a training that is asked for waits until the reckoning has ended."""
+        model.register_forward_pre_hook(lambda *_: self._monitor.check())

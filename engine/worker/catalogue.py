@@ -20,13 +20,19 @@ class Entry:
     module: str
     lane: Lane
     tensors: bool = False  # wait until torch and its kin are imported: two threads importing them at once can deadlock
+    spared: bool = False  # cancelled it is waited for no more, instead of ending the worker and what runs beside it
+
+    @property
+    def ends_worker(self) -> bool:
+        """Whether a worker is ended where the job doesn't hear its cancel: heavy work takes the machine from others."""
+        return self.lane == "heavy" and not self.spared
 
 
 JOBS: dict[str, Entry] = {
     "ImportFiles": Entry("engine.importing", "heavy", tensors=True),  # datasets shares libraries with transformers
     "BuildIndex": Entry("engine.retrieval.job", "heavy", tensors=True),
     "Train": Entry("engine.training.job", "heavy", tensors=True),
-    "EstimateTraining": Entry("engine.training.job", "heavy", tensors=True),
+    "EstimateTraining": Entry("engine.training.job", "heavy", tensors=True, spared=True),
     "Evaluate": Entry("engine.evaluation.job", "heavy", tensors=True),
     "Verify": Entry("engine.workspace.job", "heavy"),
     "ReadReport": Entry("engine.evaluation.job", "query"),

@@ -16,8 +16,8 @@ from engine.errors import WorkerError
 from engine.jobs import Job
 from engine.worker.catalogue import JOBS, Entry, entry_of, result_type
 from engine.worker.process import WorkerProcess, own_command
-from engine.worker.protocol import Lane, Message, Opened, Opening, encoded, read_message
-from engine.worker.ticket import End, Failed, Stopped, Ticket
+from engine.worker.protocol import Message, Opened, Opening, encoded, read_message
+from engine.worker.ticket import End, Failed, Finished, Stopped, Ticket
 
 TERM_AFTER_S = 1.5  # a cancelled job has this long to end by itself; a batch deep in native code may not
 KILL_AFTER_S = 2.0
@@ -36,22 +36,25 @@ class WorkerClient:
         *,
         jobs: Mapping[str, Entry] = JOBS,
         log_path: Path | None = None,
-        on_restart: Callable[[], None] = lambda: None,
+        on_reopening: Callable[[Ticket], None] = lambda ticket: None,
     ) -> None:
         """`command` starts the worker, by default this program's own; its stderr goes to `log_path`.
 
-        `on_restart` is called from a thread of the client's after a dead worker was replaced.
+        `on_reopening` is called from a thread of the client's when the workspace is opened again that a dead worker
+        had open, or that was closed for another that can't be opened.
         """
         self._jobs = jobs
         self._command = list(command) if command else own_command()
         self._log_path = log_path
-        self._on_restart = on_restart
+        self._on_reopening = on_reopening
         self._ids = itertools.count(1)
         self._tickets: dict[int, Ticket] = {}
         self._guard = threading.Lock()
         self._acts: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._process: WorkerProcess | None = None
-        self._opening: Opening | None = None
+        self._opening: Opening | None = None  # of the workspace that is open, and opened again when it was lost
+        self._opener: Ticket | None = None  # of the opening that the process has done or is at
+        self._reopening: Ticket | None = None  # outlives a worker that dies over it: the next one tries again
         self._young_deaths = 0
         self._closed = False
         self._keeper = threading.Thread(target=self._keep, name="worker keeper", daemon=True)
@@ -68,20 +71,27 @@ class WorkerClient:
         self._acts.put(self._ensure_started)
 
     def open_workspace(self, opening: Opening) -> Ticket:
-        """Open or create a workspace, in a fresh worker if this one has another open: the data of two never meet."""
+        """Open or create a workspace, in a fresh worker if this one has another open: the data of two never meet.
 
-        def remember() -> None:  # not before: a worker that dies over a wrong passphrase is started without a workspace
-            self._opening = replace(opening, create=False, name=None, patience_s=REOPEN_PATIENCE_S)
-
-        ticket = self._new_ticket(None, "query", Opened, remember)
+        When that fails, what was open is opened again.
+        """
+        ticket = self._new_opening(lambda ticket, end: self._note_opened(ticket, opening, end))
         self._acts.put(lambda: self._open(opening, ticket))
         return ticket
 
     def submit(self, job: Job[Any]) -> Ticket:
         """Hand over a job; it runs in the lane its kind belongs to."""
-        name = type(job).__name__
-        ticket = self._new_ticket(job, entry_of(name, self._jobs).lane, result_type(type(job)))
-        self._acts.put(lambda: self._send_request(ticket, Message("run", ticket.id, name, encoded(job))))
+        entry = entry_of(type(job).__name__, self._jobs)
+        ticket = Ticket(
+            self,
+            job_id=next(self._ids),
+            job=job,
+            lane=entry.lane,
+            result=result_type(type(job)),
+            ends_worker=entry.ends_worker,
+        )
+        self._add_ticket(ticket)
+        self._acts.put(lambda: self._run(ticket))
         return ticket
 
     def cancel(self, ticket: Ticket) -> None:
@@ -106,15 +116,24 @@ class WorkerClient:
         while (act := self._acts.get()) is not None:
             act()
 
-    def _new_ticket(
-        self, job: Job[Any] | None, lane: Lane, result: Any, on_result: Callable[[], None] = lambda: None
-    ) -> Ticket:
-        ticket = Ticket(self, job_id=next(self._ids), job=job, lane=lane, result=result, on_result=on_result)
+    def _new_opening(self, note: Callable[[Ticket, End], None]) -> Ticket:
+        """`note` is called in the keeper's thread when the opening has ended."""
+        ticket = Ticket(
+            self,
+            job_id=next(self._ids),
+            job=None,
+            lane="query",
+            result=Opened,
+            on_end=lambda end: self._acts.put(lambda: note(ticket, end)),
+        )
+        self._add_ticket(ticket)
+        return ticket
+
+    def _add_ticket(self, ticket: Ticket) -> None:
         with self._guard:
             self._tickets[ticket.id] = ticket
         if self._closed:
             self._end_ticket(ticket, Stopped())
-        return ticket
 
     def _ensure_started(self) -> bool:
         if self._process is not None:
@@ -129,11 +148,40 @@ class WorkerClient:
         return True
 
     def _open(self, opening: Opening, ticket: Ticket) -> None:
-        if self._opening is not None:
+        if self._opener is not None:
             self._end_process(KILL_AFTER_S)
-        self._opening = None
         self._young_deaths = 0
+        self._send_opening(opening, ticket)
+
+    def _note_opened(self, ticket: Ticket, opening: Opening, end: End) -> None:
+        if ticket is not self._opener:  # another opening came after it, or its worker died and was replaced
+            return
+        if isinstance(end, Finished):
+            self._opening = replace(opening, create=False, name=None, patience_s=REOPEN_PATIENCE_S)
+        else:
+            self._opener = None
+            self._reopen()
+
+    def _reopen(self) -> None:
+        """Open again what was open; without that the window would show a workspace that isn't there."""
+        if self._opening is None:
+            return
+        if self._reopening is None or self._reopening.ended:
+            self._reopening = self._new_opening(self._note_reopened)
+            self._on_reopening(self._reopening)
+        self._send_opening(self._opening, self._reopening)
+
+    def _note_reopened(self, ticket: Ticket, end: End) -> None:
+        if ticket is self._opener and not isinstance(end, Finished):
+            self._opener = self._opening = None
+
+    def _send_opening(self, opening: Opening, ticket: Ticket) -> None:
+        self._opener = ticket
         self._send_request(ticket, Message("open", ticket.id, body=encoded(opening)))
+
+    def _run(self, ticket: Ticket) -> None:
+        name = type(ticket.job).__name__
+        self._send_request(ticket, Message("run", ticket.id, name, encoded(ticket.job)))
 
     def _send_request(self, ticket: Ticket, message: Message) -> None:
         if ticket.cancel_asked:
@@ -156,10 +204,10 @@ class WorkerClient:
             return
         self._write(Message("cancel", ticket.id))
         process = self._process
-        if ticket.lane == "heavy":
+        if ticket.ends_worker:
             _later(TERM_AFTER_S, lambda: _signal_unless_ended(ticket, process, signal.SIGTERM))
             _later(KILL_AFTER_S, lambda: _signal_unless_ended(ticket, process, KILL))
-        else:  # nobody waits for it any more; to end the process over an answer would end a training beside it
+        else:  # nobody waits for it any more; to end the process over it would end the work beside it
             _later(TERM_AFTER_S, lambda: self._end_ticket(ticket, Stopped()))
 
     def _read(self, process: WorkerProcess) -> None:
@@ -174,10 +222,10 @@ class WorkerClient:
         self._acts.put(lambda: self._bury(process))
 
     def _bury(self, process: WorkerProcess) -> None:
-        """See a dead worker off, tell those who waited for it, and start the next."""
+        """See a dead worker off, tell those who waited for it, and start the next, which does what had not begun."""
         if process is not self._process:
             return
-        self._process = None
+        self._process = self._opener = None
         manner = process.bury()
         young = process.age_s < YOUNG_S
         lost = self._sent_tickets()
@@ -187,15 +235,19 @@ class WorkerClient:
             f"The engine's process ended unexpectedly ({manner}). The work was interrupted and can be resumed.",
             hint="Start the same job again: it continues where it stopped.",
         )
+        unharmed = [one for one in lost if one.job is not None and not one.begun and not one.cancel_asked]
         for ticket in lost:
-            self._end_ticket(ticket, Stopped() if ticket.cancel_asked else Failed(error))
-        if self._young_deaths < MAX_YOUNG_DEATHS and self._ensure_started() and self._opening is not None:
-            self._write(Message("open", 0, body=encoded(self._opening)))
-        self._on_restart()
+            if ticket not in unharmed and ticket is not self._reopening:
+                self._end_ticket(ticket, Stopped() if ticket.cancel_asked else Failed(error))
+        self._reopen()
+        for ticket in unharmed:
+            self._run(ticket)
+        if self._young_deaths < MAX_YOUNG_DEATHS:
+            self._ensure_started()
 
     def _end_process(self, patience_s: float) -> None:
         process, self._process = self._process, None
-        self._opening = None
+        self._opener = None
         if process is None:
             return
         process.shut_down(patience_s)

@@ -76,21 +76,25 @@ class Ticket:
         job: Job[Any] | None,
         lane: Lane,
         result: Any,
-        on_result: Callable[[], None],
+        ends_worker: bool = False,
+        on_end: Callable[[End], None] = lambda end: None,
     ) -> None:
+        """`ends_worker`: a worker deaf to its cancel is ended. `on_end` is called before anyone hears of the end."""
         self.id = job_id
         self.job = job
         self.lane = lane
         self.cancel_asked = False
+        self.ends_worker = ends_worker
         self.sent = False
+        self.begun = False
         self.ended = False
         self._client = client
         self._result = result
-        self._on_result = on_result
+        self._on_end = on_end
         self._heard: queue.SimpleQueue[Event | Started | End] = queue.SimpleQueue()
 
     def cancel(self) -> None:
-        """Ask the job to end. A worker deaf to it is ended itself over heavy work; an answer is waited for no more."""
+        """Ask the job to end. One deaf to it is waited for no more; over heavy work its worker is ended."""
         if not self.cancel_asked and not self.ended:
             self.cancel_asked = True
             self._client.cancel(self)
@@ -131,17 +135,17 @@ class Ticket:
             heard = self._decoded(message)
         except (msgspec.DecodeError, KeyError, NameError, TypeError) as error:
             heard = Broken(f"The worker's reply {message.kind} {message.name} can't be read: {error}")
-        if not isinstance(heard, (Finished, Failed, Stopped, Broken)):
-            self._heard.put(heard)
+        if isinstance(heard, (Finished, Failed, Stopped, Broken)):
+            self.end(heard)
             return
-        if isinstance(heard, Finished):
-            self._on_result()
-        self.end(heard)
+        self.begun = True
+        self._heard.put(heard)
 
     def end(self, end: End) -> None:
         """End the ticket, once."""
         if not self.ended:
             self.ended = True
+            self._on_end(end)
             self._heard.put(end)
 
     def _decoded(self, message: Message) -> Event | Started | End:

@@ -51,6 +51,12 @@ class FakeClient:
         self.end("open", self.ends.get("open", Opened(opening.path, "w", opening.name or "Ward", False)))
         return ticket
 
+    def reopen(self, queue: JobQueue, end: object) -> None:
+        """Open the workspace again, as the client does by itself, with this end."""
+        ticket = self.tickets["open"] = self._ticket(None, "query")
+        queue._reopening_begun.emit(ticket)
+        self.end("open", end)
+
     def tell(self, name: str, *events: Event) -> None:
         """Let the running job `name` report events."""
         for event in events:
@@ -85,7 +91,7 @@ class FakeClient:
 
     def _ticket(self, job: Job[Any] | None, lane: Any) -> Ticket:
         number = len(self._all) + 1
-        ticket = Ticket(self, job_id=number, job=job, lane=lane, result=object, on_result=lambda: None)
+        ticket = Ticket(self, job_id=number, job=job, lane=lane, result=object)
         self._all.append(ticket)
         return ticket
 

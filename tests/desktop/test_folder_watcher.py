@@ -38,12 +38,45 @@ def test_a_folder_that_is_gone_is_told(qtbot: QtBot, jobs: JobQueue, client: Fak
     assert watcher.folders == ()
 
 
+def test_a_folder_that_is_away_is_kept_and_watched_once_it_is_back(
+    qtbot: QtBot, jobs: JobQueue, client: FakeClient, tmp_path: Path
+) -> None:
+    away, here = tmp_path / "away", tmp_path / "here"
+    here.mkdir()
+    client.ends |= {"ReadWatchedFolders": (str(away),), "KeepWatchedFolders": ()}
+    watcher = FolderWatcher(jobs)
+    with qtbot.waitSignal(watcher.folders_changed) as told:
+        watcher.start_over(tmp_path / "w")
+    assert told.args == [(str(away),), (str(away),)]
+    watcher.add(str(here))
+    assert client.handed_of(KeepWatchedFolders) == [KeepWatchedFolders((str(away), str(here)))]
+    away.mkdir()
+    with qtbot.waitSignal(watcher.folders_changed) as told:
+        watcher.look_again()
+    assert told.args == [(str(away), str(here)), ()]
+    with qtbot.waitSignal(watcher.import_wanted, timeout=20_000) as wanted:
+        pass
+    assert set(wanted.args[0]) == {str(away), str(here)}
+    watcher.stop()
+
+
+def test_a_folder_that_is_away_can_be_dismissed(
+    qtbot: QtBot, jobs: JobQueue, client: FakeClient, tmp_path: Path
+) -> None:
+    client.ends |= {"ReadWatchedFolders": (str(tmp_path / "away"),), "KeepWatchedFolders": ()}
+    watcher = FolderWatcher(jobs)
+    with qtbot.waitSignal(watcher.folders_changed):
+        watcher.start_over(tmp_path / "w")
+    watcher.remove(str(tmp_path / "away"))
+    assert client.handed_of(KeepWatchedFolders) == [KeepWatchedFolders(())]
+
+
 def test_the_watched_folders_are_listed_and_can_be_dismissed(qtbot: QtBot, jobs: JobQueue) -> None:
     widget = WatchedFolders()
     qtbot.addWidget(widget)
     assert widget.lines == ["No folder is watched."]
-    widget.show_folders(("/ward",))
-    assert widget.lines == ["Watching /ward"]
+    widget.show_folders(("/ward", "/law"), ("/law",))
+    assert widget.lines == ["Watching /ward", "/law is not there: watched again when it is back"]
     with qtbot.waitSignal(widget.folder_dismissed) as dismissed:
         widget.findChild(QToolButton).click()
     assert dismissed.args == ["/ward"]

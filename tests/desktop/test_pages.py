@@ -41,6 +41,7 @@ from engine.records import Answer, Asking, Citation, Document, Fusion, ModelInfo
 from engine.serving.job import AnswerQuestion
 from engine.serving.trial import Trial
 from engine.training.job import Estimate, EstimateTraining, Train
+from engine.worker.ticket import Broken, End, Stopped
 from engine.workspace.documents import DocumentRow, RemovalReport
 from engine.workspace.job import DocumentList, ListRuns, Promote, Promotion, RemoveDocuments, RunList
 from tests.benchmarks.driving import drop
@@ -235,6 +236,37 @@ def test_a_training_that_starts_ends_the_reckoning(qtbot: QtBot, jobs: JobQueue,
     page.start_training(Train("all"))
     qtbot.waitUntil(lambda: [type(thread.ticket.job) for thread in jobs.heavy] == [Train])
     assert page.estimate.text() == ""
+
+
+@pytest.mark.parametrize("end", [Stopped(), Broken("Traceback")])
+def test_a_reckoning_without_a_result_says_nothing_until_the_page_is_seen_again(
+    qtbot: QtBot, jobs: JobQueue, client: FakeClient, end: End
+) -> None:
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    page.show()
+    qtbot.waitUntil(lambda: "EstimateTraining" in client.tickets)
+    assert page.estimate.text() == "Reckoning time and memory…"
+    with qtbot.waitSignal(jobs.heavy_ended):
+        client.tickets["EstimateTraining"].end(end)
+    assert page.estimate.text() == ""
+    page.hide()
+    page.show()
+    qtbot.waitUntil(lambda: len(client.handed_of(EstimateTraining)) == 2)
+
+
+def test_what_a_training_takes_is_reckoned_anew_when_the_page_is_seen_again(
+    qtbot: QtBot, jobs: JobQueue, client: FakeClient
+) -> None:
+    client.ends["EstimateTraining"] = Estimate(780.0, 3 * 2**30, 12 * 2**30, {"generator": 780.0})
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    page.show()
+    qtbot.waitUntil(lambda: page.estimate.text().startswith("About 13 min"))
+    client.ends["EstimateTraining"] = Estimate(60.0, 3 * 2**30, 12 * 2**30, {"generator": 60.0})
+    page.hide()
+    page.show()
+    qtbot.waitUntil(lambda: page.estimate.text().startswith("About 1 min"))
 
 
 def test_an_imported_rag_checkpoint_is_trained_jointly(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:

@@ -9,20 +9,22 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QDialogButtonBox, QMessageBox
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLabel, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desk
 from desktop.preferences import Preferences
 from desktop.theme import apply_theme
+from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.job_bar import JobBar
 from desktop.widgets.workspace_dialogs import NewWorkspaceDialog, PassphraseDialog
 from engine.errors import PassphraseError, WorkspaceError
 from engine.importing import ImportFiles, ImportReport
 from engine.jobs import Progress
 from engine.retrieval.job import BuildIndex, IndexReport
-from engine.training.job import Train
-from engine.worker.protocol import Opening
+from engine.training.job import EstimateTraining, Train
+from engine.worker.protocol import Opened, Opening
+from engine.worker.ticket import Broken
 from engine.worker.warm_up import WarmUp
 from tests.desktop.conftest import FakeClient
 
@@ -119,6 +121,78 @@ def test_a_workspace_that_cannot_be_opened_says_why(qtbot: QtBot, desk: Desk, cl
     assert (box.text(), box.informativeText()) == ("/ward is no workspace.", "Choose another folder.")
     box.close()
 
+    assert desk.window.findChild(EmptyState, "no_workspace").isVisible()
+
+
+def test_an_opening_that_fails_leaves_the_present_workspace_in_the_window(
+    qtbot: QtBot, desk: Desk, client: FakeClient
+) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    qtbot.waitUntil(lambda: desk.window.windowTitle().startswith("Ward"))
+    client.ends["open"] = WorkspaceError("/law is no workspace.", hint="Choose another folder.")
+    desk.opener.open_path(Path("/law"))
+    qtbot.waitUntil(lambda: desk.window.findChild(QMessageBox) is not None)
+    warmed = len(client.handed_of(WarmUp))
+    client.reopen(desk.jobs, Opened("/ward", "w", "Ward", False))
+    qtbot.waitUntil(lambda: len(client.handed_of(WarmUp)) > warmed)
+    assert desk.window.windowTitle().startswith("Ward") and desk.documents.isVisible()
+    desk.window.findChild(QMessageBox).close()
+
+
+def test_a_workspace_that_is_lost_leaves_the_window(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    qtbot.waitUntil(lambda: desk.window.windowTitle().startswith("Ward"))
+    client.reopen(desk.jobs, WorkspaceError("/ward is no workspace.", hint="Choose another folder."))
+    qtbot.waitUntil(lambda: desk.window.findChild(QMessageBox) is not None)
+    box = desk.window.findChild(QMessageBox)
+    assert box.text() == "/ward is no workspace."
+    box.close()
+    nothing = desk.window.findChild(EmptyState, "no_workspace")
+    qtbot.waitUntil(nothing.isVisible)
+    assert desk.window.windowTitle() == "Vademecum" and not desk.documents.isVisible()
+    desk.opener.open_path(Path("/ward"))
+    qtbot.waitUntil(desk.documents.isVisible)
+
+
+def test_a_passphrase_that_is_not_given_leaves_no_workspace_open(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
+    client.ends["open"] = PassphraseError("A passphrase is needed.", hint="Type it.")
+    start(qtbot, desk, Path("/ward"), client)
+    qtbot.waitUntil(lambda: desk.window.findChild(PassphraseDialog) is not None)
+    desk.window.findChild(PassphraseDialog).reject()
+    assert "no workspace open" in [label.text() for label in desk.window.findChildren(QLabel)]
+
+
+def test_opening_another_workspace_asks_only_while_there_is_work_to_lose(
+    qtbot: QtBot, desk: Desk, client: FakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    asked: list[object] = []
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: asked.append(_) or QMessageBox.StandardButton.No)
+    with qtbot.waitSignal(desk.jobs.run(EstimateTraining(Train())).started):
+        pass
+    desk.opener.open_path(Path("/law"))
+    assert not asked and client.opened[-1].path == "/law"
+    desk.jobs.run(Train())
+    desk.opener.open_path(Path("/court"))
+    assert asked and client.opened[-1].path == "/law"
+
+
+def test_removed_documents_end_the_reckoning_that_counted_them(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    desk.window.show_page(desk.training)
+    qtbot.waitUntil(lambda: "EstimateTraining" in client.tickets)
+    desk.documents.documents_removed.emit()
+    assert client.tickets["EstimateTraining"].cancel_asked
+
+
+def test_a_long_name_is_shortened_visibly_and_whole_in_its_tip(qtbot: QtBot, desk: Desk) -> None:
+    name = "Matter Smith & Sons <2026> against the county council"
+    desk.window.show_workspace(name, protected=True)
+    shown = next(label for label in desk.window.findChildren(QLabel) if label.accessibleName() == "Open workspace")
+    assert shown.text().startswith("Matter") and shown.text().endswith("…")
+    assert "Smith &amp; Sons &lt;2026&gt; against the county council" in shown.toolTip()
+    assert "Encrypted with your passphrase" in shown.toolTip()
+
 
 def test_every_page_is_reached_by_its_number(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
     start(qtbot, desk, Path("/ward"), client)
@@ -143,11 +217,28 @@ def test_closing_asks_while_work_runs(
     assert client.closed and not desk.window.isVisible()
 
 
+def test_watched_folders_are_imported_after_a_bug_in_an_import_too(
+    qtbot: QtBot, desk: Desk, client: FakeClient, tmp_path: Path
+) -> None:
+    client.ends |= {"ReadWatchedFolders": (str(tmp_path),)}
+    start(qtbot, desk, Path("/ward"), client)
+    qtbot.waitUntil(lambda: len(client.handed_of(ImportFiles)) == 1, timeout=20_000)
+    client.tickets["ImportFiles"].end(Broken("Traceback: it broke"))
+    qtbot.waitUntil(lambda: desk.window.findChild(QMessageBox) is not None)
+    desk.window.findChild(QMessageBox).close()
+    (tmp_path / "new.txt").write_text("x", encoding="utf-8")
+    qtbot.waitUntil(lambda: len(client.handed_of(ImportFiles)) == 2, timeout=20_000)
+    desk.watcher.stop()
+
+
 def test_a_bug_is_shown_with_its_log(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
     start(qtbot, desk, Path("/ward"), client)
     desk.jobs.broke.emit("Traceback: it broke")
     box = desk.window.findChild(QMessageBox)
     assert box.detailedText() == "Traceback: it broke"
+    desk.jobs.broke.emit("Traceback: and broke again")
+    assert desk.window.findChildren(QMessageBox) == [box]  # not one box upon the other
+    assert box.detailedText() == "Traceback: it broke\nTraceback: and broke again"
     box.close()
 
 
@@ -177,6 +268,24 @@ def test_a_new_workspace_needs_a_name_and_two_equal_passphrases(qtbot: QtBot, tm
     dialog.again.setText("correct horse")
     assert ok.isEnabled() and dialog.chosen_passphrase == "correct horse"
     assert dialog.path == tmp_path / "Ward 3"
+
+
+@pytest.mark.parametrize("name", ["...", "Ward 3.", "CON", "nul.txt", "a" * 300, "a/b"])
+def test_a_name_that_no_folder_can_have_is_refused(qtbot: QtBot, tmp_path: Path, name: str) -> None:
+    dialog = NewWorkspaceDialog(None, folder=tmp_path)
+    qtbot.addWidget(dialog)
+    dialog.name.setText("Ward 3")
+    dialog.name.setText(name)
+    assert not dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok).isEnabled()
+
+
+@pytest.mark.parametrize("folder", ["", "wards", "~nobody9/x"])
+def test_a_folder_that_cannot_be_found_is_refused(qtbot: QtBot, tmp_path: Path, folder: str) -> None:
+    dialog = NewWorkspaceDialog(None, folder=tmp_path)
+    qtbot.addWidget(dialog)
+    dialog.name.setText("Ward 3")
+    dialog.folder.setText(folder)
+    assert not dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok).isEnabled()
 
 
 def test_preferences_hold_paths_and_no_more(tmp_path: Path) -> None:

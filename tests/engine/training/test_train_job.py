@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -23,10 +23,11 @@ from engine.retrieval.encoder import Encoder
 from engine.serving.job import AnswerBatch, AnswerQuestion, Search
 from engine.session import BASE, TUNED, Session
 from engine.settings import SettingError
-from engine.training import generator_stage, retriever_stage
+from engine.training import estimate, generator_stage, loop, retriever_stage
 from engine.training.answering import HowRead, reading_of
 from engine.training.course import lesson_questions
 from engine.training.job import EstimateTraining, Train
+from engine.training.loop import Pace, Task
 from engine.training.retriever import interpolate
 from engine.training.retriever_stage import DENSE
 
@@ -119,6 +120,19 @@ def test_both_stages_train_and_the_run_says_what_was_measured(filled: Session) -
     assert filled.workspace.runs.points(run.id)
     assert filled.workspace.runs.latest_checkpoint(run.id) is None
     assert filled.workspace.verify(Monitor(), deep=True).ok
+
+
+def test_an_estimate_hears_of_a_cancel_within_a_stage(filled: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monitor = Monitor()
+
+    def time_steps(task: Task, steps: Sequence[int], device: Device) -> Pace:
+        monitor.cancel()
+        loop.time_steps(task, steps, device)
+        pytest.fail("The steps were timed to their end.")
+
+    monkeypatch.setattr(estimate, "time_steps", time_steps)
+    with pytest.raises(Cancelled):
+        EstimateTraining(quick("retriever")).run(filled, monitor)
 
 
 def test_time_and_memory_are_estimated_before_anything_is_trained(filled: Session) -> None:

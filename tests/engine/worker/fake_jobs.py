@@ -68,6 +68,16 @@ class Deaf:
 
 
 @dataclass(frozen=True, slots=True)
+class DeafEstimate:
+    """Hears no cancel, in the heavy lane, and is not worth the worker."""
+
+    def run(self, session: object, monitor: Monitor) -> int:
+        monitor.progress("Deaf", 0, None)
+        time.sleep(60)
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
 class DeafTalk:
     """Hears no cancel either, in the chat lane."""
 
@@ -152,5 +162,6 @@ FAKE_JOBS = {
     "DeafTalk": Entry(HERE, "chat"),
     "Count": Entry(HERE, "heavy"),
     "Deaf": Entry(HERE, "heavy"),
+    "DeafEstimate": Entry(HERE, "heavy", spared=True),
     "Crash": Entry(HERE, "heavy"),
 }

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
-from engine.errors import Cancelled, DocumentError, PassphraseError, WorkerError
+from engine.errors import Cancelled, DocumentError, PassphraseError, WorkerError, WorkspaceError
 from engine.jobs import Event, Measured, Progress, Skipped, Token
 from engine.worker.catalogue import JOBS, job_class, result_type
 from engine.worker.client import WorkerClient
@@ -24,6 +25,7 @@ from tests.engine.worker.fake_jobs import (
     Count,
     Crash,
     Deaf,
+    DeafEstimate,
     DeafTalk,
     Echo,
     Large,
@@ -38,13 +40,13 @@ FAKE_WORKER = [sys.executable, "-m", "tests.engine.worker.fake_worker"]
 
 
 @pytest.fixture
-def restarted() -> threading.Event:
-    return threading.Event()
+def reopenings() -> queue.SimpleQueue[Ticket]:
+    return queue.SimpleQueue()
 
 
 @pytest.fixture
-def client(restarted: threading.Event) -> Iterator[WorkerClient]:
-    client = WorkerClient(FAKE_WORKER, jobs=FAKE_JOBS, on_restart=restarted.set)
+def client(reopenings: queue.SimpleQueue[Ticket]) -> Iterator[WorkerClient]:
+    client = WorkerClient(FAKE_WORKER, jobs=FAKE_JOBS, on_reopening=reopenings.put)
     client.open_workspace(Opening("/somewhere")).result()
     yield client
     client.close()
@@ -198,16 +200,84 @@ def test_a_stopped_answer_does_not_end_the_training_beside_it(client: WorkerClie
 
 
 def test_a_dead_worker_is_replaced_and_its_job_reported_as_interrupted(
-    client: WorkerClient, restarted: threading.Event
+    client: WorkerClient, reopenings: queue.SimpleQueue[Ticket]
 ) -> None:
     ticket = client.submit(Crash())
     with pytest.raises(WorkerError, match=r"SIGKILL.*interrupted and can be resumed"):
         ticket.result()
-    assert restarted.wait(10)
+    assert reopenings.get(timeout=10).result().path == "/somewhere"
     assert client.submit(Echo("the workspace is open again")).result() == "the workspace is open again"
 
 
-def test_a_worker_that_dies_at_every_start_is_given_up(restarted: threading.Event) -> None:
+def test_a_reopening_that_fails_says_why(tmp_path: Path, reopenings: queue.SimpleQueue[Ticket]) -> None:
+    client = WorkerClient(FAKE_WORKER, jobs=FAKE_JOBS, on_reopening=reopenings.put)
+    client.open_workspace(Opening(str(tmp_path), passphrase="there")).result()
+    tmp_path.rmdir()
+    with pytest.raises(WorkerError):
+        client.submit(Crash()).result()
+    with pytest.raises(WorkspaceError, match="is no workspace"):
+        reopenings.get(timeout=10).result()
+    with pytest.raises(WorkerError, match="No workspace is open"):
+        client.submit(Echo("?")).result()
+    client.close()
+
+
+def test_a_reopening_that_a_worker_dies_over_is_tried_again(
+    tmp_path: Path, reopenings: queue.SimpleQueue[Ticket]
+) -> None:
+    client = WorkerClient(FAKE_WORKER, jobs=FAKE_JOBS, on_reopening=reopenings.put)
+    client.open_workspace(Opening(str(tmp_path), passphrase="shaky")).result()
+    with pytest.raises(WorkerError):
+        client.submit(Crash()).result()
+    assert reopenings.get(timeout=10).result().path == str(tmp_path)
+    assert not tmp_path.exists() and reopenings.empty()
+    client.close()
+
+
+@pytest.mark.parametrize(("passphrase", "error"), [("wrong", PassphraseError), ("deadly", WorkerError)])
+def test_an_opening_that_fails_leaves_open_what_was(
+    client: WorkerClient, reopenings: queue.SimpleQueue[Ticket], passphrase: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        client.open_workspace(Opening("/elsewhere", passphrase=passphrase)).result()
+    assert reopenings.get(timeout=10).result().path == "/somewhere"
+    assert client.submit(Echo("still open")).result() == "still open"
+    assert client.open_workspace(Opening("/elsewhere")).result().path == "/elsewhere"
+
+
+def test_of_two_openings_at_once_the_later_counts(client: WorkerClient) -> None:
+    first, second = client.open_workspace(Opening("/one")), client.open_workspace(Opening("/two"))
+    assert second.result().path == "/two"
+    assert first.ended
+
+
+def test_a_job_that_waits_outlives_the_worker_ended_before_its_turn(client: WorkerClient) -> None:
+    deaf, waiting = client.submit(Deaf()), client.submit(Count())
+    wait_for_progress(deaf)
+    deaf.cancel()
+    wait_for_progress(waiting)
+    waiting.cancel()
+
+
+def test_a_deaf_estimate_does_not_end_the_answer_beside_it(client: WorkerClient) -> None:
+    worker = client.process_id
+    estimate, answer = client.submit(DeafEstimate()), client.submit(DeafTalk())
+    wait_for_progress(estimate)
+    wait_for_progress(answer)
+    estimate.cancel()
+    with pytest.raises(Cancelled):
+        estimate.result()
+    assert client.submit(Echo("still there")).result() == "still there"
+    assert client.process_id == worker and not answer.ended
+
+
+def test_an_estimate_never_ends_the_worker() -> None:
+    assert [name for name, entry in JOBS.items() if entry.lane == "heavy" and not entry.ends_worker] == [
+        "EstimateTraining"
+    ]
+
+
+def test_a_worker_that_dies_at_every_start_is_given_up() -> None:
     client = WorkerClient([sys.executable, "-c", "raise SystemExit(3)"], jobs=FAKE_JOBS)
     for _ in range(4):
         with pytest.raises(WorkerError):
