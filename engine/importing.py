@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +14,7 @@ from engine.jobs import Monitor, Skipped
 from engine.questions.columns import ColumnMap, Preview, UnmappedError
 from engine.questions.problems import QuestionProblem
 from engine.questions.shares import Shares
+from engine.workspace.scope import stored_path
 
 if TYPE_CHECKING:
     from engine.questions.reader import QuestionReader
@@ -70,7 +72,8 @@ class ImportFiles:
         began = monitor.clock()
         workspace = session.workspace
         problems = _Problems(session, monitor)
-        files = list(_files(self.paths, workspace.path, problems, self.kind))
+        paths = [Path(stored_path(path)) for path in self.paths]
+        files = list(_files(paths, problems, self.kind))
         with Reader(passwords=self.passwords) as reader:
             documents = DocumentImport(
                 workspace=workspace, tokenizer=session.library.tokenizer(_ENCODER), monitor=monitor, reader=reader
@@ -93,8 +96,9 @@ class ImportFiles:
                                 documents.add_corpus(path, problems.note)
                             case "document":
                                 documents.add_file(path, problems.note)
+                        documents.redate(path)
                 if self.remove_missing:
-                    documents.remove_missing([path for path in map(Path, self.paths) if path.is_dir()])
+                    documents.remove_missing([path for path in paths if _is_folder(path)])
                 documents.flush()
                 # Files that name their split come first: the same question elsewhere must not be drawn into another.
                 question_files.sort(key=lambda path: split_of_file(str(path)) is None)
@@ -170,7 +174,7 @@ class _Problems:
 
     def skip(self, item: str, reason: str, *, wants: Literal["", "password"] = "") -> None:
         """Report something left out."""
-        skipped = Skipped(item, reason, wants)
+        skipped = Skipped(_shown(item), reason, wants)
         self.all.append(skipped)
         self.monitor.report(skipped)
 
@@ -188,46 +192,85 @@ class _Problems:
             documents.clear_skipped(self._path)
 
 
-def _files(paths: tuple[str, ...], workspace: Path, problems: _Problems, kind: ImportKind) -> Iterator[Path]:
-    """Yield the files to import, each once; those of folders sorted, hidden ones left out.
+def _files(paths: Sequence[Path], problems: _Problems, kind: ImportKind) -> Iterator[Path]:
+    """Yield the files to import, each once. What can't be reached is a line, and the next path goes on."""
+    seen: set[Path] = set()
+    for path in paths:
+        try:
+            found = _found(path, problems, kind)
+        except OSError as error:
+            found = []
+            problems.skip(str(path), _unreadable(error))
+        for file in found:
+            if file in seen:
+                continue
+            seen.add(file)
+            if _shown(str(file)) == str(file):
+                yield file
+            else:
+                problems.skip(str(file), "The file's name is not valid text. Give it another name and import it again.")
+
+
+def _found(path: Path, problems: _Problems, kind: ImportKind) -> list[Path]:
+    """Return the files at one path; those of folders sorted, hidden ones left out.
 
     A folder that Dataset.save_to_disk wrote is one thing to import where passages are asked for.
     """
     from engine.documents.formats.passages import is_passage_folder
 
-    seen: set[Path] = set()
-    for name in paths:
-        path = Path(name).absolute()
-        if kind == "passages" and is_passage_folder(path):
-            found = [path]
-        elif path.is_dir():
-            found = [file for file in _walk(path) if not file.is_relative_to(workspace)]
-            if not found:
-                problems.skip(str(path), f"The folder {path.name} has no files in it. Put some there, or name another.")
-        elif path.is_file():
-            found = [path]
-        else:
-            found = []
-            reason = f"{path.name} is not a file or folder." if path.exists() else f"There is no file or folder {path}."
-            problems.skip(str(path), f"{reason} Check the name and import it again.")
-        for file in found:
-            if file in seen:
-                continue
-            seen.add(file)
-            shown = os.fsencode(file).decode("utf-8", errors="replace")
-            if shown == str(file):
-                yield file
-            else:
-                problems.skip(shown, "The file's name is not valid text. Give it another name and import it again.")
+    if kind == "passages" and is_passage_folder(path):
+        return [path]
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        known = len(problems.all)
+        found = list(_walk(path, problems))
+        if not found and len(problems.all) == known:
+            problems.skip(str(path), f"The folder {path.name} has no files in it. Put some there, or name another.")
+        return found
+    reason = f"{path.name} is not a file or folder." if path.exists() else f"There is no file or folder {path}."
+    problems.skip(str(path), f"{reason} Check the name and import it again.")
+    return []
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for where, folders, files in os.walk(folder):
+def _walk(folder: Path, problems: _Problems) -> Iterator[Path]:
+    """Yield the files of a folder. What can't be read, and what is a workspace, is a line: one matter stays one."""
+    from engine.workspace.workspace import is_workspace
+
+    def skip(error: OSError) -> None:
+        problems.skip(str(error.filename), _unreadable(error))
+
+    inside = any(is_workspace(above) for above in folder.parents)
+    for where, folders, files in os.walk(folder, onerror=skip):
+        if inside or is_workspace(Path(where)):
+            folders.clear()
+            problems.skip(
+                where, "It belongs to a workspace, which is not imported. Name the folder its documents came from."
+            )
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             file = Path(where, name)
-            if not name.startswith(_PASSING) and file.is_file():
-                yield file
+            try:
+                if not name.startswith(_PASSING) and file.is_file():
+                    yield file
+            except OSError as error:
+                skip(error)
+
+
+def _is_folder(path: Path) -> bool:
+    with suppress(OSError):  # it is a line already
+        return path.is_dir()
+    return False
+
+
+def _unreadable(error: OSError) -> str:
+    return f"It can't be read: {error.strerror}. Check that you may read it, and import it again."
+
+
+def _shown(path: str) -> str:
+    """The path as text, whatever bytes its name is made of."""
+    return os.fsencode(path).decode("utf-8", errors="replace")
 
 
 def _destination(path: Path, kind: ImportKind, reader: QuestionReader) -> Literal["document", "corpus", "questions"]:

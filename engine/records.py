@@ -67,10 +67,15 @@ class Passage:
     end: int
 
     @property
+    def heads(self) -> str:
+        """What stands before the text where it is embedded and matched: title and section path. Never quoted."""
+        parts = [part for part in (self.title, self.section) if part and not self.text.startswith(part)]
+        return "".join(f"{part}. " for part in parts)
+
+    @property
     def indexed_text(self) -> str:
-        """What is embedded and matched: title and section path before the text. Never what is quoted."""
-        heads = [part for part in (self.title, self.section) if part and not self.text.startswith(part)]
-        return ". ".join([*heads, self.text]) if heads else self.text
+        """What is embedded and matched: the text behind its heads."""
+        return self.heads + self.text
 
 
 @dataclass(frozen=True, slots=True)

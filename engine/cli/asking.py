@@ -16,9 +16,9 @@ from engine.cli.console import to_json
 from engine.errors import EngineError, QuestionError
 from engine.records import Answer, Asking, Hit
 from engine.serving.described import answer_value, cited, found_value
-from engine.workspace.scope import Scope
+from engine.workspace.scope import Scope, stored_path
 
-_BATCH = 64  # questions a job: results of a long file come out as they are ready
+_BATCH = 32  # questions a job, as many as are answered together: what is ready is written, whatever stops the next
 
 RunName = Annotated[str, typer.Option("--run", metavar="RUN", help='A run\'s id, "base" or "active".')]
 Documents = Annotated[
@@ -130,9 +130,10 @@ def ask(
 def _scope(
     documents: list[str] | None, folders: list[Path] | None, tags: list[str] | None, since: str, until: str
 ) -> Scope:
+    named = documents or []
     return Scope(
-        tuple(documents or ()),
-        tuple(str(folder.absolute()) for folder in folders or ()),
+        (*named, *map(stored_path, named)),  # as ids and as paths
+        tuple(map(stored_path, folders or ())),
         tuple(tags or ()),
         since,
         until,
@@ -204,11 +205,11 @@ def _lines(path: Path) -> Iterator[_Line]:
             continue
         try:
             record = json.loads(text)
-        except ValueError:
-            yield _Line(None, "", f"Line {number} of {path.name} is not JSON.")
+            asked, identity = (record.get("question"), record.get("id")) if isinstance(record, dict) else (None, None)
+            to_json({"id": identity})  # as it is to come back: Python reads NaN, which JSON has no word for
+        except (ValueError, RecursionError):
+            yield _Line(None, "", f"Line {number} of {path.name} is not JSON that can be read.")
             continue
-        asked = record.get("question") if isinstance(record, dict) else None
-        identity = record.get("id") if isinstance(record, dict) else None
         if not isinstance(asked, str):
             yield _Line(identity, "", f"Line {number} of {path.name} has no question.")
             continue
@@ -220,6 +221,6 @@ def _lines(path: Path) -> Iterator[_Line]:
 
 def _read_lines(path: Path) -> Sequence[str]:
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return path.read_text(encoding="utf-8-sig").split("\n")  # the other ends of lines may stand in a question
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionError(f"{path} can't be read.", hint="Give a JSONL file in UTF-8.") from error

@@ -77,7 +77,7 @@ class Call:
         if self.passphrase_file is None:
             return os.environ.get(PASSPHRASE_VARIABLE) or None
         try:
-            text = self.passphrase_file.read_text(encoding="utf-8").rstrip("\r\n")
+            text = self.passphrase_file.read_text(encoding="utf-8-sig").rstrip("\r\n")  # Notepad begins with the mark
         except (OSError, UnicodeDecodeError) as error:
             raise PassphraseError(
                 f"The passphrase file {self.passphrase_file} can't be read.",
@@ -156,6 +156,9 @@ def command(
             taken = {option: given.pop(option) for option in shared if option in given}
             function(Call(console, **taken), **given)
 
+        for parameter in [*own, *added]:
+            for described in getattr(parameter.annotation, "__metadata__", ()):
+                described.readable = False  # the engine says what can't be read, and goes on where it can
         invoke.__doc__ = function.__doc__
         invoke.__name__ = function.__name__
         invoke.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]  # what typer reads

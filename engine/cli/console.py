@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
+from engine.errors import StorageError
 from engine.jobs import Event, Measured, Progress, Skipped, Token
 
 if TYPE_CHECKING:
@@ -55,9 +57,8 @@ class Console:
         self.line(to_json(value) if self.as_json else text)
 
     def line(self, text: str) -> None:
-        """Write one line to stdout."""
-        self.out.write(text + "\n")
-        self.out.flush()
+        """Write one line to stdout. Raises StorageError when it can't be written."""
+        self._put(text + "\n")
 
     def note(self, text: str) -> None:
         """Write one line for people to stderr."""
@@ -76,7 +77,8 @@ class Console:
     def failed(self, kind: str, message: str, hint: str) -> None:
         """Say what went wrong and what to do next."""
         if self.as_json:
-            self.line(to_json({"error": {"type": kind, "message": message, "hint": hint}}))
+            with suppress(StorageError, BrokenPipeError):  # stderr has it too
+                self.line(to_json({"error": {"type": kind, "message": message, "hint": hint}}))
         self.note(message)
         if hint:
             self.note(hint)
@@ -100,8 +102,7 @@ class Console:
         """Take an event of the running job."""
         if isinstance(event, Token) and self.streaming and not self.as_json:
             self.streamed += event.text
-            self.out.write(event.text)
-            self.out.flush()
+            self._put(event.text)
         if isinstance(event, Progress) and not self._due(event):
             return
         if self.events:
@@ -112,6 +113,19 @@ class Console:
             self._say(f"Step {event.step}: " + ", ".join(f"{name} {value:.4g}" for name, value in event.values.items()))
         elif isinstance(event, Progress):
             self._show(event)
+
+    def _put(self, text: str) -> None:
+        try:
+            self.out.write(text)
+            self.out.flush()
+        except OSError as error:
+            divert(self.out)
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise StorageError(
+                f"The output can't be written: {error.strerror}.",
+                hint="Make room there, or send it elsewhere. What the command did is kept.",
+            ) from error
 
     def _due(self, event: Progress) -> bool:
         now = time.monotonic()
@@ -141,6 +155,11 @@ class Console:
             self._bars.console.print(text, markup=False, highlight=False)
         else:
             self.note(text)
+
+
+def divert(stream: TextIO) -> None:
+    """Let a stream that can't be written lead nowhere: the interpreter's last flush would fail again, aloud."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _described(event: Event) -> dict[str, Any]:

@@ -44,6 +44,8 @@ def new(
     """Make an empty workspace, protected by a passphrase unless told otherwise."""
     from engine.workspace.workspace import Workspace
 
+    if no_passphrase and call.passphrase_file is not None:
+        raise UsageError("Give --passphrase-file or --no-passphrase: a workspace has a passphrase or none.")
     passphrase = None if no_passphrase else call.passphrase() or _new_passphrase()
     with Workspace.create(workspace, name=name, passphrase=passphrase) as made:
         value = {

@@ -54,7 +54,7 @@ def _token(file: Path | None) -> str:
     if file is None:
         return secrets.token_urlsafe(24)
     try:
-        token = file.read_text(encoding="utf-8").strip()
+        token = file.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ServerError(
             f"The token file {file} can't be read.", hint="Give a text file you may read, in UTF-8."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable
 
 from charset_normalizer import from_bytes
 
@@ -19,10 +20,11 @@ _WESTERN = "cp1252"
 _TOO_SHORT_TO_TELL = 0.1  # coherence below which the detector has recognised no language
 
 
-def decode(data: bytes, *, declared: str = "") -> str:
+def decode(data: bytes, *, declared: str = "", note: Callable[[str], object] | None = None) -> str:
     """Return the text of `data`. Never raises: bytes without meaning become U+FFFD.
 
-    A declared encoding is believed only where UTF-8 doesn't fit and the bytes are valid in it.
+    A declared encoding is believed only where UTF-8 doesn't fit and the bytes are valid in it. `note` takes a sentence
+    where a person should look at the letters.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
@@ -30,13 +32,18 @@ def decode(data: bytes, *, declared: str = "") -> str:
     wide = _unmarked_utf16(data)
     if wide:
         return data.decode(wide, errors="replace")
-    for encoding in ("utf-8", _known(declared)):
-        if not encoding:
-            continue
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
+    if _is_valid(data, "utf-8"):
+        return data.decode("utf-8")
+    lines = data.split(b"\n")
+    others = [line for line in lines if not _is_valid(line, "utf-8")]
+    if len(others) <= sum(not line.isascii() for line in lines) / 2:  # files of two encodings were joined
+        rest = _likeliest(b"\n".join(others))
+        if note is not None:
+            note(f"Some lines are not UTF-8 as the others are; they were read as {rest}. Check their letters.")
+        return "\n".join(line.decode("utf-8" if _is_valid(line, "utf-8") else rest, errors="replace") for line in lines)
+    known = _known(declared)
+    if known and _is_valid(data, known):
+        return data.decode(known)
     return data.decode(_likeliest(data), errors="replace")
 
 
@@ -48,6 +55,14 @@ def is_text(data: bytes) -> bool:
         return False
     odd = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in data)
     return odd <= len(data) // 50
+
+
+def _is_valid(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except (UnicodeError, LookupError):  # a page may declare a codec that is none of text
+        return False
+    return True
 
 
 def _known(declared: str) -> str:
@@ -76,10 +91,6 @@ def _likeliest(data: bytes) -> str:
     best = from_bytes(data[:_SAMPLE_BYTES]).best()
     if best is None:
         return _WESTERN
-    if best.coherence < _TOO_SHORT_TO_TELL:
-        try:
-            data.decode(_WESTERN)
-        except UnicodeDecodeError:
-            return best.encoding
+    if best.coherence < _TOO_SHORT_TO_TELL and _is_valid(data, _WESTERN):
         return _WESTERN
     return best.encoding

@@ -48,6 +48,7 @@ class DocumentImport:
     _digests: dict[str, str] = field(default_factory=dict)  # digest → document id
     _owners: dict[str, str] = field(default_factory=dict)  # document id → path
     _parts: dict[str, set[str]] = field(default_factory=dict)  # file → paths of its records or attachments
+    _dates: dict[str, str] = field(default_factory=dict)  # path → date of its file, where that may be another now
     _waiting: list[tuple[Document, str | bytes]] = field(default_factory=list)  # its original: object digest, or bytes
     _waiting_characters: int = 0
     _flushed: float = 0.0
@@ -212,6 +213,10 @@ class DocumentImport:
         if full or self.monitor.clock() - self._flushed >= _BATCH_S:
             self.flush()
 
+    def redate(self, path: Path) -> None:
+        """Give what came from this file its date with the next batch: a file that was only touched adds nothing."""
+        self._dates |= dict.fromkeys((str(path), *self._parts.get(str(path), ())), last_changed(path))
+
     def flush(self, *, quietly: bool = False) -> None:
         """Split and store what waits, in one transaction; `quietly` after a cancel, which reports would repeat."""
         waiting, self._waiting, self._waiting_characters = self._waiting, [], 0
@@ -230,6 +235,9 @@ class DocumentImport:
                     (document.id, sketch(document.text)) for document in described if document.kind != "context"
                 )
                 self.workspace.likeness.add_many(item for item in sketches if item[1])
+        dates, self._dates = self._dates, {}
+        if dates:
+            self.workspace.selection.redate(dates)
         self._flushed = self.monitor.clock()
 
     def _told(self, stage: str) -> Callable[[int, int], None]:
@@ -265,7 +273,7 @@ class DocumentImport:
     def remove_missing(self, folders: Sequence[Path]) -> None:
         """Remove the documents whose file was in one of `folders` and is no longer there."""
         files = {file for path in self._paths if (file := self._file_of(path)).is_absolute()}
-        gone = {file for file in files if any(file.is_relative_to(one) for one in folders) and not file.exists()}
+        gone = {file for file in files if any(file.is_relative_to(one) for one in folders) and _is_gone(file)}
         paths = [path for path in self._paths if self._file_of(path) in gone]
         if not paths:
             return
@@ -323,6 +331,14 @@ class DocumentImport:
 
 def _nowhere(done: int, total: int) -> None:
     pass
+
+
+def _is_gone(file: Path) -> bool:
+    """Whether a file is surely no longer there: one that can't be looked at may be."""
+    try:
+        return not file.exists()
+    except OSError:
+        return False
 
 
 def last_changed(path: Path) -> str:

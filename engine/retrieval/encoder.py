@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 
 import numpy as np
 import safetensors.torch
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from transformers import AutoConfig, DPRContextEncoder, DPRQuestionEncoder
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
@@ -30,7 +31,7 @@ PROBE_TEXTS = (
 ) * 4
 
 
-Text = str | tuple[str, str]  # a text, or two that the encoder tells apart: a title and what stands under it
+Text = str | tuple[str, str]  # a text, or what stands over a passage and the passage's own
 
 _DPR = {"DPRQuestionEncoder": DPRQuestionEncoder, "DPRContextEncoder": DPRContextEncoder}
 
@@ -65,13 +66,30 @@ class Encoder:
 
     def input_of(self, passage: Passage) -> Text:
         """Return what is embedded of a passage."""
-        return (passage.title, passage.text) if self._takes_titles else passage.indexed_text
+        return (passage.title if self._takes_titles else passage.heads, passage.text)
 
     def token_ids(self, texts: Sequence[Text], *, questions: bool = False) -> list[list[int]]:
-        """Tokenise passages, or questions, behind the encoder's prefix for them, cut to its length limit."""
+        """Tokenise passages, or questions, behind the encoder's prefix for them, cut to its length limit.
+
+        Where a passage's end would be cut off, its heads lose their first words instead: the innermost says most.
+        """
         prefix = self.sentence.question_prefix if questions else self.sentence.passage_prefix
-        shown = [prefix + text if isinstance(text, str) else text for text in texts]
-        return [encoded.ids for encoded in self.tokenizer.encode_batch(shown)]
+        joined = [prefix + "".join(text) if isinstance(text, str) or not self._takes_titles else text for text in texts]
+        encoded = self.tokenizer.encode_batch(joined)
+        for place, text in enumerate(texts):
+            if encoded[place].overflowing and isinstance(text, tuple) and not self._takes_titles:
+                encoded[place] = self._with_whole_text(prefix, *text)
+        return [one.ids for one in encoded]
+
+    def _with_whole_text(self, prefix: str, heads: str, text: str) -> Encoding:
+        """Tokenise with as many words of the heads as leave the text whole; with all where it alone is too long."""
+        words = heads.split(" ")
+
+        def without(dropped: int) -> Encoding:
+            return self.tokenizer.encode(prefix + " ".join(words[dropped:]) + text)
+
+        dropped = bisect_left(range(len(words)), True, key=lambda dropped: not without(dropped).overflowing)
+        return without(dropped if dropped < len(words) else 0)
 
     def forward(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
         """Embed rows of token ids, a tensor of shape (len(rows), dimension), with gradients. Only DPR's are no unit
@@ -88,13 +106,19 @@ class Encoder:
         return torch.nn.functional.normalize(pooled, dim=-1)
 
     def encode(
-        self, texts: Sequence[Text], *, questions: bool = False, report: Callable[[int], None] | None = None
+        self,
+        texts: Sequence[Text],
+        *,
+        questions: bool = False,
+        report: Callable[[int], None] | None = None,
+        into: np.ndarray | None = None,
     ) -> np.ndarray:
         """Embed passages, or questions, float32 of shape (len(texts), dimension): unit vectors, but for DPR's.
 
-        `report` is told after each batch how many are done.
+        `report` is told after each batch how many are done. What it raises costs the vectors, but for those that are
+        `into` an array of the caller's by then.
         """
-        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32) if into is None else into
         rows = self.token_ids(texts, questions=questions)
         done = 0
         with torch.inference_mode(), autocast(self.device, self.precision):

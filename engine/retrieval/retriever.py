@@ -103,6 +103,15 @@ class Retriever:
             for question, vector, numbers in zip(questions, vectors, near, strict=True)
         ]
 
+    def cosines(self, questions: Sequence[str], passage_ids: Sequence[Collection[str]]) -> list[np.ndarray]:
+        """Return the dense scores of the passages named for each question, whether or not a search would find them."""
+        scores: list[np.ndarray] = []
+        vectors = self.encoder.encode(questions, questions=True)
+        for vector, ids in zip(vectors, passage_ids, strict=True):
+            numbers = self._workspace.documents.passage_numbers([*ids]).values()
+            scores.append(self.index.vectors(self.index.known(np.array([*numbers], dtype=np.int64))) @ vector)
+        return scores
+
     def best(self, found: Candidates, fused: np.ndarray) -> tuple[np.ndarray, list[str]]:
         """Return the rows of the candidates that a reranker reads, and what it reads of them."""
         rows = np.argsort(-fused, kind="stable")[:RERANKED]
@@ -148,7 +157,7 @@ def vectors_key(session: Session, model: str) -> str:
 def embed_missing(session: Session, encoder: Encoder, model: str, monitor: Monitor) -> int:
     """Embed the passages that have no vector of this encoder yet, and publish them in segments.
 
-    Returns how many were embedded. Stopped half-way, the published segments stay and the next call goes on.
+    Returns how many were embedded. Stopped half-way, every vector that is done stays and the next call goes on.
     """
     key = vectors_key(session, model)
     with session.guard(f"vectors of {key}"):
@@ -159,11 +168,17 @@ def _embed(session: Session, encoder: Encoder, key: str, monitor: Monitor) -> in
     missing = session.workspace.vectors.missing(key)
     for start in range(0, len(missing), SEGMENT):
         segment = missing[start : start + SEGMENT]
-        vectors = encoder.encode(
-            [encoder.input_of(passage) for passage in segment],
-            report=lambda done, start=start: monitor.progress("Embedding passages", start + done, len(missing)),
-        )
-        session.workspace.vectors.add(key, [passage.id for passage in segment], vectors)
+        vectors = np.full((len(segment), encoder.dimension), np.nan, dtype=np.float32)
+        try:
+            encoder.encode(
+                [encoder.input_of(passage) for passage in segment],
+                report=lambda done, start=start: monitor.progress("Embedding passages", start + done, len(missing)),
+                into=vectors,
+            )
+        finally:  # cancelled, too
+            done = np.flatnonzero(~np.isnan(vectors[:, 0]))
+            if len(done):
+                session.workspace.vectors.add(key, [segment[row].id for row in done], vectors[done])
     return len(missing)
 
 

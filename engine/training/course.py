@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from engine.questions.split import hold_out, lesson
 from engine.records import Question, Run, RunState
 from engine.retrieval.base_fusion import current_run
 from engine.session import BASE, Session
-from engine.settings import TrainSettings, chosen
+from engine.settings import SettingError, TrainSettings, chosen
 from engine.training.answering import FOUND, READ, calibrated
 from engine.training.choice import models_to_start_from, told_of_generator
 from engine.training.generator_stage import tune_generator
@@ -161,6 +162,8 @@ class Course:
 
 def settings_of(job: Train) -> TrainSettings:
     """Return the preset's settings with the job's own in their place. Raises SettingError for one out of bounds."""
+    if job.minutes is not None and not 0 < job.minutes < math.inf:
+        raise SettingError(f"Minutes can't be {job.minutes:g}.", hint="Choose more than 0, or none for no limit.")
     return chosen(job.preset, epochs=job.epochs, batch_size=job.batch_size, learning_rate=job.learning_rate)
 
 

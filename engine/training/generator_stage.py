@@ -9,7 +9,7 @@ from engine.records import Run
 from engine.retrieval.retriever import load_retriever
 from engine.session import TUNED
 from engine.training.adapters import add_adapters, merge_adapters
-from engine.training.answering import answered, best_reading
+from engine.training.answering import answered, best_reading, reading_of
 from engine.training.generator import GeneratorTask, ground
 from engine.training.loop import train
 from engine.training.stage import Lesson
@@ -18,7 +18,9 @@ RETRIEVED = 10  # hits per question that distractors are taken from
 
 
 def tune_generator(lesson: Lesson) -> Run:
-    """Return the run with its tuned generator, or with the one it had if that answers validation questions no worse."""
+    """Return the run with its tuned generator, or with the parent's, which may be another, if that answers validation
+    questions no worse.
+    """
     session, monitor = lesson.session, lesson.monitor
     passages = lesson.passages()
     retriever = load_retriever(session, lesson.run, monitor)
@@ -57,16 +59,16 @@ def tune_generator(lesson: Lesson) -> Run:
     run = replace(
         lesson.run,
         generator=TUNED + digest,
-        reading="together",
         steps=lesson.run.steps + outcome.steps,
         best_step=outcome.best_step,
     )
-    before = answered(lesson, lesson.run, retriever, validation_hits)
+    parent = replace(lesson.run, generator=lesson.parent.generator, **asdict(reading_of(lesson.parent)))
+    before = answered(lesson, parent, retriever, validation_hits)
     reading, after = best_reading(lesson, run, validation_hits)
     kept = after["f1"] > before["f1"]
     if kept:
         run = replace(run, **asdict(reading))
     else:
-        run = replace(run, generator=lesson.run.generator, reading=lesson.run.reading)
+        run = replace(parent, steps=run.steps, best_step=run.best_step)
     scores = {**after, "generator kept": float(kept)}
     return replace(run, before={**run.before, **before}, after={**run.after, **scores})

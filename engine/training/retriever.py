@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,8 +11,9 @@ import torch
 
 from engine.evaluation.metrics import ndcg_at
 from engine.jobs import Monitor
+from engine.questions.folding import TOKEN
 from engine.records import Passage, Question
-from engine.retrieval.encoder import Encoder, length_buckets
+from engine.retrieval.encoder import Encoder, Text, length_buckets
 from engine.retrieval.fusion import DENSE_ONLY, Candidates, metric_values, tune
 from engine.retrieval.retriever import Retriever
 from engine.settings import RetrieverSettings
@@ -38,10 +38,10 @@ class Pair:
     """A training question with a passage that answers it and passages that only look like it."""
 
     question: str
-    positive: str  # indexed text
+    positive: Text
     positive_ids: frozenset[str]  # all evidence of the question: never a negative
     positive_id: str
-    negatives: tuple[tuple[str, str], ...]  # passage id, indexed text
+    negatives: tuple[tuple[str, Text], ...]  # passage id, what is embedded of it
 
 
 def mine(
@@ -60,24 +60,20 @@ def mine(
     size = 64
     for start in range(0, len(questions), size):
         batch = questions[start : start + size]
-        found = retriever.search([question.question for question in batch], top_k=MINED)
-        for question, hits in zip(batch, found, strict=True):
-            evidence = [passage_id for passage_id in question.evidence if passage_id in passages]
-            cosine = {hit.passage.id: hit.dense or 0.0 for hit in hits}
-            ceiling = (1 - settings.negative_margin) * max(
-                (cosine[one] for one in evidence if one in cosine), default=1.0
-            )
+        asked = [question.question for question in batch]
+        known = [[passage_id for passage_id in question.evidence if passage_id in passages] for question in batch]
+        found = zip(known, retriever.cosines(asked, known), retriever.search(asked, top_k=MINED), strict=True)
+        for question, (evidence, cosines, hits) in zip(batch, found, strict=True):
+            ceiling = (1 - settings.negative_margin) * max(cosines, default=0.0)
             negatives = [
-                (hit.passage.id, hit.passage.indexed_text)
+                (hit.passage.id, retriever.encoder.input_of(hit.passage))
                 for hit in hits
                 if hit.passage.id not in evidence
-                and cosine[hit.passage.id] < ceiling
+                and (hit.dense or 0.0) < ceiling
                 and not _holds(hit.passage.text, question.answers)
             ]
-            positive = passages[evidence[0]]
-            pairs.append(
-                Pair(question.question, positive.indexed_text, frozenset(evidence), positive.id, tuple(negatives))
-            )
+            positive = retriever.encoder.input_of(passages[evidence[0]])
+            pairs.append(Pair(question.question, positive, frozenset(evidence), evidence[0], tuple(negatives)))
         monitor.progress("Mining hard negatives", min(start + size, len(questions)), len(questions))
     return pairs
 
@@ -125,7 +121,7 @@ class Validation:
             for scores in (one.dense, one.lexical):
                 pool.update(dict.fromkeys(one.passage_ids[row] for row in np.argsort(-scores)[:POOL_DEPTH]))
         self._ids = [passage_id for passage_id in pool if passage_id in passages]
-        self._texts = [passages[passage_id].indexed_text for passage_id in self._ids]
+        self._texts = [retriever.encoder.input_of(passages[passage_id]) for passage_id in self._ids]
         self._lexical: list[np.ndarray] = []
         for one in found:
             score_of = dict(zip(one.passage_ids, one.lexical.tolist(), strict=True))
@@ -289,9 +285,10 @@ def _mixed(
 
 
 def _holds(text: str, answers: Sequence[str]) -> bool:
-    words = _plain(text)
-    return any(_plain(answer) in words for answer in answers if answer.strip())
+    words = _words(text)
+    return any(answer in words for answer in map(_words, answers) if answer.strip())
 
 
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.casefold()))
+def _words(text: str) -> str:
+    """The words with a space around each, so that only whole ones are found; a sign alone is none."""
+    return f" {' '.join(TOKEN.findall(text.casefold()))} "

@@ -51,13 +51,14 @@ class Connection(dbapi.Connection):
 
 def connect(path: Path, key: bytes | None) -> Connection:
     """Open the database with the pragmas every connection has. Without a key it is a plain SQLite file."""
-    connection = dbapi.connect(
-        str(path),
-        timeout=_BUSY_TIMEOUT_S,
-        isolation_level=None,
-        check_same_thread=False,  # each thread has its own; close() ends all of them
-        factory=Connection,
-    )
+    with _translated():
+        connection = dbapi.connect(
+            str(path),
+            timeout=_BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,  # each thread has its own; close() ends all of them
+            factory=Connection,
+        )
     try:
         connection.row_factory = dbapi.Row
         if key is not None:
@@ -257,8 +258,8 @@ def _ours(error: dbapi.Error) -> EngineError | None:
         )
     if code in (_READ_ONLY, _CANT_OPEN):
         return StorageError(
-            "The workspace can't be written.",
-            hint="Check that you may write to its folder and that the disk is there, then verify the workspace.",
+            "The workspace can't be written." if code == _READ_ONLY else "The workspace's database can't be opened.",
+            hint="Check that you may read and write its folder and that the disk is there, then verify the workspace.",
         )
     if code == _DISK_FAILED:
         return StorageError(

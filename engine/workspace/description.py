@@ -43,11 +43,15 @@ class Description:
         Raises WorkspaceError when the folder holds no workspace, DamagedError when the file is damaged, SchemaError
         when a newer program wrote it: only the number is read then, the rest may look otherwise.
         """
-        if not folder.exists():
-            raise WorkspaceError(f"There is no folder {folder}.", hint="Check the path, or make a new workspace there.")
-        if not folder.is_dir():
-            raise WorkspaceError(f"{folder} is a file, not a workspace folder.", hint="Name the folder of a workspace.")
         try:
+            if not folder.exists():
+                raise WorkspaceError(
+                    f"There is no folder {folder}.", hint="Check the path, or make a new workspace there."
+                )
+            if not folder.is_dir():
+                raise WorkspaceError(
+                    f"{folder} is a file, not a workspace folder.", hint="Name the folder of a workspace."
+                )
             text = (folder / DESCRIPTION).read_bytes()
         except FileNotFoundError as error:
             raise WorkspaceError(

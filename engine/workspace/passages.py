@@ -21,8 +21,7 @@ def to_passage(row: Iterable[Any]) -> Passage:
 
 
 def to_row(passage: Passage, rowid: int) -> tuple[int, str, str, str, int | None, str, int, int, str, str | None]:
-    """Make the row of a passage, with what `indexed_text` puts before the text and what the lexical index sees."""
-    indexed = passage.indexed_text
+    """Make the row of a passage, with its heads and what the lexical index sees."""
     return (
         rowid,
         passage.id,
@@ -32,6 +31,6 @@ def to_row(passage: Passage, rowid: int) -> tuple[int, str, str, str, int | None
         passage.section,
         passage.start,
         passage.end,
-        indexed.removesuffix(passage.text),
-        matched_text(indexed),
+        passage.heads,
+        matched_text(passage.indexed_text),
     )

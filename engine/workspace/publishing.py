@@ -14,7 +14,13 @@ from pathlib import Path
 from engine.errors import StorageError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
+_FORBIDDEN = {errno.EACCES, errno.EPERM}
+_MISTAKEN = {  # the path is at fault, not the disk
+    errno.ENOENT: "is not there",
+    errno.ENOTDIR: "leads through a file, not a folder",
+    errno.EEXIST: "is a file, not a folder",
+    errno.ENAMETOOLONG: "has a longer name than this disk takes",
+}
 
 
 def publish_file(chunks: Iterable[bytes | memoryview], *, staging: Path, target: Callable[[str], Path]) -> str:
@@ -59,10 +65,19 @@ def storage_error(error: OSError, path: Path) -> StorageError:
             f"The disk is full: {path} can't take more.",
             hint="Make room on this disk and do it again. Nothing that was there before is lost.",
         )
+    if error.errno == errno.EROFS:
+        return StorageError(
+            f"{path} can't be written: the disk is read-only.", hint="Choose a folder on a disk that can be written."
+        )
     if error.errno in _FORBIDDEN:
         return StorageError(
-            f"{path} can't be written: {os.strerror(error.errno or 0)}.",
-            hint="Choose a folder you may write to, or ask whoever looks after this machine for that right.",
+            f"{path} may not be read or written: {os.strerror(error.errno)}.",
+            hint="Choose a folder you may read and write, or ask whoever looks after this machine for that right.",
+        )
+    if error.errno in _MISTAKEN:
+        return StorageError(
+            f"{path} {_MISTAKEN[error.errno]}.",
+            hint="Check the path, and that the disk it is on is connected, then do it again.",
         )
     return StorageError(
         f"The disk failed at {path}: {error.strerror or error}.",

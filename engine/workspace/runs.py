@@ -104,7 +104,8 @@ class RunStore:
             last = connection.execute("SELECT max(sequence) FROM activations").fetchone()[0]
             if last is None:
                 raise RunError(
-                    "There is nothing to roll back: no run was promoted.", hint="Train a run and promote it first."
+                    "There is nothing to roll back to: the untuned models answer, and none did before them.",
+                    hint="Promote the run that shall answer.",
                 )
             rolled_back = self.active
             connection.execute("DELETE FROM activations WHERE sequence = ?", (last,))

@@ -1,8 +1,8 @@
-"""Which passages a scope chooses, and the tags that documents are chosen by."""
+"""Which passages a scope chooses, and the tags and dates that documents are chosen by."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ MAX_TAG_CHARACTERS = 60
 
 
 class Selection:
-    """Tags of documents, and the passages within a scope."""
+    """Tags and dates of documents, and the passages within a scope."""
 
     def __init__(self, database: Database, answers: AnswerCache) -> None:
         self._database = database
@@ -72,6 +72,15 @@ class Selection:
                 [(document, tag) for document in ids for tag in add],
             )
             self._answers.clear()  # an answer within a tag may not be the same any more
+
+    def redate(self, dates: Mapping[str, str]) -> None:
+        """Give the documents of these paths the ISO dates that their files were last changed on."""
+        with self._database.transaction() as connection:
+            changed = connection.executemany(
+                "UPDATE documents SET date = ?2 WHERE path = ?1 AND date != ?2", list(dates.items())
+            ).rowcount
+            if changed:
+                self._answers.clear()  # an answer within a span of time may not be the same any more
 
     def tags(self) -> tuple[str, ...]:
         """Return every tag in use, in order."""

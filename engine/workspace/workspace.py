@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +43,13 @@ _BEING_MADE = "being-made"  # marks a folder in which `create` was at work
 _DATABASE_FILES = (_DATABASE, f"{_DATABASE}-wal", f"{_DATABASE}-shm", f"{_DATABASE}-journal")
 _OURS = (*_DATABASE_FILES, _OBJECTS, _SCRATCH, _LOCK)
 _MEMORY = Path("/dev/shm")
+
+
+def is_workspace(folder: Path) -> bool:
+    """Whether a folder holds a workspace, of whatever version, open or not."""
+    with suppress(OSError):  # what can't be looked into is not told to be one
+        return (folder / DESCRIPTION).is_file() and (folder / _DATABASE).is_file()
+    return False
 
 
 def _now() -> datetime:

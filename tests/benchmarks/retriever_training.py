@@ -102,7 +102,7 @@ class Bench:
     def row(self, name: str, encoder: Encoder, pairs_a_second: float | None) -> None:
         """Print nDCG@10 with this encoder."""
         ids = list(self._passages)
-        vectors = encoder.encode([self._passages[one].indexed_text for one in ids])
+        vectors = encoder.encode([encoder.input_of(self._passages[one]) for one in ids])
         index = index_of(self._session.workspace, ids, vectors)
         retriever = Retriever(workspace=self._session.workspace, encoder=encoder, index=index, fusion=Fusion())
         found, evidence = candidates(retriever, self._validation)
@@ -188,7 +188,7 @@ def theirs(
     pooling = Pooling(transformer.get_embedding_dimension())
     model = SentenceTransformer(modules=[transformer, pooling, Normalize()], device="cpu")
     rows = [
-        {"anchor": pair.question, "positive": pair.positive, "negative": pair.negatives[0][1]}
+        {"anchor": pair.question, "positive": "".join(pair.positive), "negative": "".join(pair.negatives[0][1])}
         for pair in pairs
         if pair.negatives
     ]

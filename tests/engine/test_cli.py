@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import errno
 import json
 import os
 import signal
@@ -20,8 +22,10 @@ from engine.cli.call import Call
 from engine.cli.console import Console, in_words
 from engine.errors import Cancelled
 from engine.jobs import Measured, Monitor, Progress, Skipped, Token
+from engine.serving.job import SearchMany, SearchResult
 from engine.workspace import previous
 from engine.workspace.job import ReadStatus
+from engine.workspace.workspace import Workspace
 from tests.engine.documents import example_files
 
 REPOSITORY = Path(__file__).parents[2]
@@ -85,6 +89,53 @@ def test_a_protected_workspace_opens_with_its_passphrase_only(
     monkeypatch.setenv("VADEMECUM_PASSPHRASE", "correct horse")
     assert entry.main(["status", path, "--json"]) == 0
     assert _json(capsys)["protected"] is True
+
+
+def test_files_from_notepad_hold_the_passphrase_or_the_token_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, key = str(tmp_path / "matter"), tmp_path / "key.txt"
+    key.write_bytes(b"\xef\xbb\xbfcorrect horse battery\r\n")
+    assert entry.main(["new", path, "--passphrase-file", str(key)]) == 0
+    monkeypatch.setenv("VADEMECUM_PASSPHRASE", "correct horse battery")
+    assert entry.main(["status", path]) == 0
+    capsys.readouterr()
+    assert entry.main(["serve", path, "--token-file", str(key), "--host", "192.0.2.1", "--json"]) == 1
+    assert "192.0.2.1" in _json(capsys)["error"]["message"]
+
+
+def test_a_passphrase_and_none_can_not_be_meant_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key = tmp_path / "key"
+    key.write_text("correct horse", encoding="utf-8")
+    path = tmp_path / "matter"
+    assert entry.main(["new", str(path), "--passphrase-file", str(key), "--no-passphrase", "--json"]) == 2
+    assert "--passphrase-file or --no-passphrase" in _json(capsys)["error"]["message"]
+    assert not path.exists()
+
+
+def test_a_path_that_can_not_be_read_is_an_error_of_its_own_and_no_wrong_usage(
+    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, closed = tmp_path / "good.txt", tmp_path / "closed.txt"
+    for path in (good, closed):
+        path.write_text(f"The {path.stem} clause.", encoding="utf-8")
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, *given, **more: Path(path) != closed and may(path, *given, **more))
+    opened = Path.open
+
+    def refusing(path: Path, *given: Any, **more: Any) -> object:
+        if path == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *given, **more)
+
+    monkeypatch.setattr(Path, "open", refusing)  # for root no file is closed
+
+    assert entry.main(["import", str(workspace), str(closed), str(good), "--json"]) == 0
+    report = _json(capsys)
+    assert report["documents"]["added"] == 1
+    assert [skipped["path"] for skipped in report["skipped"]] == [str(closed)]
+    assert entry.main(["status", str(workspace), "--passphrase-file", str(closed), "--json"]) == 1
+    assert _json(capsys)["error"]["type"] == "PassphraseError"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\xfa"])
@@ -159,11 +210,20 @@ def test_what_can_be_trained_is_listed(capsys: pytest.CaptureFixture[str]) -> No
     assert "'retriever', 'generator', 'joint', 'all'" in capsys.readouterr().err
 
 
+class Panic(BaseException):
+    """Stands in for pyo3_runtime.PanicException: what Rust's panics are is no Exception."""
+
+
+@pytest.mark.parametrize("bug", [ZeroDivisionError, Panic])
 def test_a_bug_is_a_sentence_and_the_place_of_the_log(
-    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    workspace: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    bug: type[BaseException],
 ) -> None:
     def broken(self: ReadStatus, session: object, monitor: Monitor) -> None:
-        raise ZeroDivisionError("patient name")
+        raise bug("patient name")
 
     monkeypatch.setattr(ReadStatus, "run", broken)
 
@@ -174,7 +234,7 @@ def test_a_bug_is_a_sentence_and_the_place_of_the_log(
     assert error["type"] == "Bug"
     assert str(log) in error["hint"]
     assert "Traceback" not in printed.out + printed.err
-    assert "ZeroDivisionError" in log.read_text(encoding="utf-8")
+    assert bug.__name__ in log.read_text(encoding="utf-8")
 
 
 def test_what_a_library_prints_stays_off_stdout(
@@ -231,6 +291,43 @@ def test_cancelled_is_exit_code_130(
 
     monkeypatch.setattr(ReadStatus, "run", cancelled)
 
+    assert entry.main(["status", str(workspace), "--json"]) == 130
+    assert _json(capsys)["error"]["type"] == "Cancelled"
+
+
+def test_answers_that_are_ready_are_written_before_a_cancel(
+    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(self: SearchMany, session: object, monitor: Monitor) -> tuple[SearchResult, ...]:
+        if "stop" in self.questions:
+            raise Cancelled
+        return tuple(SearchResult(question, "base", ()) for question in self.questions)
+
+    monkeypatch.setattr(SearchMany, "run", found)
+    batch = tmp_path / "batch.jsonl"
+    asked = ["go"] * 32 + ["stop"]  # as many as the engine answers together, and one more
+    batch.write_text(
+        "".join(json.dumps({"id": n, "question": q}) + "\n" for n, q in enumerate(asked)), encoding="utf-8"
+    )
+
+    assert entry.main(["search", str(workspace), "--batch", str(batch), "--device", "cpu"]) == 130
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == list(range(32))
+
+
+def test_ctrl_c_outside_a_job_is_told_like_one_within(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*given: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Workspace, "open", interrupted)
+        assert entry.main(["status", str(workspace), "--json"]) == 130
+    assert _json(capsys)["error"]["type"] == "Cancelled"
+    load = builtins.__import__
+    monkeypatch.setattr(
+        builtins, "__import__", lambda name, *rest: interrupted() if name == "engine.cli.app" else load(name, *rest)
+    )
     assert entry.main(["status", str(workspace), "--json"]) == 130
     assert _json(capsys)["error"]["type"] == "Cancelled"
 
@@ -312,12 +409,13 @@ def test_a_workspace_is_had_back_as_it_was_before_an_update(
     assert entry.main(["verify", str(workspace)]) == 0
 
 
-def test_the_reader_of_a_pipe_may_leave_early(workspace: Path) -> None:
+@pytest.mark.parametrize("named", ["matter", "nowhere"])
+def test_the_reader_of_a_pipe_may_leave_early(workspace: Path, named: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "engine", "status", str(workspace)],
+            [sys.executable, "-m", "engine", "status", str(workspace.with_name(named)), "--json"],
             cwd=REPOSITORY,
             stdout=writer,
             stderr=subprocess.PIPE,
@@ -329,6 +427,31 @@ def test_the_reader_of_a_pipe_may_leave_early(workspace: Path) -> None:
 
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+@pytest.mark.parametrize(
+    ("named", "told"), [("matter", "The output can't be written: No space left on device."), ("nowhere", "no folder")]
+)
+def test_an_output_that_can_not_be_written_is_a_sentence(workspace: Path, named: str, told: str) -> None:
+    done = _redirected(">/dev/full", "status", str(workspace.with_name(named)), "--json")
+
+    assert done.returncode == 1
+    assert told in done.stderr.splitlines()[0]
+    assert len(done.stderr.splitlines()) == 2  # the sentence and the hint, and nothing of the interpreter's
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no sh")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_stop_nothing(workspace: Path, closed: str) -> None:
+    done = _redirected(closed, "import", str(workspace), str(REPOSITORY / "LICENSE"), "--json")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def _redirected(redirection: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    started = ["sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-m", "engine", *arguments]
+    return subprocess.run(started, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 
 def _started(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -375,8 +498,22 @@ def test_a_run_is_exported_and_imported(
     assert (imported["digest"], imported["run"]) == (exported["digest"], "base-2")
 
 
-def test_tags_are_given_listed_and_searched_within(
+def test_a_line_of_a_batch_that_cant_be_used_stops_nothing(
     workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = ["[" * 100_000, '{"id": NaN, "question": "Who?"}', '{"id": 1e999, "question": "Who?"}', '"Who?"']
+    good = ['{"id": 1, "question": "Who\u2028or\x85what?"}', '{"id": "last", "question": "Who?"}']
+    (tmp_path / "batch.jsonl").write_text("\r\n".join([good[0], *bad, good[1]]), encoding="utf-8", newline="")
+
+    ask = ["search", str(workspace), "--mode", "lexical", "--batch", str(tmp_path / "batch.jsonl")]
+    assert entry.main(ask) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.split("\n") if line]
+    assert [row["id"] for row in rows] == [1, *[None] * len(bad), "last"]
+    assert ["error" in row for row in rows] == [False, *[True] * len(bad), False]
+
+
+def test_tags_are_given_listed_and_searched_within(
+    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("dose", "mask"):
         (tmp_path / f"{name}.txt").write_text(f"The {name} of the ward is written down here.", encoding="utf-8")
@@ -393,5 +530,11 @@ def test_tags_are_given_listed_and_searched_within(
         assert entry.main([*within, *scope]) == 0
         found.append(sorted(passage["title"] for passage in _json(capsys)["passages"]))
     assert found == [["mask"], ["dose"], ["dose", "mask"]]
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    for scope in (["--document", "../dose.txt"], ["--folder", "..", "--tag", "ICU"]):
+        assert entry.main([*within, *scope]) == 0
+        found.append([passage["title"] for passage in _json(capsys)["passages"]])
+    assert found[3:] == [["dose"], ["mask"]]
     assert entry.main([*within, "--tag", "none"]) == 1
     assert "No document is within these filters" in _json(capsys)["error"]["message"]

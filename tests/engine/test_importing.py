@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
+from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -91,6 +94,34 @@ def test_importing_again_changes_nothing(session: Session, folder: Path) -> None
     assert (again.documents_added, again.documents_unchanged, again.documents_replaced) == (0, 2, 0)
     assert (again.questions_added, again.questions_unchanged, again.questions_with_evidence) == (0, 1, 1)
     assert session.workspace.index_version == version
+
+
+def test_a_file_that_was_only_touched_is_unchanged_but_has_its_new_date(session: Session, folder: Path) -> None:
+    mail = EmailMessage()
+    mail.set_content("See the lease.")
+    mail.add_attachment(TEXT.encode(), maintype="text", subtype="plain", filename="lease.txt")
+    files = [
+        _write(folder / "a.txt", f"{TEXT}a"),
+        _write(folder / "b.eml", mail.as_bytes()),
+        _lines(folder / "c.jsonl", {"id": "r1", "title": "R", "text": "One record."}),
+        _lines(folder / "d.jsonl", {"question": "How long?", "answer": "a year", "context": "It lasts a year."}),
+    ]
+    _run(session, folder)
+    session.workspace.answers.put("key", "{}")
+    unchanged = _run(session, folder).documents_unchanged
+    assert session.workspace.answers.get("key") == "{}"
+    for file in files:
+        os.utime(file, (0, datetime(2020, 1, 2).timestamp()))
+    again = _run(session, folder)
+    assert (again.documents_unchanged, again.documents_replaced) == (unchanged, 0)
+    assert [row.date for row in session.workspace.documents.list()] == ["2020-01-02"] * 5
+    assert session.workspace.answers.get("key") is None
+
+
+def test_a_path_is_kept_without_the_way_it_was_reached(session: Session, folder: Path) -> None:
+    file = _write(folder / "a.txt", TEXT)
+    _run(session, folder / "deep" / ".." / "a.txt")
+    assert list(session.workspace.documents.paths()) == [str(file)]
 
 
 def test_the_same_content_under_another_name_is_imported_once(session: Session, folder: Path) -> None:
@@ -413,10 +444,42 @@ def test_cancel_half_way_keeps_what_was_read(session: Session, folder: Path, bat
     assert session.workspace.verify(Monitor(), deep=True).ok
 
 
-def test_the_workspaces_own_files_are_never_imported(session: Session, tmp_path: Path) -> None:
-    report = _run(session, tmp_path)
-    assert report.documents_added == 0
-    assert not [skipped for skipped in report.skipped if Path(skipped.item).is_relative_to(session.workspace.path)]
+def test_a_workspace_among_the_files_stays_closed_and_is_a_line(session: Session, folder: Path, tmp_path: Path) -> None:
+    _write(folder / "a.txt", TEXT)
+    other = folder / "other matter"
+    with Workspace.create(other) as another:
+        another.objects.publish(b"A client's letter.")
+    own = session.workspace.path
+    inside = own / "objects"
+    for named, closed in ((folder, [other]), (tmp_path, [other, own]), (own, [own]), (inside, [inside])):
+        report = _run(session, named)
+        assert [Path(skipped.item) for skipped in report.skipped] == closed
+        assert all("belongs to a workspace" in skipped.reason for skipped in report.skipped)
+    assert [row.title for row in session.workspace.documents.list()] == ["a"]
+
+
+def test_what_can_not_be_reached_is_a_line_and_the_rest_is_imported(
+    session: Session, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = folder / "closed"
+    _write(closed / "b.txt", TEXT)
+    _write(folder / "open" / "a.txt", TEXT)
+    listing = os.scandir
+
+    def refusing(path: str) -> object:
+        if Path(path) == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)  # for root no folder is closed
+    endless = folder / ("x" * 300)
+    report = _run(session, folder, endless, closed)
+    assert report.documents_added == 1
+    assert [skipped.item for skipped in report.skipped] == [str(closed), str(endless), str(closed)]
+    assert (
+        report.skipped[0].reason
+        == "It can't be read: Permission denied. Check that you may read it, and import it again."
+    )
 
 
 def test_control_tokens_stay_text(session: Session, folder: Path) -> None:
@@ -469,3 +532,22 @@ def test_documents_of_files_that_are_gone_go_only_when_asked(session: Session, f
     assert _run(session, folder).documents_removed == 0
     assert _run(session, folder, remove_missing=True).documents_removed == 1
     assert [row.path for row in session.workspace.documents.list()] == [str(kept), str(elsewhere)]
+
+
+def test_a_document_whose_folder_can_not_be_read_is_not_taken_for_gone(
+    session: Session, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = _write(folder / "closed" / "a.txt", TEXT)
+    _run(session, folder)
+    look = Path.stat
+
+    def refusing(path: Path, **options: bool) -> os.stat_result:
+        if path == file:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return look(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refusing)
+    endless = folder / ("x" * 300)
+    report = _run(session, folder, endless, remove_missing=True)
+    assert report.documents_removed == 0
+    assert [skipped.item for skipped in report.skipped] == [str(file), str(endless)]

@@ -19,9 +19,9 @@ _REPORT_ROWS = 500
 
 def read(data: bytes, report: Report) -> Content:
     """Return the text of a table of delimited values in any encoding."""
-    text = decode(data)
-    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     builder = ContentBuilder()
+    text = decode(data, note=builder.note)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     add_rows(builder, _rows(text, report), level=1)
     return builder.build(kind="csv", title="")
 

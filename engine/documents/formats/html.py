@@ -38,7 +38,7 @@ def read(data: bytes) -> Content:
 def add_to(builder: ContentBuilder, data: bytes) -> str:
     """Add the visible text of an HTML file to what is collected already; return the page's title."""
     declared = _DECLARED.search(data[:4096])
-    soup = _parse(decode(data, declared=declared.group(1).decode("ascii") if declared else ""))
+    soup = _parse(decode(data, declared=declared.group(1).decode("ascii") if declared else "", note=builder.note))
     walk = _Walk(builder)
     walk.visit(soup)
     walk.finish()

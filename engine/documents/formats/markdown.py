@@ -21,9 +21,9 @@ _BREAKS = {"softbreak", "hardbreak"}
 
 def read(data: bytes) -> Content:
     """Return the visible text of a Markdown file; its title is the first heading of the first level."""
-    source = _FRONT_MATTER.sub("", decode(data).replace("\r\n", "\n"), count=1)
-    parser = MarkdownIt("commonmark", {"maxNesting": _DEPTH_MAX}).enable("table")
     builder = ContentBuilder()
+    source = _FRONT_MATTER.sub("", decode(data, note=builder.note).replace("\r\n", "\n"), count=1)
+    parser = MarkdownIt("commonmark", {"maxNesting": _DEPTH_MAX}).enable("table")
     title = ""
     heading_level = 0
     rows: list[list[str]] | None = None

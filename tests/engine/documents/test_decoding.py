@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from engine.documents.content import Content
 from engine.documents.decoding import decode, is_text
+from engine.documents.formats import delimited, html, markdown, txt
 
 RUSSIAN = "Однажды, в студёную зимнюю пору, я из лесу вышел; был сильный мороз. " * 3
 
@@ -27,6 +31,27 @@ def test_a_declared_encoding_counts_only_where_utf8_does_not_fit() -> None:
     assert decode("Übung".encode(), declared="iso-8859-1") == "Übung"
     assert decode("Врач".encode("cp1251"), declared="windows-1251") == "Врач"
     assert decode(b"plain", declared="no-such-encoding") == "plain"
+    assert decode("Übung".encode("cp1252"), declared="hex") == "Übung"
+
+
+@pytest.mark.parametrize(
+    ("line", "encoding"), [("Übergröße ist elf Milligramm.", "cp1252"), (RUSSIAN.strip(), "cp1251")]
+)
+def test_lines_of_another_encoding_among_utf8_are_read_in_theirs(line: str, encoding: str) -> None:
+    notes: list[str] = []
+    assert decode(b"\r\n".join([line.encode(), b"plain", line.encode(encoding)]), note=notes.append) == "\r\n".join(
+        [line, "plain", line]
+    )
+    assert [encoding in note for note in notes] == [True]
+    assert decode("\n".join([line, line]).encode(encoding), note=notes.append) == f"{line}\n{line}"
+    assert decode("\n".join([line, line]).encode(), note=notes.append) == f"{line}\n{line}"
+    assert len(notes) == 1
+
+
+@pytest.mark.parametrize("read", [txt.read, markdown.read, html.read, lambda data: delimited.read(data, print)])
+def test_a_document_says_that_some_of_its_lines_are_in_another_encoding(read: Callable[[bytes], Content]) -> None:
+    (note,) = read("Größe,ist\nzehn,zwölf\n".encode() + "groß,elf\n".encode("cp1252")).notes
+    assert "not UTF-8 as the others are" in note
 
 
 def test_binary_is_not_text() -> None:

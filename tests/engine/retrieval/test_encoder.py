@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from engine.device import Device
 from engine.models.library import BETTER_ENCODER, DEFAULT_ENCODER, ModelLibrary
 from engine.models.sentence import SENTENCE, SentenceSettings
+from engine.records import Passage
 from engine.retrieval.encoder import Encoder, length_buckets
 
 # onnxruntime 1.32 on the graph gte-small was made from: the first six of the mean-pooled unit vectors' 384 values
@@ -68,6 +70,23 @@ def first_ids(made: Encoder, text: str):
 def test_the_length_limit_is_the_models(files: dict[str, bytes], max_tokens: int) -> None:
     made = encoder(files, max_tokens=max_tokens)
     assert len(made.token_ids(["dose " * 600])[0]) == min(max_tokens, 512)  # 512 positions are all there are
+
+
+def test_long_heads_lose_their_first_words_so_that_the_passage_is_whole(files: dict[str, bytes]) -> None:
+    made, text = encoder(files), "dose " * 200 + "is given at noon."
+    headings = " › ".join(
+        f"Chapter {number} on medicines and their use in hospitals and at home" for number in range(9)
+    )
+    long = Passage("p", "d", "The hospital's handbook", text, None, headings, 0, len(text))
+    (ids,) = made.token_ids([made.input_of(long)])
+    embedded = made.tokenizer.decode(ids)
+    assert len(ids) <= 256
+    assert embedded.endswith("is given at noon.")
+    assert "chapter 8 on medicines" in embedded and "chapter 1 on" not in embedded
+
+    short, longer = replace(long, section="Chapter 1"), replace(long, text=text * 2)
+    for passage in (short, longer):  # there is room for all, or for no more than a part of the text
+        assert made.token_ids([made.input_of(passage)]) == made.token_ids([passage.indexed_text])
 
 
 def test_gte_small_gives_the_vectors_of_the_graph_it_was_made_from_but_for_eight_bits() -> None:

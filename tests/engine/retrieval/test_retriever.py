@@ -8,14 +8,15 @@ from typing import Literal
 
 import pytest
 
-from engine.errors import DocumentError, QuestionError
+from engine.errors import Cancelled, DocumentError, QuestionError
 from engine.importing import ImportFiles
-from engine.jobs import Monitor
-from engine.retrieval import lexical
+from engine.jobs import Event, Monitor, Progress
+from engine.retrieval import encoder, lexical
 from engine.retrieval.job import BuildIndex
 from engine.retrieval.lexical import telling_terms
+from engine.retrieval.retriever import open_retriever
 from engine.serving.job import Search, SearchMany
-from engine.session import Session
+from engine.session import BASE, Session
 from engine.workspace.scope import Scope
 
 TEXTS = {
@@ -43,6 +44,20 @@ def test_adding_a_document_embeds_that_document_only(filled: Session, tmp_path: 
     assert (first.embedded, second.embedded, second.passages) == (3, 1, 4)
 
 
+def test_a_cancelled_index_keeps_every_vector_that_is_done(filled: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "BATCH_TOKENS", 1)  # a passage at a time
+    monitor = Monitor()
+
+    def cancel_after_one(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == "Embedding passages":
+            monitor.cancel()
+
+    monitor.listen = cancel_after_one
+    with pytest.raises(Cancelled):
+        BuildIndex().run(filled, monitor)
+    assert BuildIndex().run(filled, Monitor()).embedded == 1  # the second was done when it was told
+
+
 def test_a_search_sees_a_document_imported_after_the_last_search(filled: Session, tmp_path: Path) -> None:
     assert Search("visiting hours", mode="lexical").run(filled, Monitor()).hits == ()
     (tmp_path / "more.txt").write_text("Visiting hours end at eight.", encoding="utf-8")
@@ -58,6 +73,15 @@ def test_each_mode_gives_its_own_scores(filled: Session) -> None:
     assert hybrid.dense is not None and hybrid.lexical is not None
     assert (dense.lexical, lexical.dense) == (None, None)
     assert dense.score == dense.dense
+
+
+def test_a_passage_that_was_not_found_has_its_cosine_too(filled: Session) -> None:
+    retriever = open_retriever(filled, filled.run(BASE), Monitor())
+    (hits,) = retriever.search(["Who wears masks?"], top_k=3)
+    first, last = hits[0], hits[-1]
+    (cosines,) = retriever.cosines(["Who wears masks?"], [[last.passage.id]])
+    assert cosines == pytest.approx([last.dense])
+    assert last.dense != first.dense
 
 
 def test_many_questions_give_what_one_at_a_time_gives(filled: Session) -> None:
@@ -161,16 +185,20 @@ def test_nothing_outside_the_scope_is_found_and_everything_within(
     assert found(filled, Scope(tags=("ward", "ICU")), mode) == {"notice", "masks"}
     assert found(filled, Scope(folders=(str(tmp_path / "files"),), until=today), mode) == set(ids)
     assert found(filled, Scope(since=today, tags=("ICU",)), mode) == {"masks"}
+    assert found(filled, Scope(since=today.replace("-", ""), until=today.replace("-", "")), mode) == set(ids)
 
 
 @pytest.mark.parametrize(
     ("scope", "said"),
     [
         (Scope(tags=("none",)), "No document is within these filters"),
+        (Scope(tags=("\udcff",)), "No document is within these filters"),
+        (Scope(documents=("\udcff",), folders=("\udcff",)), "No document is within these filters"),
         (Scope(folders=("/file",)), "No document is within these filters"),
         (Scope(until="1999-01-01"), "No document is within these filters"),
         (Scope(since="yesterday"), "'yesterday' is no date"),
         (Scope(since="2026-02-01", until="2026-01-01"), "2026-02-01 is after 2026-01-01"),
+        (Scope(since="20260201", until="2026-01-01"), "2026-02-01 is after 2026-01-01"),
     ],
 )
 def test_a_scope_without_documents_is_a_sentence(filled: Session, scope: Scope, said: str) -> None:

@@ -9,12 +9,12 @@ import torch
 from engine.device import Device, Precision
 from engine.jobs import Monitor
 from engine.models.library import DEFAULT_ENCODER, ModelLibrary
-from engine.records import Fusion, Passage, Question
+from engine.records import Fusion, Hit, Passage, Question
 from engine.retrieval.encoder import Encoder, autocast
 from engine.retrieval.fusion import Candidates
 from engine.settings import RetrieverSettings
 from engine.training import retriever
-from engine.training.retriever import Pair, RetrieverTask, Validation, fitted, interpolate
+from engine.training.retriever import Pair, RetrieverTask, Validation, fitted, interpolate, mine
 
 CPU = Device.detect("cpu")
 
@@ -34,11 +34,19 @@ def encoder(library: ModelLibrary) -> Encoder:
     return Encoder(library.files(DEFAULT_ENCODER), CPU)
 
 
+class _Reader:
+    """An encoder that would embed a passage's text."""
+
+    def input_of(self, passage: Passage) -> str:
+        return passage.text
+
+
 def test_validation_counts_the_dense_ranking_beside_the_fused_one() -> None:
     texts = {"right": (0.6, 0.8), "wrong": (0.8, 0.6)}  # what the encoder makes of them, beside the question's (1, 0)
     passages = {name: Passage(name, "d", "", name, None, "", 0, 5) for name in texts}
 
     class ByWords:
+        encoder = _Reader()
         fusion = Fusion(0.2)
 
         def candidates(self, questions: list[str]) -> list[Candidates]:
@@ -99,6 +107,61 @@ def test_evidence_of_a_question_is_never_its_negative(encoder: Encoder) -> None:
     alone = step_gradient(task_of(encoder, shared))[0]
     assert strangers > 0
     assert alone == pytest.approx(0, abs=1e-6)
+
+
+class _Told:
+    """A retriever that finds these passages, at these cosines."""
+
+    encoder = _Reader()
+
+    def __init__(self, cosine: dict[str, float], texts: dict[str, str]) -> None:
+        self._cosine = cosine
+        self.passages = {name: Passage(name, "d", "", text, None, "", 0, len(text)) for name, text in texts.items()}
+
+    def cosines(self, questions: list[str], passage_ids: list[list[str]]) -> list[np.ndarray]:
+        return [np.array([self._cosine[one] for one in ids]) for ids in passage_ids]
+
+    def search(self, questions: list[str], *, top_k: int) -> list[list[Hit]]:
+        found = [Hit(one, 1.0, dense=self._cosine[name]) for name, one in self.passages.items() if name != "missed"]
+        return [found for _ in questions]
+
+
+def mined(told: _Told, *questions: Question) -> list[list[str]]:
+    pairs = mine(questions, told.passages, told, RetrieverSettings(), Monitor())  # type: ignore[arg-type]  # it finds
+    return [[name for name, _ in pair.negatives] for pair in pairs]
+
+
+def test_what_is_as_near_as_the_evidence_is_no_negative_even_where_the_search_missed_that() -> None:
+    cosine = {"missed": 0.5, "found": 0.8, "nearer": 0.9, "near": 0.6, "far": 0.4}
+    told = _Told(cosine, {name: f"It is {name}." for name in cosine})
+    assert mined(
+        told, Question("1", "?", ("yes",), ("missed",)), Question("2", "?", ("yes",), ("found", "missed"))
+    ) == [
+        ["far"],
+        ["near", "far"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "negatives"),
+    [
+        ("no", ["known", "year", "dose"]),
+        ("5", ["known", "year", "dose", "stop"]),
+        ("%", ["known", "year", "dose", "stop"]),
+        ("2.5 mg", ["known", "year", "stop"]),
+        ("終止", ["known", "year", "dose"]),
+    ],
+)
+def test_a_passage_that_holds_an_answer_word_for_word_is_no_negative(answer: str, negatives: list[str]) -> None:
+    texts = {
+        "right": "It is.",
+        "known": "It is known.",
+        "year": "Since 2015.",
+        "dose": "It is 2.5mg.",
+        "stop": "No: 合同可以在三十天内終止。",
+    }
+    told = _Told(dict.fromkeys(texts, 0.1) | {"right": 0.9}, texts)
+    assert mined(told, Question("1", "?", (answer,), ("right",))) == [negatives]
 
 
 ALIKE = np.array([0.6, 0.9, 0.3, 1.0, 0.5, 0.4])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +16,14 @@ from engine.errors import Cancelled, RunError, TrainingError
 from engine.evaluation.asked import held_out
 from engine.importing import ImportFiles
 from engine.jobs import Event, Measured, Monitor, Progress
-from engine.models.library import CHAT_GENERATOR, DEFAULT_ENCODER
+from engine.models.library import CHAT_GENERATOR, DEFAULT_ENCODER, DEFAULT_GENERATOR
 from engine.records import Fusion, Run
 from engine.retrieval.encoder import Encoder
 from engine.serving.job import AnswerBatch, AnswerQuestion, Search
 from engine.session import BASE, TUNED, Session
 from engine.settings import SettingError
-from engine.training import retriever_stage
+from engine.training import generator_stage, retriever_stage
+from engine.training.answering import HowRead, reading_of
 from engine.training.course import lesson_questions
 from engine.training.job import EstimateTraining, Train
 from engine.training.retriever import interpolate
@@ -133,6 +134,9 @@ def test_time_and_memory_are_estimated_before_anything_is_trained(filled: Sessio
     assert filled.workspace.runs.list() == ()
     with pytest.raises(SettingError):
         EstimateTraining(replace(quick("all"), epochs=0)).run(filled, Monitor())
+    for minutes in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(SettingError, match="Minutes can't be"):
+            EstimateTraining(replace(quick("all"), minutes=minutes)).run(filled, Monitor())
 
 
 def test_the_measured_gain_decides_what_is_kept_and_active(filled: Session) -> None:
@@ -183,6 +187,26 @@ def test_an_encoder_is_kept_for_what_both_its_rankings_gain(
     tell_measured(monkeypatch, [(0.7, 0.6), (0.8, 0.6), tuned])  # untuned; with matching learnt; tuned
     run = quick("retriever").run(filled, Monitor())
     assert (run.kept, run.encoder.startswith(TUNED), run.after["ndcg@10"]) == (True, kept, tuned[0] if kept else 0.8)
+
+
+@pytest.mark.parametrize(("tuned", "kept"), [(0.6, True), (0.4, False)])
+def test_another_generator_is_kept_only_if_it_answers_better_than_the_active_run(
+    tuned: float, kept: bool, filled: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = HowRead("apart", 2, 4, 0.2, 0.8, 2.0, weighs_search=True), HowRead("together", 1)
+    active = replace(filled.run(BASE), id="active-1", **asdict(own))
+    filled.workspace.runs.add(active)
+    filled.workspace.runs.activate(active.id)
+
+    def answered(lesson: object, run: Run, *rest: object) -> dict[str, float]:
+        return {"f1": {(DEFAULT_GENERATOR, own): 0.5}.get((run.generator, reading_of(run)), 0.1)}
+
+    monkeypatch.setattr(generator_stage, "answered", answered)
+    monkeypatch.setattr(generator_stage, "best_reading", lambda *asked: (other, {"f1": tuned}))
+    run = quick("generator", model=CHAT_GENERATOR).run(filled, Monitor())
+    assert (run.before["f1"], run.kept) == (0.5, kept)
+    assert (run.generator == DEFAULT_GENERATOR, reading_of(run)) == (not kept, other if kept else own)
+    assert run.steps > 0
 
 
 def test_a_tuned_run_searches_and_answers(filled: Session) -> None:
@@ -252,6 +276,8 @@ def test_questions_without_evidence_are_a_sentence(session: Session, tmp_path: P
 def test_a_bad_setting_is_refused_before_a_run_is_written(filled: Session) -> None:
     with pytest.raises(SettingError):
         Train(preset="fast").run(filled, Monitor())
+    with pytest.raises(SettingError):
+        Train(minutes=0.0).run(filled, Monitor())
     with pytest.raises(TrainingError):
         Train(what="retriever", model=CHAT_GENERATOR).run(filled, Monitor())
     assert filled.workspace.runs.list() == ()

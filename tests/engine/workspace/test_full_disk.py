@@ -92,7 +92,16 @@ def test_a_read_only_disk_gets_a_sentence(small_disk: Path) -> None:
 
 @pytest.mark.parametrize(
     ("number", "sentence"),
-    [(errno.ENOSPC, "disk is full"), (errno.EROFS, "can't be written"), (errno.EIO, "disk failed")],
+    [
+        (errno.ENOSPC, "disk is full"),
+        (errno.EROFS, "can't be written"),
+        (errno.EACCES, "may not be read or written"),
+        (errno.ENOENT, "is not there"),
+        (errno.ENOTDIR, "leads through a file"),
+        (errno.EEXIST, "is a file, not a folder"),
+        (errno.ENAMETOOLONG, "longer name"),
+        (errno.EIO, "disk failed"),
+    ],
 )
 def test_what_the_system_refuses_becomes_a_sentence(
     plain: Workspace, monkeypatch: pytest.MonkeyPatch, number: int, sentence: str

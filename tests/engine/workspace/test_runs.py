@@ -45,7 +45,7 @@ def test_promoting_and_rolling_back_walk_the_same_way(plain: Workspace) -> None:
     assert plain.runs.activate("b") == "b"
     assert plain.runs.rollback() == "a"
     assert plain.runs.rollback() == "base"
-    with pytest.raises(RunError, match="nothing to roll back"):
+    with pytest.raises(RunError, match="the untuned models answer"):
         plain.runs.rollback()
     assert plain.runs.activate("base") == "base"
     assert [row.detail for row in plain.audit.list() if row.action == "run rolled back"] == [

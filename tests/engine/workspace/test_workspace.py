@@ -12,6 +12,7 @@ import pytest
 from engine.errors import DamagedError, PassphraseError, SchemaError, StorageError, WorkspaceError
 from engine.jobs import Monitor
 from engine.workspace.database import connect
+from engine.workspace.description import Description
 from engine.workspace.workspace import Workspace
 from tests.engine.workspace.examples import PASSPHRASE, clock, document, passages, run
 
@@ -166,6 +167,13 @@ def test_a_damaged_or_missing_database_is_told(
         Workspace.open(tmp_path / "ward", passphrase=passphrase)
     assert not database.exists()
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_can_not_be_opened_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="database can't be opened"):
+        connect(tmp_path / "nowhere" / "workspace.db", None)
+    with pytest.raises(StorageError, match="longer name than this disk takes"):
+        Description.load(tmp_path / ("x" * 300))
 
 
 def test_a_closed_workspace_says_so(plain: Workspace) -> None:
