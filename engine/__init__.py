@@ -9,6 +9,7 @@ The map of the house, lowest room first; a room imports only from rooms below it
     jobs         Job, Monitor and events: progress, cancel and errors
     device       CUDA, cores, memory and precision
     offline      no network: flags for the libraries, a filter in the kernel
+    privacy      memory, environment and logs that others don't read
     addon        the libraries for a graphics card, installed beside the program
     workspace    the folder on disk: database, objects, lock, audit, migration
     models       the model library: bundled models and imported folders

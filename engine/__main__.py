@@ -12,6 +12,7 @@ from types import FrameType
 from engine.cli.console import Console, divert
 from engine.errors import Cancelled, EngineError
 from engine.offline import go_offline
+from engine.privacy import hide_memory
 from engine.worker.roles import take_role
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 130
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if take_role(given):
         return EXIT_DONE
+    hide_memory()
     if given[:1] != ["serve"]:  # it opens the one socket that it listens on, then does the same
         go_offline()  # before any library is imported
     os.environ.setdefault("TQDM_DISABLE", "1")  # the libraries' bars would stand between our progress events

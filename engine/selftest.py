@@ -104,14 +104,14 @@ def training_kinds() -> tuple[str, ...]:
 
 
 def check_network(folder: Path) -> str:
-    """Whether an internet socket is refused."""
+    """Whether an internet socket is refused, and a ring that could make one."""
     from engine.offline import go_offline, network_is_open
 
     enforced = go_offline()
     if not network_is_open():
-        return "An internet socket was tried, and the kernel refused it."
+        return "An internet socket and a ring were tried, and the kernel refused them."
     if enforced:
-        raise SelfTestError("The kernel took the filter, yet an internet socket could be made.")
+        raise SelfTestError("The kernel took the filter, yet an internet socket or a ring could be made.")
     return "This system has no filter for a single program; the libraries' offline switches are set."
 
 

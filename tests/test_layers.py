@@ -13,7 +13,7 @@ MAX_LINES = 400
 FLOORS = (
     {"errors"},
     {"records", "settings", "machine_settings"},
-    {"jobs", "device", "offline", "addon"},
+    {"jobs", "device", "offline", "privacy", "addon"},
     {"workspace", "models"},
     {"session"},
     {"questions", "documents"},

@@ -47,7 +47,7 @@ def serve(
             shown = "the one in the file" if token_file else token
             text = f"Listening on {server.url}, for this machine only. Token: {shown}. Ctrl-C ends it."
             call.console.result({"url": server.url, **({} if token_file else {"token": token})}, text)
-            server.serve_forever()
+            server.serve()
 
 
 def _token(file: Path | None) -> str:

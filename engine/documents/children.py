@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+
+from engine.privacy import OWN_VARIABLES
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,13 +29,14 @@ def command_of(flag: str, module: str) -> list[str]:
 
 
 def start_child(command: list[str]) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own, frames over its stdin and stdout."""
+    """Start a child in a session of its own, frames over its stdin and stdout. No passphrase is in its environment."""
     return subprocess.Popen(  # noqa: S603 - our own executable
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith(OWN_VARIABLES)},
     )
 
 

@@ -25,6 +25,7 @@ from engine.documents.page_drawing import Artist, Draw
 from engine.documents.reading import Reading, Report
 from engine.errors import DocumentError, PasswordError
 from engine.offline import go_offline
+from engine.privacy import hide_memory
 
 try:
     import resource
@@ -245,7 +246,7 @@ def close_doors() -> None:
         memory = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
         resource.setrlimit(memory, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    hide_memory()
     go_offline()
     sys.addaudithook(_deny)
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import json
+import queue
 import socket
 import sys
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
-from socketserver import TCPServer
+from socketserver import TCPServer, ThreadingMixIn
 from typing import Any, TypeVar
 
 import msgspec
@@ -28,12 +33,18 @@ Result = TypeVar("Result")
 RunJob = Callable[[Job[Any], Callable[[Event], None]], Any]  # runs a job on the open workspace; events go to the second
 
 MAX_BODY_BYTES = 1 << 20
-_READ_TIMEOUT_S = 10.0  # for one who says that something comes and sends nothing: others wait meanwhile
+_READING_MAX = 32  # connections whose request is not whole yet, each with a thread
+_WAITING_MAX = 64  # requests that wait for the engine, each with a thread
+_READ_TIMEOUT_S = 10.0  # for one who says that something comes and sends nothing
+_LOOK_S = 0.2  # how long a wait takes no notice of Ctrl-C (on Windows) or of the server's end
 _GONE = (ConnectionError, TimeoutError)  # who asked went away
 
 
-class LocalServer(TCPServer):
-    """Listens from the moment it is made; answers, one request after the other, once `run` is set.
+class LocalServer(ThreadingMixIn, TCPServer):
+    """Listens from the moment it is made; answers once `run` is set.
+
+    Requests are read in threads of their own, so that nobody who sends slowly, or nothing, keeps others waiting; what
+    the engine does for them is done one after the other.
 
     The socket stands before the network is closed (engine.offline): afterwards this process can take what comes to it,
     and can't begin anything.
@@ -41,6 +52,7 @@ class LocalServer(TCPServer):
 
     allow_reuse_address = sys.platform != "win32"  # there it would let a second program take the same port
     request_queue_size = 64
+    daemon_threads = True  # who still sends something keeps no program from its end
 
     def __init__(self, host: str, port: int, *, token: str, note_bug: Callable[[BaseException], object]) -> None:
         """Port 0 is any free one. Raises ServerError when `host` is not this machine's own, the port is taken, or the
@@ -53,6 +65,8 @@ class LocalServer(TCPServer):
         self.note_bug = note_bug
         self.sealed = False  # whether the kernel keeps this process from the network
         self.run: RunJob | None = None
+        self.reading: OrderedDict[Any, None] = OrderedDict()  # connections whose request is not whole yet, oldest first
+        self.work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         try:
             super().__init__((host, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -66,8 +80,32 @@ class LocalServer(TCPServer):
         host, port = self.server_address[:2]
         return f"http://[{host!s}]:{port}" if self.address_family == socket.AF_INET6 else f"http://{host!s}:{port}"
 
+    def serve(self) -> None:
+        """Answer until `shutdown`. The engine works in the calling thread, where Ctrl-C reaches it."""
+        listener = threading.Thread(target=self.serve_forever, args=(_LOOK_S,), name="listener", daemon=True)
+        listener.start()
+        try:
+            while listener.is_alive():
+                with suppress(queue.Empty):
+                    self.work.get(timeout=_LOOK_S)()
+        finally:
+            self.shutdown()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Read a request in a thread of its own. When too many come at once, the one that takes longest has to go."""
+        if len(self.reading) >= _READING_MAX:
+            with suppress(KeyError, OSError):  # it may have ended this moment
+                self.reading.popitem(last=False)[0].shutdown(socket.SHUT_RDWR)
+        self.reading[request] = None
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection."""
+        self.reading.pop(request, None)
+        super().shutdown_request(request)
+
     def handle_error(self, request: object, client_address: object) -> None:
-        """Let a client go that has gone, and note anything else. Cancelled and Ctrl-C pass by here."""
+        """Let a client go that has gone, and note anything else."""
         error = sys.exception()
         if error is not None and not isinstance(error, _GONE):
             self.note_bug(error)
@@ -180,17 +218,29 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing is logged: not who asked, nor what."""
 
     def _run(self, job: Job[Result], listen: Callable[[Event], None] = lambda event: None) -> Result:
-        assert self.server.run is not None
-        result: Result = self.server.run(job, listen)
-        return result
+        """Have the engine do a job, after those that came before."""
+        self.server.reading.pop(self.connection, None)
+        if self.server.work.qsize() >= _WAITING_MAX:
+            raise RequestError(503, "Too many requests wait already.", hint="Ask again when some are answered.")
+        done: Future[Result] = Future()
+
+        def work() -> None:
+            assert self.server.run is not None
+            try:
+                done.set_result(self.server.run(job, listen))
+            except Exception as error:  # noqa: BLE001 - it is raised where the job was asked for
+                done.set_exception(error)
+
+        self.server.work.put(work)
+        return done.result()
 
     def _body(self) -> bytes:
         if self.headers.get_content_type() != "application/json":
             raise RequestError(415, "The request is not JSON.", hint="Send the header Content-Type: application/json.")
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit():
+        if not length.isdecimal():
             raise RequestError(411, "The request does not say how long it is.", hint="Send the header Content-Length.")
-        if int(length) > MAX_BODY_BYTES:
+        if len(length) > len(str(MAX_BODY_BYTES)) or int(length) > MAX_BODY_BYTES:
             raise RequestError(413, f"The request is over {MAX_BODY_BYTES:,} bytes.", hint="Send a shorter one.")
         return self.rfile.read(int(length))
 

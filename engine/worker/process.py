@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from engine.privacy import private
 from engine.worker.protocol import Message, write_message
 
 
@@ -107,5 +108,5 @@ def _opened_log(log_path: Path | None) -> BinaryIO:
     if log_path is not None:
         with contextlib.suppress(OSError):  # no log is no reason not to work
             log_path.parent.mkdir(parents=True, exist_ok=True)
-            return log_path.open("wb")
+            return open(log_path, "wb", opener=private)
     return Path(os.devnull).open("wb")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from engine.errors import Cancelled, EngineError, LockedError, WorkerError
+from engine.privacy import hide_memory
 from engine.worker.catalogue import JOBS, Entry, entry_of, job_class
 from engine.worker.lane import LaneThread, Reporter, Task
 from engine.worker.protocol import (
@@ -217,6 +218,7 @@ def main(
     import_libraries: Callable[[], None] = import_libraries,
 ) -> None:
     """Be the worker. Standard output is the protocol's: descriptor 1 becomes the log's, so no library disturbs it."""
+    hide_memory()
     replies = os.fdopen(os.dup(1), "wb")
     requests = os.fdopen(os.dup(0), "rb")
     os.dup2(2, 1)

@@ -235,6 +235,8 @@ def test_a_bug_is_a_sentence_and_the_place_of_the_log(
     assert str(log) in error["hint"]
     assert "Traceback" not in printed.out + printed.err
     assert bug.__name__ in log.read_text(encoding="utf-8")
+    if os.name == "posix":
+        assert log.stat().st_mode & 0o777 == 0o600
 
 
 def test_what_a_library_prints_stays_off_stdout(

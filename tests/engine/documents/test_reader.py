@@ -160,6 +160,18 @@ def test_a_child_that_died_between_files_is_replaced(reader: Reader, tmp_path: P
     assert reader.read(_text_file(tmp_path, "b.txt")).content.text == "words"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_no_passphrase_is_in_the_childs_environment(
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VADEMECUM_PASSPHRASE", "correct horse")
+    monkeypatch.setenv("VADEMECUM_DOCUMENT_PASSWORD", "sesame")
+    reader.read(_text_file(tmp_path, "a.txt"))
+    assert reader._child is not None
+    given = Path(f"/proc/{reader._child.pid}/environ").read_bytes()
+    assert b"PATH=" in given and b"VADEMECUM" not in given
+
+
 def test_the_child_makes_no_socket_no_process_and_no_large_memory() -> None:
     attempts = """
 import ctypes, json, mmap, os, socket, subprocess, sys

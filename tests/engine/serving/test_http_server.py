@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -34,6 +35,14 @@ class Client:
         self.server = server
         self.asked: list[Any] = []
         self.bugs: list[BaseException] = []
+        self.may_go_on = threading.Event()  # for the question "slow"
+
+    def connected(self, sent: bytes) -> socket.socket:
+        """A connection over which something was sent so far."""
+        host, port = self.server.server_address[:2]
+        connection = socket.create_connection((str(host), int(port)), timeout=20)
+        connection.sendall(sent)
+        return connection
 
     def send(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
         host, port = self.server.server_address[:2]
@@ -58,7 +67,8 @@ class Client:
 
 
 @pytest.fixture
-def client() -> Iterator[Client]:
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    monkeypatch.setattr(http_server, "_LOOK_S", 0.01)
     client: Client
 
     def run(job: Job[Any], listen: Callable[[Event], None]) -> Any:
@@ -68,6 +78,8 @@ def client() -> Iterator[Client]:
         assert isinstance(job, AnswerQuestion)
         if job.question == "bug":
             raise ZeroDivisionError
+        if job.question == "slow":
+            assert client.may_go_on.wait(20)
         if job.question == "empty":
             raise QuestionError("The question is empty.", hint="Type a question.")
         for text in ("In ", "Africa."):
@@ -79,7 +91,7 @@ def client() -> Iterator[Client]:
     with LocalServer("127.0.0.1", 0, token=TOKEN, note_bug=lambda error: client.bugs.append(error)) as server:
         client = Client(server)
         server.run = run
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread = threading.Thread(target=server.serve)
         thread.start()
         yield client
         server.shutdown()
@@ -184,7 +196,9 @@ def test_other_refusals_have_their_status(client: Client) -> None:
     assert client.refused("GET", "/ask")[0] == 405
     assert client.refused("POST", "/ask", b"{}", Content_Type="text/plain")[0] == 415
     assert client.refused("POST", "/ask", b"", Content_Length=str(MAX_BODY_BYTES + 1))[0] == 413
+    assert client.refused("POST", "/ask", b"", Content_Length="9" * 5_000)[0] == 413
     assert client.refused("POST", "/ask", b"", Content_Length="-1")[0] == 411
+    assert client.refused("POST", "/ask", b"", Content_Length="\u00b2")[0] == 411
     assert client.refused("POST", "/search", b'{"question": "Where?", "run": "none"}') == (404, "RunError")
     assert client.refused("POST", "/v1/chat/completions", b'{"messages": []}') == (400, "QuestionError")
 
@@ -195,16 +209,46 @@ def test_a_bug_is_noted_and_the_next_question_answered(client: Client) -> None:
     assert [type(error) for error in client.bugs] == [ZeroDivisionError]
 
 
-def test_one_who_sends_nothing_holds_the_place_for_a_while_only(
+def test_one_who_sends_slowly_keeps_nobody_waiting(client: Client) -> None:
+    with client.connected(b"GET /health HTTP/1.1\r\nX: ") as slow:
+        assert client.post("/ask", {"question": "Where?"})[0] == 200
+        slow.sendall(b"a\r\n\r\n")
+        assert slow.recv(12) == b"HTTP/1.0 200"
+
+
+def test_one_who_sends_nothing_is_let_go(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server._Handler, "timeout", 0.1)
+    with client.connected(b"") as silent:
+        assert silent.recv(1) == b""
+
+
+def test_of_too_many_unfinished_requests_the_oldest_goes(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "_READING_MAX", 2)
+    begun = b"GET /health HTTP/1.1\r\nX: "
+    with client.connected(begun) as oldest, client.connected(begun) as newer, client.connected(begun):
+        assert oldest.recv(1) == b""
+        assert client.post("/ask", {"question": "Where?"})[0] == 200  # and now the second has gone
+        assert newer.recv(1) == b""
+    assert client.bugs == []
+
+
+def test_requests_wait_for_the_engine_up_to_a_number_and_health_does_not(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_server._Handler, "timeout", 0.1)
-    host, port = client.server.server_address[:2]
-    silent = http.client.HTTPConnection(str(host), int(port))
-    silent.connect()
-
-    assert client.post("/ask", {"question": "Where?"})[0] == 200
-    silent.close()
+    monkeypatch.setattr(http_server, "_WAITING_MAX", 1)
+    body = b'{"question": "slow"}'
+    head = f"POST /ask HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n"
+    ask = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    with client.connected(ask) as first:
+        while not client.asked:
+            threading.Event().wait(0.01)
+        with client.connected(ask) as second:
+            while not client.server.work.qsize():
+                threading.Event().wait(0.01)
+            assert client.send("GET", "/health")[0] == 200
+            assert client.refused("POST", "/ask", body)[0] == 503
+            client.may_go_on.set()
+            assert first.recv(12) == second.recv(12) == b"HTTP/1.0 200"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.7", "::", "example.org", ""])

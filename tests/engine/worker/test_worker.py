@@ -78,6 +78,14 @@ def test_a_passphrase_is_not_in_the_representation() -> None:
     assert "secret" not in repr(Opening("/somewhere", passphrase="secret"))
 
 
+@pytest.mark.skipif(os.name != "posix", reason="rights as Unix has them")
+def test_its_log_is_its_owners(tmp_path: Path) -> None:
+    client = WorkerClient(FAKE_WORKER, jobs=FAKE_JOBS, log_path=tmp_path / "worker.log")
+    client.open_workspace(Opening("/somewhere")).result()
+    client.close()
+    assert (tmp_path / "worker.log").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_job_returns_its_result(client: WorkerClient) -> None:
     assert client.submit(Echo("ä 中")).result() == "ä 中"
 
