@@ -55,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = str(error) or "Run the same command again to go on."
         console.failed("Cancelled", "Cancelled. What was finished is kept.", hint)
         return EXIT_CANCELLED
-    except Exception as error:  # noqa: BLE001 - the last border: a bug becomes a sentence and a log
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the last border: a bug, or a Rust library's panic, becomes a log
         path = log_bug(error)
         where = f"Send {path} to who looks after Vademecum." if path else "The log could not be written."
         console.failed("Bug", f"Something went wrong that should not have ({type(error).__name__}).", where)

@@ -205,7 +205,7 @@ Reading = Literal["together", "apart", "sequence", "token"]
 class Run:
     """One bound package: encoder, generator, fusion and the numbers that justify them.
 
-    A model is named by the library name of a bundled or imported model, or, once tuned, by "object:" and the digest of
+    A bundled model is named by its name in the library; one that was tuned or imported by "object:" and the digest of
     its manifest in the workspace.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Protocol, TypeVar, runtime_checkable
 
 import msgspec
@@ -18,7 +19,7 @@ Loaded = TypeVar("Loaded")
 BASE = "base"
 _BASE_FUSION = "base_fusion"
 _BASE_FUSION_STATE = "base_fusion_state"
-TUNED = "object:"  # a run's model that was tuned in this workspace: followed by the digest of its folder
+TUNED = "object:"  # a run's model that lies in this workspace, tuned or copied: then the digest of its folder
 
 
 @runtime_checkable
@@ -61,10 +62,29 @@ class Session:
         return self.workspace.setting(_BASE_FUSION_STATE) or "0"
 
     def model_files(self, model: str) -> dict[str, bytes]:
-        """Return the files of a model by its name in the library, or of a tuned one by "object:" and its digest."""
+        """Return the files of a model by its name in the library, or by "object:" and its digest in the workspace."""
         if model.startswith(TUNED):
             return self.workspace.objects.read_folder(model.removeprefix(TUNED))
         return self.library.files(model)
+
+    def bound(self, run: Run) -> Run:
+        """Return the run with copies of the imported models it names, in the workspace as tuned ones are.
+
+        The library may lose a model, or get another one of its name: what was measured with the run would be gone, or
+        untrue.
+        """
+        return replace(
+            run,
+            encoder=self._bound(run.encoder),
+            passage_encoder=self._bound(run.passage_encoder),
+            generator=self._bound(run.generator),
+            reranker=self._bound(run.reranker),
+        )
+
+    def _bound(self, model: str) -> str:
+        if not model or model.startswith(TUNED) or self.library.is_bundled(model):
+            return model
+        return TUNED + self.workspace.objects.publish_folder(self.library.files(model))
 
     def loaded(self, kind: str, key: Hashable, load: Callable[[], Loaded]) -> Loaded:
         """Return the one loaded thing of this `kind`; load it anew when `key` says it is another one.

@@ -33,6 +33,7 @@ NEIGHBOURS = {
     ("settings", "records"),
     ("device", "jobs"),
     ("addon", "jobs"),
+    ("models", "workspace"),
     ("questions", "documents"),
     ("evaluation", "serving"),
 }

@@ -23,7 +23,7 @@ from desktop.widgets.table import make_table, selected_records
 from desktop.wording import plainly_joined
 from engine.models.memory import answering_bytes, training_bytes
 from engine.records import ModelInfo
-from engine.serving.trial import Trial, TryModel
+from engine.serving.trial import ImportModel, Trial, TryModel
 
 _GIB = 2**30
 
@@ -181,27 +181,23 @@ class ModelsPage(QWidget):
         self._remove.setEnabled(chosen is not None and chosen.origin.startswith("imported"))
 
     def _import(self, paths: tuple[str, ...]) -> None:
-        from engine.models.job import ImportModel
-
         self._notice.hide()
         for path in paths:
             thread = self._jobs.run(ImportModel(path))
             thread.finished_with.connect(self._show_imported)
             thread.failed.connect(self._notice.warn)
 
-    def _show_imported(self, model: ModelInfo) -> None:
+    def _show_imported(self, trial: Trial) -> None:
         self.reload()
         self.models_changed.emit()
-        self._try_model(model.name)
+        self.show_trial(trial)
 
     def _try_selected(self) -> None:
         chosen = self._selected()
-        if chosen is not None:
-            self._try_model(chosen.name)
-
-    def _try_model(self, name: str) -> None:
-        self.detail.setPlainText(self.tr("Trying {0}…").format(name))
-        thread = self._jobs.run(TryModel(name))
+        if chosen is None:
+            return
+        self.detail.setPlainText(self.tr("Trying {0}…").format(chosen.name))
+        thread = self._jobs.run(TryModel(chosen.name))
         thread.finished_with.connect(self.show_trial)
         thread.failed.connect(self._notice.warn)
 
@@ -235,7 +231,9 @@ class ModelsPage(QWidget):
         box.setWindowTitle(self.tr("Remove a model"))
         box.setText(self.tr("Remove {0} from the library?").format(chosen.name))
         box.setInformativeText(
-            plainly_joined([self.tr("The folder it came from stays."), self.tr("Runs tuned from it stay too.")])
+            plainly_joined(
+                [self.tr("The folder it came from stays."), self.tr("Runs that use it have a copy of their own.")]
+            )
         )
         box.setStandardButtons(QMessageBox.StandardButton.Ok | QMessageBox.StandardButton.Cancel)
         box.accepted.connect(lambda: self.remove(chosen.name))

@@ -173,12 +173,12 @@ class TrainingPage(QWidget):
 
     def import_model(self, path: str) -> None:
         """Import a model folder into the library and choose it."""
-        from engine.models.job import ImportModel
+        from engine.serving.trial import ImportModel
 
         self._notice.hide()
         thread = self._jobs.run(ImportModel(path))
         thread.finished_with.connect(
-            lambda model: self._list_models().finished_with.connect(lambda models: self.form.choose_model(model))
+            lambda trial: self._list_models().finished_with.connect(lambda models: self.form.choose_model(trial.name))
         )
         thread.failed.connect(self._notice.warn)
 

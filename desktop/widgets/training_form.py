@@ -168,15 +168,15 @@ class TrainingForm(QFrame):
         )
 
     def show_models(self, models: tuple[ModelInfo, ...]) -> None:
-        """Offer the library's models to start from."""
-        self._models = models
+        """Offer the library's models to start from, but for those that have changed since they were taken in."""
+        self._models = tuple(model for model in models if model.trusted)
         self._offer_models()
 
-    def choose_model(self, model: ModelInfo) -> None:
-        """Choose an imported model to start from; a RAG checkpoint is trained jointly."""
-        if model.kind == "rag":
+    def choose_model(self, name: str) -> None:
+        """Choose a model to start from; a RAG checkpoint is trained jointly."""
+        if any(model.name == name and model.kind == "rag" for model in self._models):
             self._what.setCurrentIndex(self._what.findData("joint"))
-        self._model.setCurrentIndex(max(0, self._model.findData(model.name)))
+        self._model.setCurrentIndex(max(0, self._model.findData(name)))
 
     def show_running(self, runs: bool) -> None:
         """Offer what can be done while a training runs, or while none does."""

@@ -59,8 +59,7 @@ def models(
         call.console.result({"name": target, "licence": text}, text)
         return
     if action in ("import", "try"):
-        name = library.import_model(Path(target or "")).name if action == "import" else target or ""
-        trial = _tried(call, library, name)
+        trial = _tried(call, library, action, target or "")
     elif action == "remove":
         library.remove(target or "")
     elif action == "verify":
@@ -79,13 +78,15 @@ def models(
         raise typer.Exit(1)
 
 
-def _tried(call: Call, library: ModelLibrary, name: str) -> Trial:
+def _tried(call: Call, library: ModelLibrary, action: Literal["import", "try"], target: str) -> Trial:
     from engine.jobs import Monitor
-    from engine.serving.trial import try_model
+    from engine.serving.trial import import_model, try_model
 
     device = call.detected()
     device.set_threads()
-    return try_model(library, device, name, Monitor())
+    if action == "import":
+        return import_model(library, device, Path(target), Monitor())
+    return try_model(library, device, target, Monitor())
 
 
 def _trial_text(trial: Trial) -> str:

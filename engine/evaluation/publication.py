@@ -135,14 +135,18 @@ def _card(session: Session, run: Run, report: Report | None) -> str:
 
 
 def _lineage(session: Session, run: Run) -> list[str]:
-    """The models of a run and of those it was trained from, by name."""
-    names = [run.encoder, run.generator, run.reranker]
+    """The models of a run and of those it was trained from, by name; an imported one is named where it was chosen."""
+    names = [run.encoder, run.generator, *_chosen(run)]
     seen = {run.id}
     while run.parent and run.parent not in seen:
         seen.add(run.parent)
         run = session.run(run.parent)
-        names += [run.encoder, run.generator]
+        names += [run.encoder, run.generator, *_chosen(run)]
     return list(dict.fromkeys(names))
+
+
+def _chosen(run: Run) -> list[str]:
+    return [str(run.settings[part]) for part in ("model", "encoder", "reranker") if part in run.settings]
 
 
 def _write(path: Path, content: bytes) -> Path:

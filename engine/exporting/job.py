@@ -180,8 +180,8 @@ class ImportRun:
 
 
 def _same_in_library(session: Session, name: str, files: dict[str, bytes]) -> str:
-    """Return the library's model of this name if its files are the same; "" otherwise."""
-    if name.startswith(_TUNED) or not session.library.has(name):
+    """Return the bundled model of this name if its files are the same; "" otherwise."""
+    if not session.library.is_bundled(name):
         return ""
     return name if session.library.files(name) == files else ""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from engine import __version__
 from engine.errors import QuestionError
 from engine.generation.citations import cite, snap
 from engine.generation.confidence import confidence, features
@@ -278,7 +279,8 @@ class Rag:
         )
 
     def _key(self, question: str, asking: Asking, scope: Scope) -> str:
-        parts = (question, self.run, self._session.workspace.index_version, asking, scope)
+        """Identity is content; bundled models, which a run only names, are those of this version of the program."""
+        parts = (__version__, question, self.run, self._session.workspace.index_version, asking, scope)
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 

@@ -15,6 +15,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, 
 
 from engine.errors import ModelError
 from engine.generation.prompt import Layout, PromptWriter, Verdict
+from engine.models.assembly import assemble, require_all
 from engine.models.packing import read_weights
 from engine.models.published import LAYOUT
 
@@ -27,7 +28,7 @@ def with_verdict(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def load_generator(files: Mapping[str, bytes]) -> PreTrainedModel:
-    """Build the model of a folder in float32, without touching the disk.
+    """Build the model of a folder in float32, without touching the disk. Raises ModelError where weights are missing.
 
     Built from weights and not from the configuration alone: transformers 5 ties T5's embeddings whatever its
     configuration says, and unties them only when the weights disagree.
@@ -39,10 +40,10 @@ def load_generator(files: Mapping[str, bytes]) -> PreTrainedModel:
     )
     if type(config) not in mapping:
         raise ModelError(f"{settings.get('model_type')} is not a generator.", hint="Choose a T5 or Llama type model.")
-    model: PreTrainedModel = mapping[type(config)].from_pretrained(
-        None, config=config, state_dict=read_weights(files["model.safetensors"]), dtype=torch.float32
-    )
-    return model.eval()
+    weights = read_weights(files["model.safetensors"])
+    if settings.get("tie_word_embeddings") is False:  # which transformers forgets: it would tie what is not there
+        require_all({"lm_head.weight"} - weights.keys())
+    return assemble(mapping[type(config)], config, weights)
 
 
 def load_writer(files: Mapping[str, bytes]) -> PromptWriter:

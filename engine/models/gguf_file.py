@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from engine.errors import ModelError, translated
+from engine.models.assembly import require_all
 from engine.models.safety import (
     CONFIG,
     MAX_WEIGHTS_BYTES,
@@ -138,7 +139,10 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], Any]:
     config = AutoConfig.from_pretrained(path.parent, **given)
     family = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     unpacked = GgufConfig(dequantize=True)
-    model = family.from_pretrained(path.parent, **given, quantization_config=unpacked, dtype=torch.float16)
+    model, told = family.from_pretrained(
+        path.parent, **given, quantization_config=unpacked, dtype=torch.float16, output_loading_info=True
+    )
+    require_all(told["missing_keys"])
     tokenizer = AutoTokenizer.from_pretrained(path.parent, **given)
     weights: dict[str, torch.Tensor] = {}
     seen: set[int] = set()

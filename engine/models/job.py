@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.jobs import Monitor
@@ -21,20 +20,6 @@ class ListModels:
         """Return every model, the bundled ones first."""
         monitor.check()
         return session.library.list()
-
-
-@dataclass(frozen=True, slots=True)
-class ImportModel:
-    """Check a model folder or GGUF file and copy it into the library."""
-
-    path: str
-
-    def run(self, session: Session, monitor: Monitor) -> ModelInfo:
-        """Return the imported model; raises ModelError with what is unsafe or unknown about it."""
-        monitor.progress("Checking the model", 0, 1)
-        info = session.library.import_model(Path(self.path))
-        monitor.progress("Checking the model", 1, 1)
-        return info
 
 
 @dataclass(frozen=True, slots=True)

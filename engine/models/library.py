@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,11 @@ from engine.errors import ModelError, StorageError, translated
 from engine.machine_settings import machine_settings
 from engine.models.adoption import describe_tokenizer, find_licence, licence_text, plain_config
 from engine.models.gguf_file import SUFFIX, find_gguf, unpack_gguf
-from engine.models.published import PARTS, check_published, is_published_rag, write_part
+from engine.models.published import PARTS, Part, check_published, is_published_rag, write_part
 from engine.models.safety import CONFIG, REQUIRED, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, check_folder
 from engine.models.sentence import SENTENCE, read_sentence_settings
 from engine.records import ModelInfo
+from engine.workspace.publishing import storage_errors
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -38,6 +39,7 @@ DESCRIPTION = "vademecum.json"  # in each model's folder: name, kind, parameters
 MANIFEST = "models.json"  # beside the bundled folder: what the bundled models must be
 LICENCE = "LICENCE"
 _STAGING = ".incoming-"  # followed by the process number
+_UNPACKED = ".unpacked"  # in there: no model's name
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _CHANGED_HINT = "Set a bundled model up again (make setup, or reinstall); remove an imported one and import it again."
 
@@ -80,6 +82,10 @@ class ModelLibrary:
             return bool(self._find(name))
         except ModelError:
             return False
+
+    def is_bundled(self, name: str) -> bool:
+        """Tell whether there is a model of this name that comes with the program: it stays, and stays as it is."""
+        return self.has(name) and self._find(name).is_relative_to(self.bundled)
 
     def folder(self, name: str) -> Path:
         """Return the model's folder for loading. Raises ModelError when it is not what was set up or imported."""
@@ -130,67 +136,71 @@ class ModelLibrary:
         ]
         return tuple(problems)
 
-    def import_model(self, path: Path) -> ModelInfo:
+    def import_model(
+        self, path: Path, *, tried: Callable[[ModelLibrary, str], object] = lambda library, name: None
+    ) -> ModelInfo:
         """Check a model folder or GGUF file, copy what is needed of it into the library, and return the model.
 
-        Raises ModelError with the first thing that is unsafe or unknown, StorageError when the disk is full. The same
-        weights under the same name twice are one model.
+        `tried` is given a library that has the copy, and its name there, before it is in this one: what it raises
+        refuses the model. Raises ModelError with the first thing that is unsafe or unknown, StorageError when the disk
+        is full. The same weights under the same name twice are one model.
         """
         if not machine_settings().allow_model_import:
             raise ModelError(
                 "On this machine no models may be imported.", hint="Ask whoever administers it; the bundled ones stay."
             )
         path = path.absolute()
-        if is_published_rag(path):
-            return self._import_published(path)
-        gguf = find_gguf(path)
-        if gguf is None and check_folder(path).kind == "encoder":
-            read_sentence_settings(path)
+        with _reading(path):
+            parts = check_published(path) if is_published_rag(path) else []
+            gguf = None if parts else find_gguf(path)
+            if not parts and gguf is None and check_folder(path).kind == "encoder":
+                read_sentence_settings(path)
         name = _name_for(path)
-        with self._copying(path), self._staging() as staged:
-            source = path
-            if gguf is not None:
-                source = staged / "unpacked"
-                unpack_gguf(gguf, source)
-            model = staged / "model"
+        with storage_errors(self.imported), self._staging() as staged:
+            model = staged / name
             model.mkdir()
-            digests = {file: _copy(source / file, model / file) for file in REQUIRED}
-            held = self._held(name, digests[WEIGHTS])
+            held = self._take_apart(path, parts, model) if parts else self._take(path, gguf, model)
             if held is not None:
+                tried(self, name)
                 return held
-            self._finish(model, source=source, name=name, digests=digests, origin=gguf or path)
+            tried(ModelLibrary(self.bundled, staged), name)
             model.rename(self.imported / name)
         return self.get(name)
 
-    def _import_published(self, path: Path) -> ModelInfo:
-        """Take a published RAG checkpoint apart into one folder with a model folder for each of its parts."""
-        parts = check_published(path)
-        name = _name_for(path)
-        with self._copying(path), self._staging() as staged:
-            for part in parts:
-                folder = staged / part.name
-                folder.mkdir()
-                write_part(part, folder)
-                digests = {file.name: _digest(file) for file in folder.iterdir()}
-                self._finish(
-                    folder, source=part.tokenizer, name=f"{name}/{part.name}", digests=digests, origin=part.tokenizer
-                )
-            described = [self._describe(staged / part.name) for part in parts]
-            weights = "".join(one["sha256"][WEIGHTS] for one in described)
-            description = {
-                "name": name,
-                "kind": "rag",
-                "parameters": sum(one["parameters"] for one in described),
-                "licence": find_licence(path),
-                "origin": f"imported from {path}",
-                "sha256": {WEIGHTS: hashlib.sha256(weights.encode()).hexdigest()},
-            }
-            held = self._held(name, description["sha256"][WEIGHTS])
-            if held is not None:
-                return held
-            (staged / DESCRIPTION).write_bytes(_json(description))
-            staged.rename(self.imported / name)
-        return self.get(name)
+    def _take(self, path: Path, gguf: Path | None, model: Path) -> ModelInfo | None:
+        """Copy a model folder, or unpack a GGUF file, into the new folder `model`; return the model if it is held."""
+        source = path
+        if gguf is not None:
+            source = model.with_name(_UNPACKED)
+            unpack_gguf(gguf, source)
+        digests = {file: _copy(source / file, model / file) for file in REQUIRED}
+        held = self._held(model.name, digests[WEIGHTS])
+        if held is None:
+            self._finish(model, source=source, name=model.name, digests=digests, origin=gguf or path)
+        return held
+
+    def _take_apart(self, path: Path, parts: Sequence[Part], model: Path) -> ModelInfo | None:
+        """Make a model folder of each part of a published RAG checkpoint; return the model if it is held."""
+        for part in parts:
+            folder = model / part.name
+            folder.mkdir()
+            write_part(part, folder)
+            digests = {file.name: _digest(file) for file in folder.iterdir()}
+            self._finish(
+                folder, source=part.tokenizer, name=f"{model.name}/{part.name}", digests=digests, origin=part.tokenizer
+            )
+        described = [self._describe(model / part.name) for part in parts]
+        weights = "".join(one["sha256"][WEIGHTS] for one in described)
+        description = {
+            "name": model.name,
+            "kind": "rag",
+            "parameters": sum(one["parameters"] for one in described),
+            "licence": find_licence(path),
+            "origin": f"imported from {path}",
+            "sha256": {WEIGHTS: hashlib.sha256(weights.encode()).hexdigest()},
+        }
+        (model / DESCRIPTION).write_bytes(_json(description))
+        return self._held(model.name, description["sha256"][WEIGHTS])
 
     def remove(self, name: str) -> None:
         """Delete an imported model. The bundled ones stay: every workspace can fall back on them."""
@@ -229,14 +239,6 @@ class ModelLibrary:
         for file in staged.iterdir():
             with file.open("rb+") as opened:
                 os.fsync(opened.fileno())
-
-    def _copying(self, path: Path) -> AbstractContextManager[None]:
-        return translated(
-            StorageError,
-            f"{path.name} can't be copied.",
-            hint="Free some disk space and import it again.",
-            foreign=OSError,
-        )
 
     @contextmanager
     def _staging(self) -> Generator[Path]:
@@ -346,6 +348,15 @@ class ModelLibrary:
         return content
 
 
+def _reading(path: Path) -> AbstractContextManager[None]:
+    return translated(
+        ModelError,
+        f"{path.name[:100]} can't be read.",
+        hint="Choose a model folder or GGUF file that is there and that you may read.",
+        foreign=OSError,
+    )
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -353,7 +364,8 @@ def _digest(path: Path) -> str:
 
 def _copy(source: Path, target: Path) -> str:
     """Copy one file, not following a link put there meanwhile, and return the digest of what was written."""
-    descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    with _reading(source):
+        descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
     digest = hashlib.sha256()
     with os.fdopen(descriptor, "rb") as reading, target.open("wb") as writing:
         while block := reading.read(1 << 20):

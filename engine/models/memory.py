@@ -26,3 +26,11 @@ def training_bytes(kind: str, parameters: int) -> int:
     """Memory to fine-tune a model, in bytes: all of it, or adapters where it is large."""
     each = _ADAPTER_TRAINING if takes_adapters(kind, parameters) else _FULL_TRAINING
     return round(LIBRARIES + _ACTIVATIONS + each * parameters)
+
+
+def lack_of_memory(name: str, parameters: int, free_bytes: int) -> str:
+    """Say how much memory it takes to load a model and how much is free; "" where it fits."""
+    needed = answering_bytes(parameters)
+    if needed <= free_bytes:
+        return ""
+    return f"{name} needs {needed / 2**30:.1f} GiB of memory, {free_bytes / 2**30:.1f} are free."

@@ -222,14 +222,18 @@ def _integers(value: Any) -> list[int]:
 
 
 def _check_tokenizer(folder: Path, *, vocabulary: Any) -> None:
-    """Check that tokenizer.json is one, and that no token lies outside the embedding matrix."""
+    """Check that tokenizer.json is one that works, and that no token lies outside the embedding matrix."""
     from tokenizers import Tokenizer
 
     content = (folder / TOKENIZER).read_bytes()
     parse_object(folder / TOKENIZER, content)
     try:
         tokenizer = Tokenizer.from_buffer(content)
-    except Exception as error:  # the Rust library raises nothing narrower
+        tokenizer.no_padding()
+        tokenizer.encode("Is it?", "It is.")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the Rust library raises nothing narrower, and its panics are no Exception
         raise ModelError(
             f"tokenizer.json of {folder.name} can't be read.", hint="Copy the model's folder again from its source."
         ) from error

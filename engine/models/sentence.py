@@ -19,6 +19,8 @@ MAX_PREFIX_CHARACTERS = 500
 
 _PASSAGE_NAMES = ("passage", "document", "corpus")
 _MODULES = ("Transformer", "Pooling", "Normalize")
+_MODE = "pooling_mode"  # sentence-transformers' key since 6; before, the beginning of one key for each way
+_POOLINGS: dict[str, Literal["mean", "cls"]] = {"mean": "mean", "mean_tokens": "mean", "cls": "cls", "cls_token": "cls"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,19 @@ def read_sentence_settings(folder: Path) -> SentenceSettings:
 
     Raises ModelError where the vectors would be wrong without a word: other modules, other pooling.
     """
-    pooling = _pooling(folder, _pooling_folder(folder))
+    pooling = _object(folder / _pooling_folder(folder) / CONFIG)
     prompts = _object(folder / PROMPTS).get("prompts")
     named = cast("dict[str, Any]", prompts) if isinstance(prompts, dict) else {}
     passage = next((named[name] for name in _PASSAGE_NAMES if name in named), "")
-    return SentenceSettings(pooling, _prefix(folder, named.get("query", "")), _prefix(folder, passage))
+    settings = SentenceSettings(
+        _pooling(folder, pooling), _prefix(folder, named.get("query", "")), _prefix(folder, passage)
+    )
+    if pooling.get("include_prompt") is False and (settings.question_prefix or settings.passage_prefix):
+        raise ModelError(
+            f"{folder.name} leaves its prompts out when it pools its tokens, which this program does not.",
+            hint="Choose an encoder that includes them, such as gte, bge or e5.",
+        )
+    return settings
 
 
 def read_max_tokens(folder: Path) -> int | None:
@@ -79,17 +89,17 @@ def _pooling_folder(folder: Path) -> str:
     return found
 
 
-def _pooling(folder: Path, pooling_folder: str) -> Literal["mean", "cls"]:
-    config = _object(folder / pooling_folder / CONFIG)
-    modes = {
-        key.removeprefix("pooling_mode_") for key, value in config.items() if key.startswith("pooling_mode_") and value
-    }
-    if modes == {"cls_token"}:
-        return "cls"
-    if modes == {"mean_tokens"} or not any(key.startswith("pooling_mode_") for key in config):
-        return "mean"
+def _pooling(folder: Path, config: dict[str, Any]) -> Literal["mean", "cls"]:
+    given = config.get(_MODE)
+    if given is None:
+        ways = {key.removeprefix(f"{_MODE}_"): value for key, value in config.items() if key.startswith(f"{_MODE}_")}
+        modes = [way for way, value in ways.items() if value] if ways else ["mean"]
+    else:
+        modes = [str(mode) for mode in cast("list[Any]", given if isinstance(given, list) else [given])]
+    if len(modes) == 1 and modes[0] in _POOLINGS:
+        return _POOLINGS[modes[0]]
     raise ModelError(
-        f"{folder.name} pools its tokens in a way this program does not ({', '.join(sorted(modes)) or 'none'}).",
+        f"{folder.name} pools its tokens in a way this program does not ({', '.join(sorted(modes))[:100] or 'none'}).",
         hint="Choose an encoder that takes their mean or the first one, such as all-MiniLM, all-mpnet, gte, bge or e5.",
     )
 

@@ -14,6 +14,7 @@ from transformers import AutoConfig, DPRContextEncoder, DPRQuestionEncoder
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from engine.device import Device, Precision, probe_precision
+from engine.models.assembly import assemble
 from engine.models.packing import read_weights
 from engine.models.safety import TOKENIZER_CONFIG
 from engine.models.sentence import SENTENCE, SentenceSettings
@@ -32,6 +33,7 @@ PROBE_TEXTS = (
 
 Text = str | tuple[str, str]  # a text, or two that the encoder tells apart: a title and what stands under it
 
+_POOLER = ("pooler.",)  # BERT's, for its next sentence: ours is `SentenceSettings.pooling`
 _DPR = {"DPRQuestionEncoder": DPRQuestionEncoder, "DPRContextEncoder": DPRContextEncoder}
 
 
@@ -39,6 +41,7 @@ class Encoder:
     """A BERT-type sentence encoder with the pooling, prefixes and length limit of its training, or one of DPR's."""
 
     def __init__(self, files: Mapping[str, bytes], device: Device) -> None:
+        """Raises ModelError where weights are missing."""
         settings = json.loads(files["config.json"])
         config = AutoConfig.for_model(**settings)
         architecture = next(iter(settings.get("architectures") or ()), "")
@@ -48,8 +51,7 @@ class Encoder:
         weights = read_weights(files["model.safetensors"])
         device.set_threads()
         self.device = device
-        self.model = family.from_pretrained(None, config=config, state_dict=weights).to(device.kind)
-        self.model.eval()
+        self.model = assemble(family, config, weights, unread=_POOLER).to(device.kind)
         self.tokenizer = Tokenizer.from_str(files["tokenizer.json"].decode("utf-8"))
         self.tokenizer.encode_special_tokens = True  # control tokens in a document are text
         self.tokenizer.no_padding()

@@ -12,32 +12,26 @@ from transformers import AutoConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 from engine.device import Device, Precision, probe_precision
-from engine.errors import ModelError
+from engine.models.assembly import assemble
 from engine.models.packing import read_weights
 from engine.models.safety import TOKENIZER_CONFIG
 from engine.retrieval.encoder import BATCH_TOKENS, LENGTH_STEP, PROBE_TEXTS, autocast, length_buckets, padded
 
 MOST_DIFFERENCE = 0.02  # of a score, between bf16 and fp32, for bf16 to be used
-_CLASSIFIER = ("classifier", "score")  # what the last layer's weights are called
 
 
 class Reranker:
     """A BERT-type sequence classifier with one label, its logit made a score of 0 to 1."""
 
     def __init__(self, files: Mapping[str, bytes], device: Device) -> None:
-        """Raises ModelError where the weights have no classifier of one label: it would be drawn at random."""
+        """Raises ModelError where weights are missing, those of the last layer among them."""
         settings = json.loads(files["config.json"])
         config = AutoConfig.for_model(**{**settings, "num_labels": 1})
         weights = read_weights(files["model.safetensors"])
-        last = [tensor for name, tensor in weights.items() if name.startswith(_CLASSIFIER) and tensor.shape[0] == 1]
-        if not last:
-            raise ModelError(
-                "The reranker has no layer that gives one score.", hint="Choose a cross-encoder with a single label."
-            )
         device.set_threads()
         family = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)]
         self.device = device
-        self.model = family.from_pretrained(None, config=config, state_dict=weights).to(device.kind).eval()
+        self.model = assemble(family, config, weights).to(device.kind)
         self.tokenizer = Tokenizer.from_str(files["tokenizer.json"].decode("utf-8"))
         self.tokenizer.encode_special_tokens = True  # control tokens in a document are text
         self.tokenizer.no_padding()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.errors import EngineError, ModelError, translated
 from engine.jobs import Monitor
-from engine.models.memory import answering_bytes, training_bytes
+from engine.models.memory import answering_bytes, lack_of_memory, training_bytes
+from engine.models.published import CONTEXT, GENERATOR, QUESTION
 from engine.records import Passage
 
 if TYPE_CHECKING:
@@ -44,6 +46,17 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportModel:
+    """Check a model folder or GGUF file, try a copy of it, and take that into the library."""
+
+    path: str
+
+    def run(self, session: Session, monitor: Monitor) -> Trial:
+        """Return what the self-test saw. Raises what `import_model` does."""
+        return import_model(session.library, session.device, Path(self.path), monitor)
+
+
+@dataclass(frozen=True, slots=True)
 class TryModel:
     """Load a model of the library and let it do a little of its work."""
 
@@ -54,24 +67,39 @@ class TryModel:
         return try_model(session.library, session.device, self.name, monitor)
 
 
+def import_model(library: ModelLibrary, device: Device, path: Path, monitor: Monitor) -> Trial:
+    """Take the model at `path` into the library, and return what its self-test saw.
+
+    Raises ModelError with what is unsafe or unknown about it, and where it does not work: then it is not taken in. One
+    too large for the memory that is free is: it may be used when there is more, or on another machine.
+    """
+    trials: list[Trial] = []
+
+    def tried(copied: ModelLibrary, name: str) -> None:
+        trial = try_model(copied, device, name, monitor)
+        if trial.fits and not trial.works:
+            raise ModelError(trial.problem, hint="Copy the model again from its source, or choose another one.")
+        trials.append(trial)
+
+    monitor.progress("Checking the model", 0, None)
+    library.import_model(path, tried=tried)
+    return trials[0]
+
+
 def try_model(library: ModelLibrary, device: Device, name: str, monitor: Monitor) -> Trial:
     """Load the model `name` as it would be for training, and run it once. Raises ModelError when there is none."""
     info = library.get(name)
     monitor.progress(f"Trying {name}", 0, 1)
     started = time.perf_counter()
     free = device.free_memory_bytes()
-    said = problem = ""
-    if answering_bytes(info.parameters) > free:
-        problem = (
-            f"{name} needs {answering_bytes(info.parameters) / 2**30:.1f} GiB of memory, {free / 2**30:.1f} are free."
-        )
-    else:
+    said, problem = "", lack_of_memory(name, info.parameters, free)
+    if not problem:
         try:
             with translated(
                 ModelError,
                 f"{name} can't be run.",
                 hint="Its files don't fit together: copy them again from one source.",
-                foreign=(ValueError, RuntimeError, KeyError, TypeError, AttributeError, IndexError),
+                foreign=Exception,  # the libraries raise whatever a configuration that fits nothing leads to
             ):
                 said = _tried(library, device, name, info.kind)
         except EngineError as error:
@@ -95,9 +123,9 @@ def _tried(library: ModelLibrary, device: Device, name: str, kind: str) -> str:
     if kind == "reranker":
         return _judged(library, device, name)
     if kind == "rag":  # a published checkpoint: its parts work on their own
-        return (
-            f"{_written(library, device, f'{name}/generator')}; {_encoded(library, device, f'{name}/question_encoder')}"
-        )
+        encoders = [part for part in (f"{name}/{QUESTION}", f"{name}/{CONTEXT}") if library.has(part)]
+        said = [_written(library, device, f"{name}/{GENERATOR}"), *(_encoded(library, device, one) for one in encoders)]
+        return "; ".join(said)
     return _written(library, device, name)
 
 

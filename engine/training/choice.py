@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import TrainingError
 from engine.generation.weights import load_layout, load_writer
 from engine.models.library import CHAT_GENERATOR
+from engine.models.memory import lack_of_memory
 from engine.models.published import CONTEXT, GENERATOR, QUESTION
 from engine.records import Question, Run
 from engine.retrieval.fusion import DENSE_ONLY
@@ -56,6 +57,18 @@ def models_to_start_from(job: Train, parent: Run, training: Sequence[Question], 
             raise TrainingError(f"{name} is no encoder.", hint="Name it as the model, and an encoder beside it.")
         changes |= {"encoder": name, "passage_encoder": ""} if encodes else {"generator": name, "reading": "together"}
     return changes
+
+
+def check_memory(job: Train, session: Session) -> None:
+    """Raise TrainingError where a model that the person names takes more memory than is free: before it is read.
+
+    What its training takes beside it is told once it is loaded, by what one step really keeps.
+    """
+    free_bytes = session.device.free_memory_bytes()
+    for name in filter(None, (job.model, job.encoder)):
+        problem = lack_of_memory(name, session.library.get(name).parameters, free_bytes)
+        if problem:
+            raise TrainingError(problem, hint="Close other programs, or start from a smaller model.")
 
 
 def unreadable(generator: str, training: Sequence[Question], session: Session) -> float:

@@ -18,7 +18,7 @@ from engine.retrieval.base_fusion import current_run
 from engine.session import BASE, Session
 from engine.settings import TrainSettings, chosen
 from engine.training.answering import FOUND, READ, calibrated
-from engine.training.choice import models_to_start_from, told_of_generator
+from engine.training.choice import check_memory, models_to_start_from, told_of_generator
 from engine.training.generator_stage import tune_generator
 from engine.training.headings import LEAST_HEADS, MEASURE, are_headings, heading_questions, suffers, tune_on_headings
 from engine.training.joint_stage import tune_joint
@@ -64,6 +64,7 @@ class Course:
             run = replace(run, state="running")
             runs.update(run)
             return cls(job, run, session, monitor)
+        check_memory(job, session)
         parent = current_run(session, "active", monitor)
         changes = models_to_start_from(job, parent, training, session)
         run = replace(
@@ -83,6 +84,7 @@ class Course:
             reason="",
             settings={name: value for name, value in asdict(job).items() if value is not None and name != "resume"},
         )
+        run = session.bound(run)
         runs.add(run)
         return cls(job, run, session, monitor)
 
@@ -149,8 +151,9 @@ class Course:
         return run
 
     def _told_of_generator(self, training: Questions) -> str:
-        if "generator kept" not in self._run.after:
-            return ""
+        named = filter(None, (self._job.model, self._job.encoder))
+        if "generator kept" not in self._run.after or not all(map(self._session.library.has, named)):
+            return ""  # nothing to tell, or of a model that left the library meanwhile
         return told_of_generator(self._job, self._session.run(self._run.parent), training, self._session)
 
     def _stop(self, state: RunState, reason: str) -> None:

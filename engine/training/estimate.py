@@ -21,7 +21,7 @@ from engine.retrieval.retriever import vectors_key
 from engine.session import Session
 from engine.training.adapters import add_adapters
 from engine.training.answering import BATCH, READ_APART, READ_TOGETHER, WEIGHED
-from engine.training.choice import models_to_start_from
+from engine.training.choice import check_memory, models_to_start_from
 from engine.training.course import budget_s, lesson_questions, settings_of, stages_of
 from engine.training.generator import GeneratorTask, ground
 from engine.training.headings import EPOCHS as HEADING_EPOCHS
@@ -76,8 +76,9 @@ def estimate(job: Train, session: Session, monitor: Monitor) -> Estimate:
     Keeps nothing but the converted generator, which the training needs too. Raises what `Train` would at its start.
     """
     settings_of(job)
-    parent = session.run("active")
     training, _ = lesson_questions(session, job.what)
+    check_memory(job, session)
+    parent = session.run("active")
     run = replace(parent, **models_to_start_from(job, parent, training, session))
     session.device.set_threads()
     estimator = _Estimator(job, run, session, monitor)

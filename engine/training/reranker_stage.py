@@ -9,7 +9,8 @@ import numpy as np
 from engine.evaluation.metrics import ndcg_at
 from engine.records import Run
 from engine.retrieval.fusion import MIN_QUESTIONS_FOR_WEIGHT, fuse, rerank
-from engine.retrieval.retriever import load_reranker, load_retriever
+from engine.retrieval.reranker import Reranker
+from engine.retrieval.retriever import load_retriever
 from engine.training.stage import Lesson
 
 MEASURE = "reranked ndcg@10"
@@ -23,7 +24,7 @@ def choose_reranker(lesson: Lesson, run: Run) -> Run:
     None is used where it gains too little, or fewer than 30 questions could tell.
     """
     session, monitor = lesson.session, lesson.monitor
-    run = replace(run, reranker="", rerank_weight=0.0)
+    run, settings = replace(run, reranker="", rerank_weight=0.0), run.settings
     names = [info.name for info in session.library.list() if info.kind == "reranker" and info.trusted]
     if not names or len(lesson.validation) < MIN_QUESTIONS_FOR_WEIGHT:
         return run
@@ -43,7 +44,7 @@ def choose_reranker(lesson: Lesson, run: Run) -> Run:
 
     without = best = mean_ndcg(fused)
     for name in names:
-        reranker = load_reranker(session, name)
+        reranker = Reranker(session.model_files(name), session.device)
         judged: list[tuple[np.ndarray, np.ndarray]] = []
         asked = list(zip(lesson.validation, found, fused, strict=True))
         for question, one, scores in monitor.track(asked, f"Trying {name}"):
@@ -55,6 +56,7 @@ def choose_reranker(lesson: Lesson, run: Run) -> Run:
             ]
             reached = mean_ndcg(mixed)
             if reached > max(best, without + LEAST_GAIN):
-                best, run = reached, replace(run, reranker=name, rerank_weight=weight)
+                best = reached
+                run = replace(run, reranker=name, rerank_weight=weight, settings={**settings, "reranker": name})
     scores = {MEASURE: best, "reranker kept": float(bool(run.reranker))}
-    return replace(run, before={**run.before, MEASURE: without}, after={**run.after, **scores})
+    return replace(session.bound(run), before={**run.before, MEASURE: without}, after={**run.after, **scores})

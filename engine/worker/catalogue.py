@@ -38,7 +38,7 @@ JOBS: dict[str, Entry] = {
     "Amend": Entry("engine.evaluation.job", "query"),
     "ListAmendments": Entry("engine.evaluation.job", "query"),
     "CheckPinned": Entry("engine.evaluation.job", "heavy", tensors=True),
-    "ImportModel": Entry("engine.models.job", "heavy"),
+    "ImportModel": Entry("engine.serving.trial", "heavy", tensors=True),
     "VerifyModels": Entry("engine.models.job", "heavy"),
     "TryModel": Entry("engine.serving.trial", "heavy", tensors=True),
     "WarmUp": Entry("engine.worker.warm_up", "chat", tensors=True),

@@ -144,7 +144,7 @@ class Server:
             self._send(Message("cancelled", job_id))
         except EngineError as error:
             self._send_error(job_id, error)
-        except Exception:  # noqa: BLE001 - the worker is a border: a bug is reported, the process goes on
+        except BaseException:  # noqa: BLE001 - as above; and a Rust library's panic is no Exception
             self._send_bug(job_id)
 
     def _open(self, opening: Opening) -> Opened:

@@ -7,9 +7,9 @@ from pytestqt.qtbot import QtBot
 
 from desktop.job_queue import JobQueue
 from desktop.pages.models import ModelsPage
-from engine.models.job import ImportModel, ReadLicence, RemoveModel
+from engine.models.job import ReadLicence, RemoveModel
 from engine.records import ModelInfo
-from engine.serving.trial import Trial, TryModel
+from engine.serving.trial import ImportModel, Trial
 from tests.desktop.conftest import FakeClient
 
 MODELS = (
@@ -49,16 +49,14 @@ def test_only_an_imported_model_can_be_removed(qtbot: QtBot, jobs: JobQueue, cli
     assert client.handed_of(RemoveModel) == [RemoveModel("my-llama")]
 
 
-def test_an_imported_folder_is_tried_at_once(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
-    client.ends["ImportModel"] = MODELS[1]
+def test_what_was_seen_of_an_imported_folder_is_shown(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    client.ends["ImportModel"] = TRIAL
     client.ends["ListModels"] = MODELS
-    client.ends["TryModel"] = TRIAL
     page = page_with(jobs, qtbot)
     with qtbot.waitSignal(page.models_changed):
         page.drop_area.paths_dropped.emit(("/home/me/my-llama",))
     qtbot.waitUntil(lambda: "the Mediterranean Sea" in page.detail.toPlainText())
     assert client.handed_of(ImportModel) == [ImportModel("/home/me/my-llama")]
-    assert client.handed_of(TryModel) == [TryModel("my-llama")]
     assert "4.0 GiB of memory to answer and 9.0 GiB to be trained; 6.0 GiB are free" in page.detail.toPlainText()
 
 

@@ -39,6 +39,7 @@ from engine.importing import ImportReport
 from engine.jobs import Measured, Progress, Skipped, Token
 from engine.records import Answer, Asking, Citation, Document, Fusion, ModelInfo, Question, Run
 from engine.serving.job import AnswerQuestion
+from engine.serving.trial import Trial
 from engine.training.job import Estimate, EstimateTraining, Train
 from engine.workspace.documents import DocumentRow, RemovalReport
 from engine.workspace.job import DocumentList, ListRuns, Promote, Promotion, RemoveDocuments, RunList
@@ -202,6 +203,17 @@ def test_a_training_is_described_by_the_form(qtbot: QtBot, jobs: JobQueue, clien
     assert client.handed_of(Train) == [replace(described, what="generator", encoder="")]
 
 
+def test_a_model_that_has_changed_is_not_offered(qtbot: QtBot, jobs: JobQueue) -> None:
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    models = tuple(
+        ModelInfo(name, "causal", 135_000_000, "", "", "", "", name == "whole") for name in ("whole", "changed")
+    )
+    page.form.show_models(models)
+    offered = box(page, "Answering model to start from")
+    assert [offered.itemData(row) for row in range(offered.count())] == ["", "whole"]
+
+
 def test_what_a_training_takes_is_said_before_it_starts(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
     client.ends["EstimateTraining"] = Estimate(780.0, 3 * 2**30, 12 * 2**30, {"generator": 780.0})
     page = TrainingPage(jobs)
@@ -231,7 +243,7 @@ def test_an_imported_rag_checkpoint_is_trained_jointly(qtbot: QtBot, jobs: JobQu
     rag = ModelInfo("rag-nq", "rag", 500_000_000, "", "", "", "", True)
     page.form.show_models((rag,))
     assert box(page, "Answering model to start from").findData("rag-nq") == -1  # only joint training takes it
-    client.ends |= {"ImportModel": rag, "ListModels": (rag,)}
+    client.ends |= {"ImportModel": Trial("rag-nq", True, "", 1.0, "", 0, 0, 0), "ListModels": (rag,)}
     page.import_model("/models/rag-nq")
     qtbot.waitUntil(lambda: box(page, "Answering model to start from").currentData() == "rag-nq")
     assert box(page, "Train").currentText() == "Joint (advanced)"

@@ -33,6 +33,7 @@ from engine.evaluation.reporting.pdf import to_pdf
 from engine.evaluation.reporting.plots import plots_of
 from engine.evaluation.reporting.wording import headline, more_questions
 from engine.jobs import Monitor
+from engine.models.library import CHAT_GENERATOR
 from engine.records import Fusion, Run
 from engine.session import Session
 
@@ -221,6 +222,13 @@ def test_the_model_card_says_what_it_is_from_and_for(evaluated: Session) -> None
     assert "- from flan-t5-small: " in card
     assert "| F1, words in common | 40.0 | 35.0 – 45.0 |" in card
     assert "not evaluated on test questions yet" in base
+
+
+def test_the_model_card_names_the_models_that_were_chosen(evaluated: Session) -> None:
+    run = evaluated.workspace.runs.get("tuned")
+    evaluated.workspace.runs.update(replace(run, settings={"model": CHAT_GENERATOR, "encoder": ""}))
+
+    assert f"- from {CHAT_GENERATOR}: " in ReadModelCard("tuned").run(evaluated, Monitor())
 
 
 def test_a_run_that_was_not_evaluated_has_no_report(session: Session, tmp_path: Path) -> None:

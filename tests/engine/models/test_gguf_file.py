@@ -31,8 +31,8 @@ def byte_tokens() -> list[str]:
     return [chr(byte) if byte in printable else chr(next(others)) for byte in range(256)]
 
 
-def write_gguf(path: Path, *, architecture: str = "llama") -> dict[str, np.ndarray]:
-    """Write a two-layer Llama of 8-bit integers and return what its matrices are worth."""
+def write_gguf(path: Path, *, architecture: str = "llama", layers: int = LAYERS) -> dict[str, np.ndarray]:
+    """Write a two-layer Llama of 8-bit integers, or only `layers` of it, and return what its matrices are worth."""
     tokens = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *byte_tokens(), "th", "the"]
     writer = GGUFWriter(path, architecture)
     writer.add_name("Tiny")
@@ -67,7 +67,7 @@ def write_gguf(path: Path, *, architecture: str = "llama") -> dict[str, np.ndarr
 
     matrix("token_embd.weight", len(tokens), HIDDEN)
     writer.add_tensor("output_norm.weight", np.ones(HIDDEN, np.float32))
-    for layer in range(LAYERS):
+    for layer in range(layers):
         for name in ("attn_norm", "ffn_norm"):
             writer.add_tensor(f"blk.{layer}.{name}.weight", np.ones(HIDDEN, np.float32))
         narrow = HIDDEN // HEADS * KV_HEADS
@@ -155,6 +155,12 @@ def test_what_is_no_sound_gguf_is_a_sentence_and_leaves_nothing(
     with pytest.raises(ModelError, match=said):
         tiny_library.import_model(path)
     assert not tiny_library.imported.exists() or not list(tiny_library.imported.iterdir())
+
+
+def test_a_gguf_without_its_last_layer_is_refused(tiny_library: ModelLibrary, tmp_path: Path) -> None:
+    write_gguf(tmp_path / "tiny.gguf", layers=1)
+    with pytest.raises(ModelError, match=r"lacks 9 of its weights: model\.layers\.1\."):
+        tiny_library.import_model(tmp_path / "tiny.gguf")
 
 
 def test_a_kind_of_model_that_is_not_known_is_named(tiny_library: ModelLibrary, tmp_path: Path) -> None:

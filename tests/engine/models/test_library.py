@@ -231,7 +231,7 @@ def test_a_link_put_there_after_the_check_is_not_followed(
         return checked
 
     monkeypatch.setattr(library_module, "check_folder", check_then_swap)
-    with pytest.raises(StorageError, match="m can't be copied"):
+    with pytest.raises(ModelError, match=r"config\.json can't be read"):
         own.import_model(folder)
     assert own.list() == ()
 
@@ -245,8 +245,32 @@ def test_a_full_disk_gets_a_sentence_and_leaves_nothing(
     monkeypatch.setattr(library_module, "_copy", no_room)
     with pytest.raises(StorageError) as refused:
         own.import_model(make_folder(tmp_path / "m"))
-    assert refused.value.hint == "Free some disk space and import it again."
+    assert refused.value.message == f"The disk is full: {own.imported} can't take more."
     assert list(own.imported.iterdir()) == []
+
+
+def test_a_path_that_the_system_refuses_is_a_sentence(own: ModelLibrary) -> None:
+    with pytest.raises(ModelError, match=r"^x{100} can't be read"):
+        own.import_model(Path("/" + "x" * 300))
+
+
+def test_a_model_is_tried_before_it_is_in_the_library(own: ModelLibrary, tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "m")
+    seen: list[tuple[str, ...]] = []
+
+    def refuse(library: ModelLibrary, name: str) -> None:
+        seen.append(tuple(info.name for info in library.list() if library.files(name)))
+        seen.append(tuple(info.name for info in own.list()))
+        raise ModelError("It says nothing.", hint="Choose another.")
+
+    with pytest.raises(ModelError, match="It says nothing"):
+        own.import_model(folder, tried=refuse)
+    assert seen == [("m",), ()]
+    assert list(own.imported.iterdir()) == []
+    assert own.import_model(folder).name == "m"
+    with pytest.raises(ModelError, match="It says nothing"):
+        own.import_model(folder, tried=refuse)
+    assert seen[2:] == [("m",), ("m",)]  # one that is there already stays
 
 
 def test_what_a_killed_import_left_is_swept_by_the_next(own: ModelLibrary, tmp_path: Path) -> None:

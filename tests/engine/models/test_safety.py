@@ -177,6 +177,31 @@ def test_a_broken_tokenizer_is_refused(tmp_path: Path) -> None:
     assert refusal(folder) == "tokenizer.json of m can't be read."
 
 
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pytest.param({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}, id="panics when read"),
+        pytest.param(
+            {
+                "post_processor": {
+                    "type": "TemplateProcessing",
+                    "single": [{"Sequence": {"id": "A", "type_id": 0}}],
+                    "pair": [{"SpecialToken": {"id": "[X]", "type_id": 0}}],
+                    "special_tokens": {},
+                }
+            },
+            id="panics when used",
+        ),
+    ],
+)
+def test_a_tokenizer_that_panics_is_refused(tmp_path: Path, spoilt: dict[str, Any]) -> None:
+    folder = make_folder(tmp_path / "m")
+    tokenizer = json.loads((folder / "tokenizer.json").read_bytes())
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer | spoilt), encoding="utf-8")
+
+    assert refusal(folder) == "tokenizer.json of m can't be read."
+
+
 def test_a_tokenizer_with_code_is_refused(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "m")
     (folder / "tokenizer_config.json").write_text('{"auto_map": {}}', encoding="utf-8")

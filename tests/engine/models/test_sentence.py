@@ -42,6 +42,24 @@ def test_pooling_prompts_and_length_are_kept_by_the_library(tmp_path: Path) -> N
     assert read_max_tokens(folder) == 32
 
 
+@pytest.mark.parametrize(("mode", "pooling"), [("cls", "cls"), ("mean", "mean"), (["cls"], "cls")])
+def test_pooling_is_read_as_sentence_transformers_saves_it_since_6(tmp_path: Path, mode: Any, pooling: str) -> None:
+    folder = make_folder(tmp_path / "m")
+    write(folder, "1_Pooling/config.json", {"embedding_dimension": 4, "pooling_mode": mode, "include_prompt": True})
+
+    assert read_sentence_settings(folder).pooling == pooling
+
+
+def test_prompts_left_out_of_the_pooling_are_refused_where_there_are_some(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "m")
+    write(folder, "1_Pooling/config.json", {"pooling_mode": "mean", "include_prompt": False})
+    assert read_sentence_settings(folder) == SentenceSettings("mean", "", "")
+    write(folder, "config_sentence_transformers.json", {"prompts": {"query": "query: "}})
+
+    with pytest.raises(ModelError, match="m leaves its prompts out"):
+        read_sentence_settings(folder)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -56,6 +74,8 @@ def test_pooling_prompts_and_length_are_kept_by_the_library(tmp_path: Path) -> N
             r"\(max_tokens, mean_tokens\)",
         ),
         ("1_Pooling/config.json", {"pooling_mode_mean_tokens": False}, "does not \\(none\\)"),
+        ("1_Pooling/config.json", {"pooling_mode": "lasttoken"}, r"does not \(lasttoken\)"),
+        ("1_Pooling/config.json", {"pooling_mode": ["mean", "max"]}, r"does not \(max, mean\)"),
         ("modules.json", [*MODULES, {"type": "sentence_transformers.models.Dense"}], "m has a module 'Dense'"),
         ("modules.json", {"not": "a list"}, r"modules\.json can't be read"),
         ("config_sentence_transformers.json", {"prompts": {"query": 7}}, "A prompt in .* is no short text"),

@@ -17,13 +17,13 @@ from engine.errors import Cancelled, ModelError, TrainingError
 from engine.exporting.job import ExportRun, ImportRun
 from engine.importing import ImportFiles
 from engine.jobs import Monitor
-from engine.models.library import DEFAULT_ENCODER
+from engine.models.library import DEFAULT_ENCODER, DEFAULT_GENERATOR
 from engine.retrieval.fusion import rerank
 from engine.retrieval.reranker import Reranker
 from engine.retrieval.retriever import RERANKED
 from engine.serving.job import Search, SearchMany
 from engine.serving.trial import TryModel
-from engine.session import BASE, Session
+from engine.session import BASE, TUNED, Session
 from engine.training import reranker_stage
 from engine.training.course import settings_of
 from engine.training.job import Train
@@ -86,7 +86,7 @@ def test_a_folder_without_its_last_layer_is_no_reranker(session: Session, tmp_pa
     make_cross_encoder(session, tmp_path / "judge")
     files = {path.name: path.read_bytes() for path in (tmp_path / "judge").iterdir()}
     encoder = session.library.files(DEFAULT_ENCODER)
-    with pytest.raises(ModelError, match="no layer that gives one score"):
+    with pytest.raises(ModelError, match=r"classifier\.bias"):
         Reranker({**files, "model.safetensors": encoder["model.safetensors"]}, session.device)
 
 
@@ -143,9 +143,10 @@ def test_a_reranker_is_used_only_where_it_helps(
     make_cross_encoder(session, tmp_path / "judge")
     session.library.import_model(tmp_path / "judge")
     oracle = Oracle(lambda question, text: float((question.split()[-1][::-1] in text) == knows))
-    monkeypatch.setattr(reranker_stage, "load_reranker", lambda session, name: oracle)
+    monkeypatch.setattr(reranker_stage, "Reranker", lambda files, device: oracle)
     run = choose_reranker(lesson(session), session.run(BASE))
-    assert (run.reranker == "judge") == knows == bool(run.after["reranker kept"])
+    assert run.reranker.startswith(TUNED) == knows == bool(run.after["reranker kept"])
+    assert run.settings == ({"reranker": "judge"} if knows else {})
     assert (run.after[MEASURE] > run.before[MEASURE]) == knows
     assert max(oracle.asked) <= RERANKED
 
@@ -175,6 +176,22 @@ def test_a_search_is_stopped_between_what_the_reranker_reads(session: Session, t
     with pytest.raises(Cancelled):
         SearchMany(("code one", "code two"), run_name="retriever-1").run(session, monitor)
     assert read == ["code one"]
+
+
+def test_a_run_keeps_its_reranker_whatever_becomes_of_the_librarys(session: Session, tmp_path: Path) -> None:
+    fill(session, tmp_path / "files")
+    make_cross_encoder(session, tmp_path / "judge")
+    session.library.import_model(tmp_path / "judge")
+    run = session.bound(replace(session.run(BASE), id="retriever-1", reranker="judge", rerank_weight=1.0))
+    assert (run.encoder, run.generator) == (DEFAULT_ENCODER, DEFAULT_GENERATOR)  # bundled: they stay
+    session.workspace.runs.add(run)
+    search = Search(f"code of {WORDS[3]}", top_k=10, run_name="retriever-1")
+    before = search.run(session, Monitor()).hits
+    session.library.remove("judge")
+    session.workspace.objects.sweep()
+    again = Session(workspace=session.workspace, library=session.library, device=session.device)
+    after = search.run(again, Monitor()).hits
+    assert [hit.passage.id for hit in after] == [hit.passage.id for hit in before]
 
 
 def test_a_run_with_a_reranker_searches_with_it_and_travels_with_it(session: Session, tmp_path: Path) -> None:

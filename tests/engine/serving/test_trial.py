@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from engine.device import Device
-from engine.errors import ModelError
+from engine.errors import Cancelled, ModelError
 from engine.jobs import Monitor
 from engine.models.library import CHAT_GENERATOR, DEFAULT_ENCODER, DEFAULT_GENERATOR, ModelLibrary
-from engine.serving.trial import try_model
+from engine.serving.trial import ImportModel, try_model
+from engine.session import Session
+from tests.engine.training.published_folders import make_published
 
 CPU = Device.detect("cpu")
 
@@ -42,6 +48,68 @@ def test_files_that_do_not_fit_together_are_a_sentence(
     trial = try_model(tiny_library, CPU, DEFAULT_GENERATOR, Monitor())
     assert not trial.works and trial.problem == f"{DEFAULT_GENERATOR} can't be run."
     assert replace(trial, works=True).fits
+
+
+def copied(library: ModelLibrary, folder: Path, name: str = DEFAULT_ENCODER, **changed: object) -> Path:
+    """Write a model of the library as a person would bring it, with `changed` settings."""
+    shutil.copytree(library.folder(name), folder)
+    (folder / "vademecum.json").unlink()
+    config = json.loads((folder / "config.json").read_bytes())
+    (folder / "config.json").write_text(json.dumps(config | changed), encoding="utf-8")
+    return folder
+
+
+def test_an_imported_model_was_tried(session: Session, tmp_path: Path) -> None:
+    trial = ImportModel(str(copied(session.library, tmp_path / "mine"))).run(session, Monitor())
+    assert trial.works and trial.name == "mine" and trial.said.startswith("cosine")
+    assert session.library.get("mine").trusted
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"pad_token_id": "0"}, "broken can't be run."),  # StrictDataclassFieldValidationError
+        ({"pad_token_id": 99999}, "broken can't be run."),  # AssertionError
+        ({"num_attention_heads": 0}, "broken can't be run."),  # ZeroDivisionError
+        ({"num_hidden_layers": 3}, "The model lacks 16 of its weights: encoder.layer.2."),
+    ],
+)
+def test_a_model_that_does_not_work_is_not_taken_in(
+    session: Session, tmp_path: Path, changed: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ModelError) as refused:
+        ImportModel(str(copied(session.library, tmp_path / "broken", **changed))).run(session, Monitor())
+    assert refused.value.message.startswith(said) and refused.value.hint
+    assert not session.library.has("broken") and list(session.library.imported.iterdir()) == []
+
+
+def test_every_part_of_a_published_checkpoint_is_tried(session: Session, tmp_path: Path) -> None:
+    published = make_published(tmp_path / "rag-tiny", texts=["The Nile is a river.", "What is it? / // "])
+    weights = tmp_path / "rag-tiny-ctx" / "model.safetensors"
+    whole = load_file(weights)
+    save_file({name: tensor for name, tensor in whole.items() if "layer.1." not in name}, weights, {"format": "pt"})
+    with pytest.raises(ModelError, match="lacks 16 of its weights: ctx_encoder"):
+        ImportModel(str(published)).run(session, Monitor())
+    save_file(whole, weights, {"format": "pt"})
+    assert ImportModel(str(published)).run(session, Monitor()).said.count("cosine") == 2
+
+
+def test_a_model_too_large_for_now_is_taken_in_untried(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copied(session.library, tmp_path / "mine")
+    monkeypatch.setattr(Device, "free_memory_bytes", lambda self: 2**20)
+    trial = ImportModel(str(folder)).run(session, Monitor())
+    assert not trial.fits and "needs" in trial.problem
+    assert session.library.has("mine")
+
+
+def test_a_cancelled_import_changes_nothing(session: Session, tmp_path: Path) -> None:
+    monitor = Monitor()
+    monitor.listen = lambda event: monitor.cancel()
+    with pytest.raises(Cancelled):
+        ImportModel(str(copied(session.library, tmp_path / "mine"))).run(session, monitor)
+    assert len(session.library.list()) == 3
 
 
 def test_an_unknown_model_is_an_error(tiny_library: ModelLibrary) -> None:

@@ -172,6 +172,16 @@ def test_a_changed_document_is_never_answered_from_the_cache(asked: Session, tmp
     assert not open_rag(asked, run, Monitor()).answer(question, monitor=Monitor()).cached
 
 
+def test_another_version_with_other_bundled_models_answers_anew(
+    asked: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rag, question = open_rag(asked, reading_apart(asked), Monitor()), "What is the code of drug7?"
+    rag.answer(question, monitor=Monitor())
+    assert rag.answer(question, monitor=Monitor()).cached
+    monkeypatch.setattr("engine.generation.rag.__version__", "999")
+    assert not rag.answer(question, monitor=Monitor()).cached
+
+
 def test_a_search_is_in_the_order_in_which_passages_are_read_where_the_run_says_so(
     asked: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from torch import Tensor
 
+from engine.device import Device
 from engine.errors import Cancelled, RunError, TrainingError
 from engine.evaluation.asked import held_out
 from engine.importing import ImportFiles
 from engine.jobs import Event, Measured, Monitor, Progress
-from engine.models.library import CHAT_GENERATOR, DEFAULT_ENCODER
+from engine.models.library import CHAT_GENERATOR, DEFAULT_ENCODER, ModelLibrary
 from engine.records import Fusion, Run
 from engine.retrieval.encoder import Encoder
 from engine.serving.job import AnswerBatch, AnswerQuestion, Search
@@ -135,6 +136,19 @@ def test_time_and_memory_are_estimated_before_anything_is_trained(filled: Sessio
         EstimateTraining(replace(quick("all"), epochs=0)).run(filled, Monitor())
 
 
+@pytest.mark.parametrize("named", [{"model": CHAT_GENERATOR}, {"encoder": DEFAULT_ENCODER}])
+def test_a_model_too_large_for_the_memory_is_refused_before_it_is_read(
+    filled: Session, monkeypatch: pytest.MonkeyPatch, named: dict[str, str]
+) -> None:
+    monkeypatch.setattr(Device, "free_memory_bytes", lambda self: 2**20)
+    monkeypatch.setattr(ModelLibrary, "files", None)  # whoever reads one fails
+    training = replace(quick("all"), **named)
+    for job in (EstimateTraining(training), training):
+        with pytest.raises(TrainingError, match=r"needs 0\.6 GiB of memory, 0\.0 are free"):
+            job.run(filled, Monitor())
+    assert filled.workspace.runs.list() == ()
+
+
 def test_the_measured_gain_decides_what_is_kept_and_active(filled: Session) -> None:
     run = quick("retriever").run(filled, Monitor())
     better = run.after["ndcg@10"] > run.before["ndcg@10"]
@@ -155,18 +169,46 @@ def tell_measured(monkeypatch: pytest.MonkeyPatch, reached: list[tuple[float, fl
     monkeypatch.setattr(retriever_stage, "measured", measured)
 
 
+def import_other_encoder(session: Session, folder: Path) -> None:
+    shutil.copytree(session.library.folder(DEFAULT_ENCODER), folder)
+    (folder / "vademecum.json").unlink()
+    session.library.import_model(folder)
+
+
 def test_another_encoder_is_kept_only_if_it_beats_the_active_runs(
     filled: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    other = tmp_path / "other-encoder"
-    shutil.copytree(filled.library.folder(DEFAULT_ENCODER), other)
-    (other / "vademecum.json").unlink()
-    filled.library.import_model(other)
+    import_other_encoder(filled, tmp_path / "other-encoder")
     # Untuned; the active run; with matching learnt; tuned.
     tell_measured(monkeypatch, [(0.5, 0.5), (0.9, 0.5), (0.6, 0.5), (0.8, 0.5)])
     run = quick("retriever", encoder="other-encoder").run(filled, Monitor())
     assert (run.kept, run.encoder, filled.workspace.runs.active) == (False, DEFAULT_ENCODER, BASE)
     assert (run.before["ndcg@10"], run.after["ndcg@10"]) == (0.9, 0.8)
+
+
+def test_a_run_keeps_the_imported_encoder_it_was_trained_with(
+    filled: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import_other_encoder(filled, tmp_path / "other-encoder")
+    # Untuned; the active run; with matching learnt; tuned: so the untuned one stays.
+    tell_measured(monkeypatch, [(0.5, 0.5), (0.4, 0.5), (0.6, 0.5), (0.5, 0.5)])
+    run = quick("retriever", encoder="other-encoder").run(filled, Monitor())
+    assert run.kept and run.encoder.startswith(TUNED)
+    filled.library.remove("other-encoder")
+    filled.workspace.objects.sweep()
+    again = Session(workspace=filled.workspace, library=filled.library, device=filled.device)
+    assert Search("dose of heparin", run_name=run.id).run(again, Monitor()).run == run.id
+
+
+def test_a_training_outlives_the_model_it_started_from(filled: Session, tmp_path: Path) -> None:
+    import_other_encoder(filled, tmp_path / "other-encoder")
+
+    def remove(event: Event) -> None:
+        if isinstance(event, Measured) and filled.library.has("other-encoder"):
+            filled.library.remove("other-encoder")
+
+    assert quick("all", encoder="other-encoder").run(filled, Monitor(listen=remove)).state == "finished"
+    assert not filled.library.has("other-encoder")
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,18 @@ class Stumble:
         return 1 // 0
 
 
+class Panic(BaseException):
+    """Stands in for pyo3_runtime.PanicException: what Rust's panics are is no Exception."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stagger:
+    """Ends in the panic of a Rust library."""
+
+    def run(self, session: object, monitor: Monitor) -> int:
+        raise Panic
+
+
 @dataclass(frozen=True, slots=True)
 class Crash:
     """Kills its process, with a child of it still holding the pipe."""
@@ -135,6 +147,7 @@ FAKE_JOBS = {
     "Noise": Entry(HERE, "query"),
     "Refuse": Entry(HERE, "query"),
     "Stumble": Entry(HERE, "query"),
+    "Stagger": Entry(HERE, "query"),
     "Talk": Entry(HERE, "chat"),
     "DeafTalk": Entry(HERE, "chat"),
     "Count": Entry(HERE, "heavy"),

@@ -29,6 +29,7 @@ from tests.engine.worker.fake_jobs import (
     Large,
     Noise,
     Refuse,
+    Stagger,
     Stumble,
     Talk,
 )
@@ -104,6 +105,13 @@ def test_an_engine_error_keeps_its_class_sentence_and_hint(client: WorkerClient)
 def test_a_bug_brings_its_traceback(client: WorkerClient) -> None:
     with pytest.raises(BugError, match="ZeroDivisionError"):
         client.submit(Stumble()).result()
+
+
+@pytest.mark.timeout(60)  # unreported, it would be waited for in vain
+def test_a_panic_is_a_bug_and_the_lane_goes_on(client: WorkerClient) -> None:
+    with pytest.raises(BugError, match="Panic"):
+        client.submit(Stagger()).result()
+    assert client.submit(Echo("still here")).result() == "still here"
 
 
 def test_events_arrive_without_values_that_are_no_number(client: WorkerClient) -> None:
