@@ -169,6 +169,7 @@ class QuestionsPage(QWidget):
                     dialog.context.toPlainText(),
                     dialog.document.text().strip(),
                     dialog.chosen_split,
+                    dialog.unanswerable.isChecked(),
                 )
             )
         )
@@ -217,12 +218,14 @@ class QuestionsPage(QWidget):
 
         def save() -> None:
             text, answers = dialog.question.toPlainText().strip(), dialog.chosen_answers
+            unanswerable = dialog.unanswerable.isChecked()
             self._change(
                 EditQuestion(
                     question.id,
                     text if text != question.question else None,
                     answers if answers != question.answers else None,
                     dialog.chosen_split,
+                    unanswerable if unanswerable and not question.unanswerable else None,
                 )
             )
 

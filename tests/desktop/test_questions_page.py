@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QWidget
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QDialogButtonBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.job_queue import JobQueue
@@ -87,6 +87,30 @@ def test_a_question_is_edited_and_another_added(qtbot: QtBot, page: QuestionsPag
     dialog.document.setText("a.pdf")
     dialog.accept()
     assert client.handed_of(AddQuestion) == [AddQuestion("Who?", ("she",), "", "a.pdf", None)]
+
+
+def test_a_question_is_saved_with_an_answer_or_with_the_word_that_there_is_none(
+    qtbot: QtBot, page: QuestionsPage, client: FakeClient
+) -> None:
+    page.table.selectRow(0)
+    _press(page, "Edit the selected question")
+    dialog = page.findChild(QuestionDialog)
+    save = dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Save)
+    assert save.isEnabled()
+    dialog.answers.clear()
+    assert not save.isEnabled()
+    _press(dialog, "The documents do not answer this")
+    assert save.isEnabled()
+    dialog.accept()
+    assert client.handed_of(EditQuestion) == [EditQuestion("1", None, (), None, True)]
+    qtbot.waitUntil(lambda: page.findChild(QuestionDialog) is None)
+    _press(page, "Add a question")
+    dialog = page.findChild(QuestionDialog)
+    dialog.question.setPlainText("Who?")
+    assert not dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Save).isEnabled()
+    _press(dialog, "The documents do not answer this")
+    dialog.accept()
+    assert client.handed_of(AddQuestion) == [AddQuestion("Who?", unanswerable=True)]
 
 
 def test_questions_are_divided_as_asked(page: QuestionsPage, client: FakeClient) -> None:
