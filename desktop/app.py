@@ -102,6 +102,7 @@ class Desk(QObject):
         self.questions.paths_dropped.connect(self._import_questions)
         self.questions.columns_chosen.connect(self._import_mapped)
         self.documents.documents_removed.connect(self.questions.reload)
+        self.documents.documents_removed.connect(self.chat.forget_documents)
         self.importer.imported.connect(self.documents.show_import)
         self.importer.imported.connect(self.questions.show_import)
         self.importer.failed.connect(self.documents.show_error)

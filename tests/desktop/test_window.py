@@ -24,6 +24,7 @@ from engine.retrieval.job import BuildIndex, IndexReport
 from engine.training.job import Train
 from engine.worker.protocol import Opening
 from engine.worker.warm_up import WarmUp
+from engine.workspace.scope import Scope
 from tests.desktop.conftest import FakeClient
 
 HEAVY = {
@@ -53,6 +54,12 @@ def start(qtbot: QtBot, desk: Desk, workspace: Path | None, client: FakeClient) 
 
 def test_the_window_fits_a_screen_of_1280(desk: Desk) -> None:
     assert desk.window.minimumSizeHint().width() <= 1240
+
+
+def test_the_chat_looks_no_longer_in_a_document_that_is_removed(desk: Desk) -> None:
+    desk.chat.scope.choose(Scope(("d", "e")))
+    desk.documents.documents_removed.emit(("d",))
+    assert desk.chat.scope.scope == Scope(("e",))
 
 
 def test_the_first_start_makes_the_sample_workspace(
