@@ -123,6 +123,7 @@ class QuestionsPage(QWidget):
         self.problem_list.hide()
         self._unmapped.clear()
         self._filter.clear()
+        self.show_list(())
         self.reload()
 
     def show_list(self, questions: tuple[Question, ...]) -> None:

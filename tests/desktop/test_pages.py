@@ -42,6 +42,7 @@ from engine.records import Answer, Asking, Citation, Document, Fusion, ModelInfo
 from engine.serving.job import AnswerQuestion
 from engine.serving.trial import Trial
 from engine.training.job import Estimate, EstimateTraining, Train
+from engine.worker.ticket import Broken
 from engine.workspace.documents import DocumentRow, RemovalReport
 from engine.workspace.job import DismissSkipped, DocumentList, ListRuns, Promote, Promotion, RemoveDocuments, RunList
 from engine.workspace.scope import Scope
@@ -329,6 +330,41 @@ def test_a_refused_training_says_why(qtbot: QtBot, jobs: JobQueue, client: FakeC
     qtbot.addWidget(page)
     page.start_training(Train("all"))
     qtbot.waitUntil(lambda: page.notice.text == "There are 3 questions. Add more: 8 at least.")
+
+
+def test_a_training_ended_by_a_bug_says_so(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    page.start_training(Train("all"))
+    client.tell("Train", Progress("Training", 3, 10, 5.0))
+    qtbot.waitUntil(lambda: page.stage == "Training · 3 / 10 · about 5 s left")
+    client.tickets["Train"].end(Broken("Traceback"))
+    qtbot.waitUntil(lambda: page.stage.startswith("Stopped by a mistake in the program."))
+    assert button(page, "Start training").isEnabled()
+
+
+def test_the_curves_shown_are_those_asked_for_last(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    page._show_points_of(KEPT)
+    first = client.tickets["ReadPoints"]
+    page._show_points_of(HALF)
+    client.end("ReadPoints", (Measured(7, {"train_loss": 2.0}),))
+    qtbot.waitUntil(lambda: page.curves.points("generator/train_loss") == [(7, 2.0)])
+    client.tickets["ReadPoints"] = first
+    client.end("ReadPoints", (Measured(9, {"train_loss": 1.0}),))
+    qtbot.waitUntil(lambda: not jobs._threads)
+    assert page.curves.points("retriever/train_loss") == []
+    assert (page.stage, page.curves.points("generator/train_loss")) == ("Curves of run-2", [(7, 2.0)])
+
+
+def test_another_workspace_finds_nothing_told_of_the_last_ones_runs(qtbot: QtBot, jobs: JobQueue) -> None:
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    page.show_runs(RUNS)
+    page.notice.tell("run-1: better on the matter of Smith.")
+    page.start_over()
+    assert (page.notice.isHidden(), page.stage, page.table_model.rowCount()) == (True, "", 0)
 
 
 def test_an_interrupted_run_is_resumed(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:

@@ -113,6 +113,11 @@ def test_a_question_is_saved_with_an_answer_or_with_the_word_that_there_is_none(
     assert client.handed_of(AddQuestion) == [AddQuestion("Who?", unanswerable=True)]
 
 
+def test_another_workspace_shows_no_question_of_the_last_one(page: QuestionsPage) -> None:
+    page.start_over()
+    assert _questions(page) == []
+
+
 def test_questions_are_divided_as_asked(page: QuestionsPage, client: FakeClient) -> None:
     _press(page, "Divide the questions anew")
     dialog = page.findChild(SplitDialog)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QDialogButtonBox, QMessageBox
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desk
+from desktop.job_queue import JobQueue
 from desktop.preferences import Preferences
-from desktop.theme import apply_theme
+from desktop.theme import apply_theme, icon
 from desktop.widgets.job_bar import JobBar
 from desktop.widgets.workspace_dialogs import NewWorkspaceDialog, PassphraseDialog
 from engine.errors import PassphraseError, WorkspaceError
@@ -24,6 +25,7 @@ from engine.retrieval.job import BuildIndex, IndexReport
 from engine.training.job import Train
 from engine.worker.protocol import Opening
 from engine.worker.warm_up import WarmUp
+from engine.workspace.job import Verify
 from engine.workspace.scope import Scope
 from tests.desktop.conftest import FakeClient
 
@@ -168,6 +170,40 @@ def test_the_job_bar_shows_the_first_heavy_job(qtbot: QtBot, desk: Desk, client:
     with qtbot.waitSignal(desk.jobs.heavy_ended):
         desk.jobs.cancel_heavy()
     assert not bar.isVisible()
+
+
+def test_both_buttons_that_pause_say_the_same(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    desk.training.start_training(Train())
+    in_bar, in_form = (
+        next(one for one in desk.window.findChildren(QPushButton) if one.accessibleName() == name)
+        for name in ("Pause the running work", "Pause the training")
+    )
+    in_bar.click()
+    assert (in_bar.text(), in_form.text(), desk.training.stage) == ("&Resume", "Resume", "Paused")
+    in_form.click()
+    assert (in_bar.text(), in_form.text(), desk.training.stage) == ("&Pause", "Pause", "Going on…")
+    assert client.sent == ["pause", "resume"]
+    in_form.click()
+    desk.training._cancel_training()
+    desk.jobs.run(Verify())
+    qtbot.waitUntil(lambda: [type(thread.ticket.job) for thread in desk.jobs.heavy] == [Verify])
+    assert in_bar.text() == "&Pause"
+    assert in_bar.icon().cacheKey() == icon("pause").cacheKey()
+
+
+def test_a_job_that_waits_paused_is_paused_when_its_turn_comes(
+    qtbot: QtBot, jobs: JobQueue, client: FakeClient
+) -> None:
+    bar = JobBar()
+    qtbot.addWidget(bar)
+    jobs.heavy_queued.connect(bar.add_job)
+    jobs.heavy_ended.connect(bar.remove_job)
+    first, second = jobs.run(Train()), jobs.run(Verify())
+    second.pause()
+    assert bar.told[0] == "Starting…"
+    first.cancel()
+    qtbot.waitUntil(lambda: bar.told[0] == "Paused")
 
 
 def test_a_new_workspace_needs_a_name_and_two_equal_passphrases(qtbot: QtBot, tmp_path: Path) -> None:
