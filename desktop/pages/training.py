@@ -28,7 +28,7 @@ from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.notice import Notice
 from desktop.widgets.run_packages import RunPackages
-from desktop.widgets.table import make_table, selected_records
+from desktop.widgets.table import make_table, select_ids, selected_records
 from desktop.widgets.tool_button import tool_button
 from desktop.widgets.training_estimate import TrainingEstimate
 from desktop.widgets.training_form import TrainingForm
@@ -183,9 +183,7 @@ class TrainingPage(QWidget):
         chosen = {run.id for run in selected_records(self.table) if isinstance(run, Run)}
         runs = [run for run in reversed(found.runs) if run.id != BASE]
         self.table_model.show([*runs, untuned_run()])
-        row = self.table_model.row_of(lambda run: run.id in chosen)
-        if row >= 0:
-            self.table.selectRow(row)
+        select_ids(self.table, chosen)
         self.runs_changed.emit(found)
         self._show_buttons()
         if self._stack.currentIndex() == 0 and runs and self._thread is None:
