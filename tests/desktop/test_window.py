@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QDialogButtonBox, QMessageBox, QPushButton
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QMessageBox, QPushButton, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desk
@@ -54,8 +54,23 @@ def start(qtbot: QtBot, desk: Desk, workspace: Path | None, client: FakeClient) 
     qtbot.waitUntil(lambda: bool(client.opened))
 
 
-def test_the_window_fits_a_screen_of_1280(desk: Desk) -> None:
-    assert desk.window.minimumSizeHint().width() <= 1240
+@pytest.mark.parametrize(("width", "height", "scrolls"), [(1240, 700, False), (800, 600, True)])
+def test_the_window_fits_a_small_screen_where_wide_pages_scroll(
+    qtbot: QtBot, desk: Desk, client: FakeClient, width: int, height: int, scrolls: bool
+) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    desk.training.start_training(Train())
+    client.tell("Train", Progress("Retrieving passages for the examples", 1, 2, 3700.0))
+    bar = desk.window.findChild(JobBar)
+    qtbot.waitUntil(lambda: bar.told == ("Retrieving passages for the examples 1 / 2", "about 1 h 2 min left"))
+    desk.window.resize(width, height)
+    for page in (desk.documents, desk.questions, desk.training, desk.evaluation, desk.chat):
+        desk.window._pages.setCurrentWidget(page)
+        QApplication.processEvents()
+        assert desk.window.size().toTuple() == (width, height)
+        area = page.findChild(QScrollArea, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        assert (area.horizontalScrollBar().maximum() > 0) == scrolls
+        assert area.verticalScrollBar().maximum() == 0
 
 
 def test_the_chat_looks_no_longer_in_a_document_that_is_removed(desk: Desk) -> None:
