@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QLocale, QObject, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from desktop.garbage import GarbageCollector
@@ -278,6 +278,7 @@ def main(argv: list[str] | None = None) -> int:
         from desktop.selftest import report
 
         return report(sys.stdout)
+    QLocale.setDefault(QLocale.c())  # what is typed is read as it is written, in English, until there are translations
     application = QApplication(argv[:1])
     application.setApplicationName("vademecum")
     application.setApplicationDisplayName("Vademecum")

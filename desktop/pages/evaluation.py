@@ -152,7 +152,7 @@ class EvaluationPage(QWidget):
                 named = self.tr("{0} (answers now)").format(run_id) if run_id == found.active else run_id
                 box.addItem(self.tr("base (untuned)") if run_id == BASE and run_id != found.active else named, run_id)
             box.blockSignals(False)
-        newest = ids[0] if ids and chosen not in ids else chosen
+        newest = ids[0] if ids and chosen not in ids and self._thread is None else chosen
         self._run.setCurrentIndex(max(0, self._run.findData(newest if newest else found.active)))
         self._against.setCurrentIndex(max(0, self._against.findData(other if other in ids else BASE)))
         self._read_report()

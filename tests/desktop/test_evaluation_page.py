@@ -212,8 +212,11 @@ def test_what_is_evaluated_stays_chosen_until_its_report_is_there(
     qtbot: QtBot, page: EvaluationPage, client: FakeClient
 ) -> None:
     boxes = page.findChildren(QComboBox)[:3]
+    choose(page, "Run to evaluate", "base (untuned)")
     page.start_evaluation()
     assert [box.isEnabled() for box in boxes] == [False] * 3
+    page.show_runs(RunList((*RUNS.runs, replace(KEPT, id="run-3")), "run-3"))  # a training before it ended
+    assert boxes[0].currentData() == "base"
     client.end("Evaluate", REPORT)
     qtbot.waitUntil(lambda: [box.isEnabled() for box in boxes] == [True] * 3)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -245,6 +246,26 @@ def test_preferences_hold_paths_and_no_more(tmp_path: Path) -> None:
         preferences.remember(tmp_path / name)
     preferences.remember(tmp_path / "a ä")
     assert preferences.recent == [tmp_path / "a ä", tmp_path / "b"]
+
+
+def test_a_number_is_typed_as_all_are_written_whatever_the_systems_language() -> None:
+    source = """
+import desktop.app
+from desktop.widgets.training_numbers import TrainingNumbers
+
+def show(*_):
+    numbers = TrainingNumbers()
+    numbers._rate.lineEdit().setText("10.5 millionths")
+    numbers._rate.interpretText()
+    print(numbers._rate.value())
+    raise SystemExit
+
+desktop.app.Desk = show
+desktop.app.main(["vademecum"])
+"""
+    german = {**os.environ, "LC_ALL": "de_DE.UTF-8", "QT_QPA_PLATFORM": "offscreen"}
+    told = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True, env=german)
+    assert told.stdout.strip() == "10.5"
 
 
 def test_the_window_imports_no_model_library_and_no_parser() -> None:
