@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QLocale, QObject, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from desktop.garbage import GarbageCollector
@@ -108,6 +108,7 @@ class Desk(QObject):
         self.questions.paths_dropped.connect(self._import_questions)
         self.questions.columns_chosen.connect(self._import_mapped)
         self.documents.documents_removed.connect(self.questions.reload)
+        self.documents.documents_removed.connect(self.chat.forget_documents)
         self.importer.imported.connect(self.documents.show_import)
         self.importer.imported.connect(self.questions.show_import)
         self.importer.failed.connect(self.documents.show_error)
@@ -289,6 +290,7 @@ def main(argv: list[str] | None = None) -> int:
         from desktop.selftest import report
 
         return report(sys.stdout)
+    QLocale.setDefault(QLocale.c())  # what is typed is read as it is written, in English, until there are translations
     application = QApplication(argv[:1])
     application.setApplicationName("vademecum")
     application.setApplicationDisplayName("Vademecum")

@@ -15,6 +15,7 @@ class JobThread(QThread):
     """Waits for one job. Its signals arrive in the window's thread when connected to methods of QObjects there."""
 
     begun = Signal()  # left the queue of its lane
+    paused_changed = Signal(bool)
     progressed = Signal(object)  # Progress: the newest
     measured = Signal(list)  # of Measured
     skipped = Signal(list)  # of Skipped
@@ -28,6 +29,7 @@ class JobThread(QThread):
     def __init__(self, ticket: Ticket, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.ticket = ticket
+        self.paused = False
         self._heard_end = False
 
     def cancel(self) -> None:
@@ -37,10 +39,12 @@ class JobThread(QThread):
     def pause(self) -> None:
         """Hold the job."""
         self.ticket.pause()
+        self._note_paused(True)
 
     def resume(self) -> None:
         """Let it go on."""
         self.ticket.resume()
+        self._note_paused(False)
 
     def run(self) -> None:
         """Hear the ticket until its end. Runs in this thread."""
@@ -58,6 +62,10 @@ class JobThread(QThread):
                 self._emit_end(end)
             elif events:
                 self.msleep(BATCH_MS)
+
+    def _note_paused(self, paused: bool) -> None:
+        self.paused = paused
+        self.paused_changed.emit(paused)
 
     def _emit_events(self, events: list[Event]) -> None:
         text = "".join(event.text for event in events if isinstance(event, Token))

@@ -109,6 +109,7 @@ class Amendment:
     excluded: bool = False  # as the question itself says
     imported_question: str | None = None  # the wording before it was corrected; None where it never was
     imported_answers: tuple[str, ...] | None = None
+    imported_unanswerable: bool = False  # goes with the answers
     reason: str = ""
     time: str = ""  # ISO 8601, UTC
 

@@ -53,10 +53,6 @@ class RecordTable(QAbstractTableModel):
         """Return the record shown in `row`."""
         return self._rows[row]
 
-    def row_of(self, matches: Callable[[Any], bool]) -> int:
-        """Return the row of the first record that `matches`; -1 when none does."""
-        return next((row for row, record in enumerate(self._rows) if matches(record)), -1)
-
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: N802, B008 - Qt's signature
         """Return how many records are shown."""
         return 0 if parent.isValid() else len(self._rows)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -59,8 +61,7 @@ class ChatPage(QWidget):
         self._jobs = jobs
         self._thread: JobThread | None = None
         self._earlier: list[str] = []  # questions of this conversation, oldest first
-        self._document: Document | None = None
-        self._citation: Citation | None = None
+        self._citation: Citation | None = None  # the one shown, or on its way
         self._notice = Notice()
         self.conversation = Conversation()
         self.conversation.citation_opened.connect(self.open_citation)
@@ -140,12 +141,26 @@ class ChatPage(QWidget):
     def start_over(self) -> None:
         """Forget what belongs to another workspace."""
         self.scope.choose(EVERYTHING)
+        self.input.clear()
+        self._notice.hide()
         self._begin_anew()
 
+    def forget_documents(self, ids: tuple[str, ...]) -> None:
+        """Show and look in documents that were removed no longer."""
+        if self._citation is not None and self._citation.document_id in ids:
+            self._hide_passage()
+        if self.scope.forget_documents(ids):
+            told = self.scope.sentence or self.tr("all documents")
+            self._notice.tell(self.tr("What was removed is no longer looked in: answers come from {0}.").format(told))
+
     def _begin_anew(self) -> None:
+        if self._thread is not None:
+            for said, hear in self._hearing(self._thread):
+                said.disconnect(hear)
+            self._thread.cancel()
+            self._forget_thread()
         self.conversation.start_over()
         self._earlier.clear()
-        self._document = None
         self._hide_passage()
         self._stack.setCurrentIndex(0)
 
@@ -160,24 +175,28 @@ class ChatPage(QWidget):
         asking = self.manner.asking(tuple(self._earlier))
         self._earlier = [*self._earlier, question][-_EARLIER:]
         self._thread = thread = self._jobs.run(AnswerQuestion(question, asking=asking, scope=self.scope.scope))
-        thread.token_arrived.connect(self.conversation.add_token)
-        thread.finished_with.connect(self._show_answer)
-        thread.failed.connect(self.conversation.fail)
-        thread.cancelled.connect(self.conversation.stop)
-        thread.broke.connect(self._show_broken)
-        thread.ended.connect(self._forget_thread)
+        for said, hear in self._hearing(thread):
+            said.connect(hear)
         self._ask.hide()
         self._stop.show()
 
+    def _hearing(self, thread: JobThread) -> tuple[tuple[SignalInstance, Callable[..., None]], ...]:
+        """What an answer's thread says, and who hears it."""
+        return (
+            (thread.token_arrived, self.conversation.add_token),
+            (thread.finished_with, self._show_answer),
+            (thread.failed, self.conversation.fail),
+            (thread.cancelled, self.conversation.stop),
+            (thread.broke, self._show_broken),
+            (thread.ended, self._forget_thread),
+        )
+
     def open_citation(self, citation: Citation) -> None:
         """Show the page the citation comes from."""
-        self._citation = citation
-        if self._document is not None and self._document.id == citation.document_id:
-            self._show_document(self._document)
-            return
         from engine.workspace.job import ReadDocument  # late: it brings the database with it
 
-        thread = self._jobs.run(ReadDocument(citation.document_id))
+        self._citation = citation
+        thread = self._jobs.run(ReadDocument(citation.document_id))  # each time: it may be removed or replaced by now
         thread.finished_with.connect(self._show_document)
         thread.failed.connect(self._notice.warn)
 
@@ -190,7 +209,6 @@ class ChatPage(QWidget):
     def _show_document(self, document: Document) -> None:
         if self._citation is None or document.id != self._citation.document_id:
             return
-        self._document = document
         if self._passage_card.isHidden():
             self._passage_card.show()
             width = self._halves.width()
@@ -198,6 +216,7 @@ class ChatPage(QWidget):
         self.passage_view.show_document(document, self._citation.start, self._citation.end)
 
     def _hide_passage(self) -> None:
+        self._citation = None
         self._passage_card.hide()
 
     def _stop_answer(self) -> None:

@@ -49,7 +49,7 @@ class DocumentsPage(QWidget):
     """Shows the documents and the files that could not be read, in one list."""
 
     paths_dropped = Signal(tuple)  # of str
-    documents_removed = Signal()
+    documents_removed = Signal(tuple)  # of their ids
     password_given = Signal(tuple, str)  # paths of files that open with a password only, and the password
 
     def __init__(self, jobs: JobQueue) -> None:
@@ -107,6 +107,7 @@ class DocumentsPage(QWidget):
         self._tag.clicked.connect(self._ask_for_tags)
         self._remove = QPushButton(icon("remove"), self.tr("Remove"))
         self._remove.setAccessibleName(self.tr("Remove the selected documents"))
+        self._remove.setToolTip(self.tr("Of a file that was left out, only its line here goes"))
         self._remove.clicked.connect(self._ask_to_remove)
         QShortcut(
             QKeySequence(Qt.Key.Key_Return), self.table, self._open_selected, context=Qt.ShortcutContext.WidgetShortcut
@@ -159,6 +160,8 @@ class DocumentsPage(QWidget):
         """Forget what belongs to another workspace."""
         self._notice.hide()
         self._filter.clear()
+        self.table_model.show(())
+        self._close_windows()
         self.reload()
 
     def show_list(self, found: DocumentList) -> None:
@@ -205,7 +208,7 @@ class DocumentsPage(QWidget):
         rows = self._selected_documents()
         self._open.setEnabled(len(rows) == 1)
         self._tag.setEnabled(bool(rows))
-        self._remove.setEnabled(bool(rows))
+        self._remove.setEnabled(bool(selected_records(self.table)))
 
     def _open_row(self, index: QModelIndex) -> None:
         self._open_record(self.table_model.record(index.row()))
@@ -231,6 +234,7 @@ class DocumentsPage(QWidget):
 
     def _show_document(self, document: Document) -> None:
         window = QDialog(self)
+        window.setObjectName(document.id)
         window.setWindowTitle(document.title)
         window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         window.resize(720, 760)
@@ -240,6 +244,12 @@ class DocumentsPage(QWidget):
         view.show_document(document)
         QVBoxLayout(window).addWidget(view)
         window.show()
+
+    def _close_windows(self, *ids: str) -> None:
+        """Close the windows of these documents; without any, whatever is open."""
+        for window in self.findChildren(QDialog, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            if not ids or window.objectName() in ids:
+                window.close()
 
     def _ask_for_tags(self) -> None:
         rows = self._selected_documents()
@@ -261,7 +271,9 @@ class DocumentsPage(QWidget):
 
     def _ask_to_remove(self) -> None:
         rows = self._selected_documents()
+        left_out = tuple(row.item for row in selected_records(self.table) if isinstance(row, Skipped))
         if not rows:
+            self._dismiss(left_out)
             return
         names = ", ".join(row.title for row in rows[:_FEW]) + (" …" if len(rows) > _FEW else "")
         question = QMessageBox(self)
@@ -279,19 +291,26 @@ class DocumentsPage(QWidget):
         question.setDefaultButton(QMessageBox.StandardButton.Cancel)
         question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         ids = tuple(row.id for row in rows)
-        question.finished.connect(
-            lambda answer: self._remove_documents(ids) if answer == QMessageBox.StandardButton.Ok else None
-        )
+        question.button(QMessageBox.StandardButton.Ok).clicked.connect(lambda: self._remove_documents(ids, left_out))
         question.open()
 
-    def _remove_documents(self, ids: tuple[str, ...]) -> None:
+    def _remove_documents(self, ids: tuple[str, ...], left_out: tuple[str, ...]) -> None:
         from engine.workspace.job import RemoveDocuments
 
+        self._dismiss(left_out)
         thread = self._jobs.run(RemoveDocuments(ids))
-        thread.finished_with.connect(self._show_removal)
+        thread.finished_with.connect(lambda report: self._show_removal(ids, report))
         thread.failed.connect(self._notice.warn)
 
-    def _show_removal(self, report: RemovalReport) -> None:
+    def _dismiss(self, left_out: tuple[str, ...]) -> None:
+        from engine.workspace.job import DismissSkipped
+
+        if left_out:
+            thread = self._jobs.run(DismissSkipped(left_out))
+            thread.finished_with.connect(self.show_list)
+            thread.failed.connect(self._notice.warn)
+
+    def _show_removal(self, ids: tuple[str, ...], report: RemovalReport) -> None:
         learned = (
             self.tr("These runs learned from them and still do: {0}.").format(
                 ", ".join(report.runs_that_learned_from_it)
@@ -312,7 +331,8 @@ class DocumentsPage(QWidget):
             )
         )
         self.reload()
-        self.documents_removed.emit()
+        self._close_windows(*ids)
+        self.documents_removed.emit(ids)
 
 
 def import_sentence(report: ImportReport) -> str:

@@ -51,6 +51,8 @@ class EvaluationPage(QWidget):
         super().__init__()
         self._jobs = jobs
         self._thread: JobThread | None = None
+        self._reading: JobThread | None = None  # the report asked for last
+        self._listing: JobThread | None = None  # its questions
         self._notice = Notice()
         self._run = QComboBox()
         self._against = QComboBox()
@@ -132,8 +134,12 @@ class EvaluationPage(QWidget):
     def start_over(self) -> None:
         """Forget what belongs to another workspace."""
         self._known_runs = None
-        self._shown = None
-        self._stack.setCurrentIndex(0)
+        self._notice.hide()
+        self._reading = None
+        for box in (self._run, self._against):
+            box.clear()
+        self.questions.start_over()
+        self.show_report(None)
 
     def show_runs(self, found: RunList) -> None:
         """Offer the runs that are finished."""
@@ -146,7 +152,7 @@ class EvaluationPage(QWidget):
                 named = self.tr("{0} (answers now)").format(run_id) if run_id == found.active else run_id
                 box.addItem(self.tr("base (untuned)") if run_id == BASE and run_id != found.active else named, run_id)
             box.blockSignals(False)
-        newest = ids[0] if ids and chosen not in ids else chosen
+        newest = ids[0] if ids and chosen not in ids and self._thread is None else chosen
         self._run.setCurrentIndex(max(0, self._run.findData(newest if newest else found.active)))
         self._against.setCurrentIndex(max(0, self._against.findData(other if other in ids else BASE)))
         self._read_report()
@@ -159,25 +165,26 @@ class EvaluationPage(QWidget):
         if self._thread is not None or self._run.currentData() is None:
             return
         self._notice.hide()
-        self._start.setEnabled(False)
+        self._reading = None
         self._thread = self._jobs.run(
             Evaluate(self._run.currentData(), self._split.currentData(), self._against.currentData())
         )
         self._thread.finished_with.connect(self.show_report)
         self._thread.failed.connect(self._notice.warn)
         self._thread.ended.connect(self._forget_thread)
+        self._show_running()
 
     def show_report(self, report: Report | None) -> None:
         """Show the measures and the verdict, and fetch the questions one by one."""
-        from engine.evaluation.job import ReadPerQuestion
-        from engine.evaluation.reporting.plots import plots_of
-
         self._write.setEnabled(report is not None)
         self._card.setEnabled(report is not None)
         if report is None:
-            self._shown = None
+            self._shown = self._listing = None
             self._stack.setCurrentIndex(0)
             return
+        from engine.evaluation.job import ReadPerQuestion
+        from engine.evaluation.reporting.plots import plots_of
+
         self._stack.setCurrentIndex(1)
         self._shown = report
         self._verdict.setText(self._measures.verdict_of(report))
@@ -202,11 +209,13 @@ class EvaluationPage(QWidget):
         self.plots.show_drawings(plots_of(report))
         if report.pinned is not None and report.pinned.worse:
             self._show_pinned(report.pinned)
-        self._jobs.run(ReadPerQuestion(report.run, report.split)).finished_with.connect(self.show_questions)
+        self._listing = self._jobs.run(ReadPerQuestion(report.run, report.split))
+        self._listing.finished_with.connect(self._show_questions)
+        self._listing.failed.connect(self._notice.warn)
 
-    def show_questions(self, results: Sequence[QuestionResult]) -> None:
-        """Show every question with what was said."""
-        self.questions.show_results(results)
+    def _show_questions(self, results: Sequence[QuestionResult]) -> None:
+        if self.sender() is self._listing:
+            self.questions.show_results(results)
 
     def write_report(self, folder: str) -> None:
         """Write the report that is shown into `folder`."""
@@ -272,13 +281,22 @@ class EvaluationPage(QWidget):
         from engine.evaluation.job import ReadReport
 
         if self._run.currentData() is not None and self._thread is None:
-            self._jobs.run(ReadReport(self._run.currentData(), self._split.currentData())).finished_with.connect(
-                self.show_report
-            )
+            self._reading = self._jobs.run(ReadReport(self._run.currentData(), self._split.currentData()))
+            self._reading.finished_with.connect(self._show_read)
+            self._reading.failed.connect(self._notice.warn)
+
+    def _show_read(self, report: Report | None) -> None:
+        if self.sender() is self._reading:  # else another was chosen since, or an evaluation began
+            self.show_report(report)
 
     def _forget_thread(self) -> None:
         self._thread = None
-        self._start.setEnabled(True)
+        self._show_running()
+
+    def _show_running(self) -> None:
+        """What is evaluated stays chosen until its report is there."""
+        for choice in (self._run, self._against, self._split, self._start):
+            choice.setEnabled(self._thread is None)
 
     def _read_question(self, question_id: str) -> None:
         from engine.evaluation.job import ReadQuestion

@@ -142,6 +142,7 @@ class ModelsPage(QWidget):
     def start_over(self) -> None:
         """The library is the same in every workspace; what was said about it may be old."""
         self._notice.hide()
+        self.detail.clear()
         self.reload()
 
     def show_models(self, models: tuple[ModelInfo, ...]) -> None:
@@ -196,10 +197,16 @@ class ModelsPage(QWidget):
         chosen = self._selected()
         if chosen is None:
             return
-        self.detail.setPlainText(self.tr("Trying {0}…").format(chosen.name))
+        trying = self.tr("Trying {0}…").format(chosen.name)
+        self.detail.setPlainText(trying)
         thread = self._jobs.run(TryModel(chosen.name))
         thread.finished_with.connect(self.show_trial)
         thread.failed.connect(self._notice.warn)
+        thread.ended.connect(lambda: self._say_no_longer(trying))
+
+    def _say_no_longer(self, told: str) -> None:
+        if self.detail.toPlainText() == told:
+            self.detail.clear()
 
     def _read_licence(self) -> None:
         from engine.models.job import ReadLicence

@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -29,7 +30,7 @@ from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.notice import Notice
 from desktop.widgets.problem_list import ProblemList
 from desktop.widgets.question_dialogs import QuestionDialog, SplitDialog
-from desktop.widgets.table import make_table, selected_records
+from desktop.widgets.table import make_table, select_ids, selected_records
 from desktop.wording import counted, plainly_joined
 from engine.questions.columns import Preview
 from engine.questions.job import (
@@ -79,6 +80,9 @@ class QuestionsPage(QWidget):
         self.table = make_table(self.table_model, name=self.tr("Questions"))
         self.table.selectionModel().selectionChanged.connect(self._show_buttons)
         self.table.doubleClicked.connect(self._edit_selected)
+        QShortcut(
+            QKeySequence(Qt.Key.Key_Return), self.table, self._edit_selected, context=Qt.ShortcutContext.WidgetShortcut
+        )
         self.problem_list = ProblemList()
         self._stack = QStackedWidget()
         self._stack.addWidget(self._empty())
@@ -123,6 +127,7 @@ class QuestionsPage(QWidget):
         self.problem_list.hide()
         self._unmapped.clear()
         self._filter.clear()
+        self.show_list(())
         self.reload()
 
     def show_list(self, questions: tuple[Question, ...]) -> None:
@@ -169,6 +174,7 @@ class QuestionsPage(QWidget):
                     dialog.context.toPlainText(),
                     dialog.document.text().strip(),
                     dialog.chosen_split,
+                    dialog.unanswerable.isChecked(),
                 )
             )
         )
@@ -217,12 +223,14 @@ class QuestionsPage(QWidget):
 
         def save() -> None:
             text, answers = dialog.question.toPlainText().strip(), dialog.chosen_answers
+            unanswerable = dialog.unanswerable.isChecked()
             self._change(
                 EditQuestion(
                     question.id,
                     text if text != question.question else None,
                     answers if answers != question.answers else None,
                     dialog.chosen_split,
+                    unanswerable if unanswerable and not question.unanswerable else None,
                 )
             )
 
@@ -267,6 +275,7 @@ class QuestionsPage(QWidget):
 
     def _show_filtered(self) -> None:
         split, state = self._of_split.currentData(), self._of_state.currentData()
+        chosen = {question.id for question in selected_records(self.table)}
         self.table_model.show(
             [
                 question
@@ -274,6 +283,7 @@ class QuestionsPage(QWidget):
                 if split in ("", question.split) and (not state or is_in_state(question, state))
             ]
         )
+        select_ids(self.table, chosen)
         self._show_buttons()
 
     def _show_buttons(self) -> None:

@@ -20,18 +20,19 @@ from PySide6.QtWidgets import (
 
 from desktop.job_queue import JobQueue
 from desktop.job_thread import JobThread
-from desktop.models.record_table import Column, RecordTable
+from desktop.models.record_table import RecordTable
+from desktop.models.run_columns import run_columns
 from desktop.theme import SPACING, icon
 from desktop.widgets.curves import Curves
 from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.notice import Notice
 from desktop.widgets.run_packages import RunPackages
-from desktop.widgets.table import make_table, selected_records
+from desktop.widgets.table import make_table, select_ids, selected_records
 from desktop.widgets.tool_button import tool_button
 from desktop.widgets.training_estimate import TrainingEstimate
 from desktop.widgets.training_form import TrainingForm
-from desktop.wording import duration, plainly_joined, run_outcome, untuned_run
+from desktop.wording import duration, plainly_joined, untuned_run
 from engine.jobs import Measured, Progress
 from engine.records import Run
 from engine.training.job import Train
@@ -54,8 +55,8 @@ class TrainingPage(QWidget):
         super().__init__()
         self._jobs = jobs
         self._thread: JobThread | None = None
+        self._reading: JobThread | None = None  # the curves of the run asked for last
         self._active = BASE
-        self._paused = False
         self._notice = Notice()
         self._curves = Curves()
         self.estimate = TrainingEstimate(jobs)
@@ -63,41 +64,13 @@ class TrainingPage(QWidget):
         self.form.changed.connect(self.estimate.show_for)
         self.estimate.show_for(self.form.job)
         self.form.start_asked.connect(self.start_training)
-        self.form.pause_asked.connect(self._hold)
+        self.form.pause_asked.connect(self._pause_or_resume)
         self.form.cancel_asked.connect(self._cancel_training)
         self.form.import_asked.connect(self._ask_for_model)
-        what_names = {
-            "all": self.tr("search and answers"),
-            "retriever": self.tr("search"),
-            "generator": self.tr("answers"),
-            "joint": self.tr("both together"),
-            BASE: "–",
-        }
         self._stage = QLabel()
         self._stage.setTextFormat(Qt.TextFormat.PlainText)
         self._stage.setAccessibleName(self.tr("Stage and time left"))
-        self.table_model = RecordTable(
-            [
-                Column(self.tr("Run"), lambda run: run.id, width=90),
-                Column(self.tr("Trained"), lambda run: what_names.get(run.what, run.what), width=140),
-                Column(self.tr("State"), self._state, width=110),
-                Column(
-                    self.tr("Steps"),
-                    lambda run: f"{run.steps:,}" if run.steps else "",
-                    key=lambda run: run.steps,
-                    number=True,
-                    width=70,
-                ),
-                Column(
-                    self.tr("Time"),
-                    lambda run: duration(run.seconds) if run.seconds else "",
-                    key=lambda run: run.seconds,
-                    number=True,
-                    width=80,
-                ),
-                Column(self.tr("Outcome"), lambda run: run.reason, tip=run_outcome),
-            ]
-        )
+        self.table_model = RecordTable(run_columns(self._state))
         self.table = make_table(self.table_model, name=self.tr("Runs"), sorts=False)
         self.table.selectionModel().selectionChanged.connect(self._show_buttons)
         self._stack = QStackedWidget()
@@ -196,9 +169,12 @@ class TrainingPage(QWidget):
 
     def start_over(self) -> None:
         """Forget what belongs to another workspace."""
+        self._notice.hide()
+        self._reading = None
         self._curves.clear()
         self._stack.setCurrentIndex(0)
         self._stage.clear()
+        self.table_model.show(())
         self.reload()
 
     def show_runs(self, found: RunList) -> None:
@@ -207,9 +183,7 @@ class TrainingPage(QWidget):
         chosen = {run.id for run in selected_records(self.table) if isinstance(run, Run)}
         runs = [run for run in reversed(found.runs) if run.id != BASE]
         self.table_model.show([*runs, untuned_run()])
-        row = self.table_model.row_of(lambda run: run.id in chosen)
-        if row >= 0:
-            self.table.selectRow(row)
+        select_ids(self.table, chosen)
         self.runs_changed.emit(found)
         self._show_buttons()
         if self._stack.currentIndex() == 0 and runs and self._thread is None:
@@ -223,13 +197,15 @@ class TrainingPage(QWidget):
         self._curves.clear()
         self._stack.setCurrentWidget(self._curves)
         self._notice.hide()
-        self._paused = False
+        self._reading = None
         self._thread = thread = self._jobs.run(job)
         thread.measured.connect(self._add_points)
         thread.progressed.connect(self._show_progress)
+        thread.paused_changed.connect(self._show_paused)
         thread.finished_with.connect(self._show_outcome)
         thread.failed.connect(self._show_failure)
         thread.cancelled.connect(self._show_cancelled)
+        thread.broke.connect(self._show_broken)
         thread.ended.connect(self._forget_thread)
         self._stage.setText(self.tr("Starting…"))
         self._show_running()
@@ -265,7 +241,7 @@ class TrainingPage(QWidget):
         return "generator" if isinstance(job, Train) and job.what == "generator" else "retriever"
 
     def _show_progress(self, progress: Progress) -> None:
-        if self._paused:
+        if self._thread is None or self._thread.paused:
             return
         counted = f"{progress.done:,} / {progress.total:,}" if progress.total else ""
         left = "" if progress.left_s is None else self.tr("about {0} left").format(duration(progress.left_s))
@@ -283,6 +259,9 @@ class TrainingPage(QWidget):
     def _show_cancelled(self) -> None:
         self._stage.setText(self.tr("Cancelled. Select the run below to resume it."))
 
+    def _show_broken(self) -> None:
+        self._stage.setText(self.tr("Stopped by a mistake in the program. Select the run below to resume it."))
+
     def _forget_thread(self) -> None:
         self._thread = None
         self._show_running()
@@ -292,12 +271,13 @@ class TrainingPage(QWidget):
         self.form.show_running(self._thread is not None)
         self._show_buttons()
 
-    def _hold(self, pauses: bool) -> None:
-        if self._thread is None:
-            return
-        self._paused = pauses
-        (self._thread.pause if pauses else self._thread.resume)()
-        self._stage.setText(self.tr("Paused") if pauses else self.tr("Going on…"))
+    def _pause_or_resume(self) -> None:
+        if self._thread is not None:
+            (self._thread.resume if self._thread.paused else self._thread.pause)()
+
+    def _show_paused(self, paused: bool) -> None:
+        self.form.show_paused(paused)
+        self._stage.setText(self.tr("Paused") if paused else self.tr("Going on…"))
 
     def _cancel_training(self) -> None:
         if self._thread is not None:
@@ -331,22 +311,26 @@ class TrainingPage(QWidget):
             self._show_points_of(run)
 
     def _show_points_of(self, run: Run) -> None:
-        self._curves.clear()
-        self._stack.setCurrentWidget(self._curves)
         self._points_of = run
         self._stage.setText(self.tr("Curves of {0}").format(run.id))
-        self._read_points(run.id).finished_with.connect(self._show_points)
+        self._reading = self._read_points(run.id)
+        self._reading.finished_with.connect(self._show_points)
 
     def _read_points(self, run_id: str) -> JobThread:
         from engine.workspace.job import ReadPoints
 
-        return self._jobs.run(ReadPoints(run_id))
+        thread = self._jobs.run(ReadPoints(run_id))
+        thread.failed.connect(self._notice.warn)
+        return thread
 
     def _show_points(self, points: tuple[Measured, ...]) -> None:
-        if self._thread is None:
-            self._curves.add(points, model="generator" if self._points_of.what == "generator" else "retriever")
-            if not points:
-                self._stage.setText(self.tr("{0} has no curves.").format(self._points_of.id))
+        if self.sender() is not self._reading:
+            return  # another run's were asked for since, or a training began
+        self._curves.clear()
+        self._stack.setCurrentWidget(self._curves)
+        self._curves.add(points, model="generator" if self._points_of.what == "generator" else "retriever")
+        if not points:
+            self._stage.setText(self.tr("{0} has no curves.").format(self._points_of.id))
 
     def _promote_selected(self) -> None:
         run = self._selected()

@@ -110,12 +110,16 @@ class Conversation(QTextBrowser):
 
     def fail(self, error: EngineError) -> None:
         """Say why there is no answer."""
+        if self._answer_start is None:
+            return
         self._answer_start = None
         self._add_block(sentence(error), self._coloured(VERMILLION))
         self._follow()
 
     def stop(self) -> None:
         """Say that the person stopped the answer."""
+        if self._answer_start is None:
+            return
         self._answer_start = None
         self._add_block(self.tr("Stopped."), self._faint())
         self._follow()

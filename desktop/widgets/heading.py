@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from desktop.theme import MARGIN, SPACING
 
@@ -35,9 +36,27 @@ class Heading(QWidget):
         self._subtitle.setText(text)
 
 
+class _Column(QVBoxLayout):
+    """Scrolls where the page has no room for what it can't do without: Qt's own asks for all that it would like."""
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
+        return False
+
+
 def page_layout(page: QWidget) -> QVBoxLayout:
-    """Give `page` the margins that all pages have."""
-    column = QVBoxLayout(page)
+    """Give `page` the margins that all pages have; on a small screen it scrolls."""
+    content = QWidget()
+    scroll = QScrollArea()
+    scroll.setWidget(content)
+    scroll.setWidgetResizable(True)
+    scroll.setFrameShape(QFrame.Shape.NoFrame)
+    scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    for behind in (scroll.viewport(), content):
+        behind.setAutoFillBackground(False)  # the window's own colour
+    whole = QVBoxLayout(page)
+    whole.setContentsMargins(0, 0, 0, 0)
+    whole.addWidget(scroll)
+    column = _Column(content)
     column.setContentsMargins(MARGIN, MARGIN - 4, MARGIN, SPACING)
     column.setSpacing(SPACING)
     return column

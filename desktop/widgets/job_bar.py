@@ -21,10 +21,10 @@ class JobBar(QFrame):
         self.setObjectName("job_bar")
         self.setAccessibleName(self.tr("Running work"))
         self._threads: list[JobThread] = []
-        self._paused = False
         self._stage = QLabel()
         self._stage.setTextFormat(Qt.TextFormat.PlainText)
-        self._stage.setMinimumWidth(260)
+        self._stage.setMinimumWidth(160)
+        self._stage.setWordWrap(True)
         self._bar = QProgressBar()
         self._bar.setAccessibleName(self.tr("Progress"))
         self._bar.setTextVisible(False)
@@ -40,8 +40,8 @@ class JobBar(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 8, 16, 8)
         row.setSpacing(12)
-        row.addWidget(self._stage)
-        row.addWidget(self._bar, 1)
+        row.addWidget(self._stage, 1)
+        row.addWidget(self._bar, 2)
         row.addWidget(self._left)
         row.addWidget(self._pause)
         row.addWidget(self._cancel)
@@ -56,6 +56,7 @@ class JobBar(QFrame):
         """Take a job into account."""
         self._threads.append(thread)
         thread.progressed.connect(self._show_progress)
+        thread.paused_changed.connect(self._note_paused)
         if len(self._threads) == 1:
             self._begin()
 
@@ -69,17 +70,17 @@ class JobBar(QFrame):
         self.setVisible(bool(self._threads))
 
     def _begin(self) -> None:
-        self._paused = False
-        self._pause.setText(self.tr("&Pause"))
         self._pause.setEnabled(True)
         self._cancel.setEnabled(True)
-        self._stage.setText(self.tr("Starting…"))
+        paused = self._threads[0].paused
+        self._show_paused(paused)
+        self._stage.setText(self.tr("Paused") if paused else self.tr("Starting…"))
         self._left.clear()
         self._bar.setRange(0, 0)
         self.show()
 
     def _show_progress(self, progress: Progress) -> None:
-        if self._paused or not self._cancel.isEnabled():
+        if not self._threads or self._threads[0].paused or not self._cancel.isEnabled():
             return
         waiting = len(self._threads) - 1
         counted = f" {progress.done:,} / {progress.total:,}" if progress.total else ""
@@ -95,18 +96,21 @@ class JobBar(QFrame):
         )
 
     def _pause_or_resume(self) -> None:
-        if not self._threads:
+        if self._threads:
+            first = self._threads[0]
+            (first.resume if first.paused else first.pause)()
+
+    def _note_paused(self, paused: bool) -> None:
+        if not self._threads or self.sender() is not self._threads[0] or not self._cancel.isEnabled():
             return
-        self._paused = not self._paused
-        if self._paused:
-            self._threads[0].pause()
-            self._stage.setText(self.tr("Paused"))
+        self._show_paused(paused)
+        self._stage.setText(self.tr("Paused") if paused else self.tr("Going on…"))
+        if paused:
             self._left.clear()
-        else:
-            self._threads[0].resume()
-            self._stage.setText(self.tr("Going on…"))
-        self._pause.setText(self.tr("&Resume") if self._paused else self.tr("&Pause"))
-        self._pause.setIcon(icon("play" if self._paused else "pause"))
+
+    def _show_paused(self, paused: bool) -> None:
+        self._pause.setText(self.tr("&Resume") if paused else self.tr("&Pause"))
+        self._pause.setIcon(icon("play" if paused else "pause"))
 
     def _cancel_first(self) -> None:
         if self._threads:

@@ -33,6 +33,12 @@ class QuestionDialog(QDialog):
         self.setMinimumWidth(_WIDTH)
         self.question = _lines(self.tr("Question"), question.question if question else "")
         self.answers = _lines(self.tr("Accepted answers, one a line"), "\n".join(question.answers) if question else "")
+        self.unanswerable = QCheckBox(self.tr("The documents do &not answer this"))
+        self.unanswerable.setAccessibleName(self.tr("The documents do not answer this"))
+        self.unanswerable.setToolTip(self.tr("The models learn, and are tested, to say so instead of answering."))
+        self.unanswerable.setChecked(question is not None and question.unanswerable)
+        # A file may give a question and where its answer stands, and no answer: it counts for the search.
+        self._needs_answer = question is None or bool(question.answers) or question.unanswerable
         self.split = QComboBox()
         self.split.setAccessibleName(self.tr("Split"))
         names = {"train": self.tr("training"), "validation": self.tr("validation"), "test": self.tr("test")}
@@ -43,6 +49,7 @@ class QuestionDialog(QDialog):
         form.setVerticalSpacing(SPACING)
         form.addRow(self.tr("&Question"), self.question)
         form.addRow(self.tr("&Answers, one a line"), self.answers)
+        form.addRow("", self.unanswerable)
         self.document = QLineEdit()
         self.document.setAccessibleName(self.tr("Document"))
         self.document.setPlaceholderText(self.tr("File name or title of the document with the answer; may be empty"))
@@ -63,11 +70,15 @@ class QuestionDialog(QDialog):
         column.addWidget(note)
         column.addWidget(self._buttons)
         self.question.textChanged.connect(self._check)
+        self.answers.textChanged.connect(self._check)
+        self.unanswerable.toggled.connect(self._check)
         self._check()
 
     @property
     def chosen_answers(self) -> tuple[str, ...]:
-        """The accepted answers."""
+        """The accepted answers; none where the documents do not answer."""
+        if self.unanswerable.isChecked():
+            return ()
         return tuple(line.strip() for line in self.answers.toPlainText().splitlines() if line.strip())
 
     @property
@@ -76,8 +87,11 @@ class QuestionDialog(QDialog):
         return self.split.currentData() or None
 
     def _check(self) -> None:
+        unanswerable = self.unanswerable.isChecked()
+        self.answers.setEnabled(not unanswerable)
         named = bool(self.question.toPlainText().strip())
-        self._buttons.button(QDialogButtonBox.StandardButton.Save).setEnabled(named)
+        answered = bool(self.chosen_answers) or unanswerable or not self._needs_answer
+        self._buttons.button(QDialogButtonBox.StandardButton.Save).setEnabled(named and answered)
 
 
 class SplitDialog(QDialog):

@@ -74,6 +74,11 @@ class QuestionResults(QWidget):
         column.addWidget(halves, 1)
         self._clear()
 
+    def start_over(self) -> None:
+        """Forget what belongs to another workspace."""
+        self._words.clear()
+        self.show_results(())
+
     def show_results(self, results: Sequence[QuestionResult]) -> None:
         """Show every question with what was said."""
         self._results = tuple(results)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,13 @@ class ScopeChoice(QWidget):
         self._told.setText(self._told.fontMetrics().elidedText(told, Qt.TextElideMode.ElideMiddle, _TOLD_WIDTH))
         self._told.setToolTip(told)
         self._clear.setVisible(scope.limits)
+
+    def forget_documents(self, ids: Sequence[str]) -> bool:
+        """Look no longer in documents that were removed. Return whether that changed anything."""
+        kept = tuple(one for one in self.scope.documents if one not in ids)
+        changed = kept != self.scope.documents
+        self.choose(replace(self.scope, documents=kept))
+        return changed
 
     def _ask(self) -> None:
         from engine.workspace.job import ListDocuments

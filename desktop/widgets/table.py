@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from desktop.models.record_table import RecordTable
@@ -43,6 +44,21 @@ def make_table(model: RecordTable, *, name: str, sorts: bool = True) -> QTableVi
         header.setSortIndicatorClearable(True)
         table.setSortingEnabled(True)
     return table
+
+
+def select_ids(table: QTableView, ids: set[str]) -> None:
+    """Select the records with these ids again, after the model was filled anew."""
+    model = table.model()
+    assert isinstance(model, RecordTable)
+    rows = [row for row in range(model.rowCount()) if model.record(row).id in ids]
+    chosen = QItemSelection()
+    for _, block in groupby(enumerate(rows), lambda numbered: numbered[1] - numbered[0]):
+        first, *others = [row for _, row in block]  # as one range: thousands of them cost Qt seconds
+        chosen.select(model.index(first, 0), model.index(others[-1] if others else first, 0))
+    if not chosen.isEmpty():
+        flags = QItemSelectionModel.SelectionFlag
+        table.selectionModel().setCurrentIndex(chosen.indexes()[0], flags.NoUpdate)
+        table.selectionModel().select(chosen, flags.ClearAndSelect | flags.Rows)
 
 
 def selected_records(table: QTableView) -> list[Any]:

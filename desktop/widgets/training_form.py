@@ -36,7 +36,7 @@ class TrainingForm(QFrame):
     """Describes a training. Knows whether one runs only by being told."""
 
     start_asked = Signal(object)  # Train
-    pause_asked = Signal(bool)  # True to hold, False to go on
+    pause_asked = Signal()  # to hold, or to go on where it is held
     cancel_asked = Signal()
     import_asked = Signal()  # a model folder
     changed = Signal(object)  # Train: what would be started now
@@ -46,7 +46,6 @@ class TrainingForm(QFrame):
         super().__init__()
         self.setObjectName("card")
         self.setFixedWidth(_WIDTH)
-        self._paused = False
         self._what = QComboBox()
         for name, value in (
             (self.tr("Search and answers"), "all"),
@@ -105,7 +104,7 @@ class TrainingForm(QFrame):
         self.start.clicked.connect(self._ask_to_start)
         self._pause = QPushButton(icon("pause"), self.tr("Pause"))
         self._pause.setAccessibleName(self.tr("Pause the training"))
-        self._pause.clicked.connect(self._ask_to_pause)
+        self._pause.clicked.connect(self.pause_asked)
         self._cancel = QPushButton(icon("stop"), self.tr("Cancel"))
         self._cancel.setAccessibleName(self.tr("Cancel the training"))
         self._cancel.clicked.connect(self._ask_to_cancel)
@@ -180,12 +179,16 @@ class TrainingForm(QFrame):
 
     def show_running(self, runs: bool) -> None:
         """Offer what can be done while a training runs, or while none does."""
-        self._paused = False
         self.start.setEnabled(not runs)
-        self._pause.setVisible(runs)
-        self._cancel.setVisible(runs)
-        self._cancel.setEnabled(runs)
-        self._show_pause()
+        for button in (self._pause, self._cancel):
+            button.setVisible(runs)
+            button.setEnabled(runs)
+        self.show_paused(False)
+
+    def show_paused(self, paused: bool) -> None:
+        """Offer to hold the training, or to go on where it is held."""
+        self._pause.setText(self.tr("Resume") if paused else self.tr("Pause"))
+        self._pause.setIcon(icon("play" if paused else "pause"))
 
     def _offer_models(self) -> None:
         what = self._what.currentData()
@@ -209,15 +212,7 @@ class TrainingForm(QFrame):
     def _tell_change(self) -> None:
         self.changed.emit(self.job)
 
-    def _ask_to_pause(self) -> None:
-        self._paused = not self._paused
-        self._show_pause()
-        self.pause_asked.emit(self._paused)
-
-    def _show_pause(self) -> None:
-        self._pause.setText(self.tr("Resume") if self._paused else self.tr("Pause"))
-        self._pause.setIcon(icon("play" if self._paused else "pause"))
-
     def _ask_to_cancel(self) -> None:
+        self._pause.setEnabled(False)
         self._cancel.setEnabled(False)
         self.cancel_asked.emit()

@@ -72,6 +72,9 @@ def question(
     context: Annotated[str, typer.Option("--context", help="With add: where the answer stands, word for word.")] = "",
     document: Annotated[str, typer.Option("--document", help="With add: the document with the answer.")] = "",
     to_split: Annotated[Split | None, typer.Option("--split", help="The split it belongs to.")] = None,
+    unanswerable: Annotated[
+        bool, typer.Option("--unanswerable", help="The documents do not answer it; evidence found before goes.")
+    ] = False,
 ) -> None:
     """Add or edit a question, exclude it or take it back in, confirm or drop the evidence that was found."""
     from engine.questions.job import AddQuestion, EditQuestion, JudgeQuestions
@@ -79,14 +82,14 @@ def question(
     if action == "add":
         if ids or not text:
             raise UsageError("To add a question give --question, and no id.")
-        added = AddQuestion(text, tuple(answers or ()), context, document, to_split)
+        added = AddQuestion(text, tuple(answers or ()), context, document, to_split, unanswerable)
         with call.session(workspace) as session:
             made = call.run(added, session)
         call.console.result(msgspec.to_builtins(made), f"Added {made.id}, {len(made.evidence)} passages of evidence.")
     elif action == "edit":
-        if not ids or len(ids) != 1 or (text is None and answers is None and to_split is None):
-            raise UsageError("To edit a question give its id, and --question, --answer or --split.")
-        edited = EditQuestion(ids[0], text, None if answers is None else tuple(answers), to_split)
+        if not ids or len(ids) != 1 or not (text or answers or to_split or unanswerable):
+            raise UsageError("To edit a question give its id, and --question, --answer, --unanswerable or --split.")
+        edited = EditQuestion(ids[0], text, tuple(answers) if answers else None, to_split, unanswerable or None)
         with call.session(workspace) as session:
             made = call.run(edited, session)
         call.console.result(msgspec.to_builtins(made), f"Changed {made.id}.")

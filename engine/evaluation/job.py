@@ -126,15 +126,17 @@ class Amend:
         answers = self.answers if not self.as_imported else amendment.imported_answers
         done: list[str] = []
         if wording is not None or answers is not None:
-            EditQuestion(self.question_id, wording, answers).run(session, monitor)
+            unanswerable = amendment.imported_unanswerable if self.as_imported and answers is not None else None
+            EditQuestion(self.question_id, wording, answers, unanswerable=unanswerable).run(session, monitor)
             done.append("taken as imported" if self.as_imported else "corrected")
         if self.as_imported:
-            amendment = replace(amendment, imported_question=None, imported_answers=None)
+            amendment = replace(amendment, imported_question=None, imported_answers=None, imported_unanswerable=False)
         else:
             amendment = replace(
                 amendment,
                 imported_question=_first(amendment.imported_question, before.question if wording is not None else None),
                 imported_answers=_first(amendment.imported_answers, before.answers if answers is not None else None),
+                imported_unanswerable=amendment.imported_unanswerable or before.unanswerable,
             )
         if self.excluded is not None:
             JudgeQuestions((self.question_id,), "exclude" if self.excluded else "include").run(session, monitor)

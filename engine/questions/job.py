@@ -114,22 +114,33 @@ class EditQuestion:
     question: str | None = None
     answers: tuple[str, ...] | None = None
     split: Split | None = None
+    unanswerable: bool | None = (
+        None  # True: the documents do not answer it; False: they do, known or not; None: as told
+    )
 
     def run(self, session: Session, monitor: Monitor) -> Question:
         """Return the question as it is now. Raises QuestionError when it isn't there or would be empty."""
         stored = session.workspace.questions
         old = stored.get(self.question_id)
-        answers = old.answers if self.answers is None else _cleaned(self.answers)
+        if self.answers is None and self.unanswerable is None:
+            answers, unanswerable = old.answers, old.unanswerable
+        else:
+            kept = () if self.unanswerable else old.answers
+            answers = kept if self.answers is None else _cleaned(self.answers)
+            unanswerable = bool(self.unanswerable)
+            _check_answers(answers, unanswerable=self.unanswerable)
         new = replace(
             old,
             question=old.question if self.question is None else self.question.strip(),
             answers=answers,
-            unanswerable=old.unanswerable and not answers,
+            unanswerable=unanswerable,
             split=self.split or old.split,
             split_given=old.split_given or self.split is not None,
             edited=True,
         )
         _check(new)
+        if unanswerable:  # evidence beside no answer would be learnt as a passage to refuse
+            new = replace(new, evidence=(), link="", score=1.0, state="")
         if answers != old.answers and answers and new.state != "confirmed":
             new = _linked(session, monitor, new, context="", document=old.document_id) or new
         stored.add_many([new], action="question edited", detail=new.id)
@@ -145,6 +156,7 @@ class AddQuestion:
     context: str = ""  # where the answer stands, word for word
     document: str = ""  # its id, path, file name or title
     split: Split | None = None  # None: as its document's other questions, else drawn
+    unanswerable: bool = False  # the documents do not answer it
 
     def run(self, session: Session, monitor: Monitor) -> Question:
         """Return the new question. Raises QuestionError when it is empty or there already."""
@@ -153,9 +165,10 @@ class AddQuestion:
 
         stored = session.workspace.questions
         answers = _cleaned(self.answers)
+        _check_answers(answers, unanswerable=self.unanswerable or None)
         digest = hashlib.sha256("\0".join([self.question.strip(), *answers, self.context]).encode()).hexdigest()
         made = Question(
-            f"own-{digest[:12]}", self.question.strip(), answers, unanswerable=not answers, edited=True, line=0
+            f"own-{digest[:12]}", self.question.strip(), answers, unanswerable=self.unanswerable, edited=True, line=0
         )
         _check(made)
         known = stored.every()
@@ -182,6 +195,15 @@ def _cleaned(answers: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(answer.strip() for answer in answers if answer.strip()))
 
 
+def _check_answers(answers: tuple[str, ...], *, unanswerable: bool | None) -> None:
+    if unanswerable and answers:
+        raise QuestionError("A question with an answer can't be unanswerable.", hint="Leave out one of the two.")
+    if unanswerable is None and not answers:
+        raise QuestionError(
+            "The question has no answer.", hint="Give one, or say that the documents do not answer the question."
+        )
+
+
 def _check(question: Question) -> None:
     from engine.questions.raw import QUESTION_CHARACTERS_MAX
 
@@ -197,7 +219,10 @@ def _linked(session: Session, monitor: Monitor, question: Question, *, context: 
     from engine.questions.workspace_linker import WorkspaceLinker
 
     linker = WorkspaceLinker.over(session.workspace, monitor)
-    raw = RawQuestion(question.question, question.answers, context=context, documents=(document,) if document else ())
+    named = (document,) if document else ()
+    raw = RawQuestion(
+        question.question, question.answers, context=context, documents=named, unanswerable=question.unanswerable
+    )
     if document and linker.unknown_names(raw):
         raise QuestionError(f"There is no document {document!r}.", hint="List the documents to see their names.")
     evidence = linker.link(raw)

@@ -58,6 +58,7 @@ JOBS: dict[str, Entry] = {
     "ReadWatchedFolders": Entry("engine.workspace.job", "query"),
     "KeepWatchedFolders": Entry("engine.workspace.job", "query"),
     "TagDocuments": Entry("engine.workspace.job", "query"),
+    "DismissSkipped": Entry("engine.workspace.job", "query"),
     "ListQuestions": Entry("engine.workspace.job", "query"),
     "PreviewQuestions": Entry("engine.questions.job", "query"),
     "SplitQuestions": Entry("engine.questions.job", "heavy"),

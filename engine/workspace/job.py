@@ -110,6 +110,19 @@ class RemoveDocuments:
 
 
 @dataclass(frozen=True, slots=True)
+class DismissSkipped:
+    """Take files that could not be read off the list. The files stay where they are."""
+
+    paths: tuple[str, ...]
+
+    def run(self, session: Session, monitor: Monitor) -> DocumentList:
+        """Return the list without them."""
+        for path in self.paths:
+            session.workspace.documents.clear_skipped(path)
+        return ListDocuments().run(session, monitor)
+
+
+@dataclass(frozen=True, slots=True)
 class ReadWatchedFolders:
     """Read which folders the window keeps up with."""
 

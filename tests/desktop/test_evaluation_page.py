@@ -13,7 +13,7 @@ from desktop.pages.evaluation import EvaluationPage
 from desktop.widgets.amend_dialog import AmendDialog
 from engine.errors import RunError
 from engine.evaluation.abstention import Abstention, CurvePoint
-from engine.evaluation.job import Amend, CheckPinned, QuestionDetail, ReadQuestion
+from engine.evaluation.job import Amend, CheckPinned, QuestionDetail, ReadPerQuestion, ReadQuestion
 from engine.evaluation.publication import PublishedReport, WriteReport
 from engine.evaluation.report import (
     Breakdown,
@@ -206,3 +206,45 @@ def test_the_model_card_is_shown_as_text(qtbot: QtBot, page: EvaluationPage, cli
     qtbot.waitUntil(lambda: bool(page.findChildren(QDialog)))
 
     assert page.findChild(QDialog).findChild(QPlainTextEdit).toPlainText() == "# Model card: run-1"
+
+
+def test_what_is_evaluated_stays_chosen_until_its_report_is_there(
+    qtbot: QtBot, page: EvaluationPage, client: FakeClient
+) -> None:
+    boxes = page.findChildren(QComboBox)[:3]
+    choose(page, "Run to evaluate", "base (untuned)")
+    page.start_evaluation()
+    assert [box.isEnabled() for box in boxes] == [False] * 3
+    page.show_runs(RunList((*RUNS.runs, replace(KEPT, id="run-3")), "run-3"))  # a training before it ended
+    assert boxes[0].currentData() == "base"
+    client.end("Evaluate", REPORT)
+    qtbot.waitUntil(lambda: [box.isEnabled() for box in boxes] == [True] * 3)
+
+
+def test_the_report_and_the_questions_shown_are_those_of_the_run_chosen_last(
+    qtbot: QtBot, page: EvaluationPage, jobs: JobQueue, client: FakeClient
+) -> None:
+    del client.ends["ReadReport"], client.ends["ReadPerQuestion"]
+    choose(page, "Run to evaluate", "base (untuned)")
+    late_report = client.tickets["ReadReport"]
+    choose(page, "Run to evaluate", "run-1 (answers now)")
+    client.end("ReadReport", REPORT)
+    qtbot.waitUntil(lambda: len(client.handed_of(ReadPerQuestion)) == 2)
+    late_questions = client.tickets["ReadPerQuestion"]
+    page.show_report(REPORT)
+    client.end("ReadPerQuestion", (FINE, WORSE))
+    client.tickets |= {"ReadReport": late_report, "ReadPerQuestion": late_questions}
+    client.end("ReadReport", replace(REPORT, run="base", against=None))
+    client.end("ReadPerQuestion", (FINE,))
+    qtbot.waitUntil(lambda: not jobs._threads)
+    assert "base: measured alone" not in page.verdict
+    assert page.questions_model.rowCount() == 2
+
+
+def test_another_workspace_finds_nothing_of_the_last_ones_evaluation(page: EvaluationPage) -> None:
+    page.notice.tell("1 of the 1 pinned questions got worse in run-1: Does Smith pay?")
+    page.start_over()
+    assert page.notice.isHidden()
+    assert page.questions_model.rowCount() == 0
+    assert [box.count() for box in page.findChildren(QComboBox)[:2]] == [0, 0]
+    assert not button(page, "Write report…").isEnabled()

@@ -7,9 +7,11 @@ from pytestqt.qtbot import QtBot
 
 from desktop.job_queue import JobQueue
 from desktop.pages.models import ModelsPage
+from engine.errors import ModelError
 from engine.models.job import ReadLicence, RemoveModel
 from engine.records import ModelInfo
 from engine.serving.trial import ImportModel, Trial
+from engine.worker.ticket import Failed, Stopped
 from tests.desktop.conftest import FakeClient
 
 MODELS = (
@@ -58,6 +60,19 @@ def test_what_was_seen_of_an_imported_folder_is_shown(qtbot: QtBot, jobs: JobQue
     qtbot.waitUntil(lambda: "the Mediterranean Sea" in page.detail.toPlainText())
     assert client.handed_of(ImportModel) == [ImportModel("/home/me/my-llama")]
     assert "4.0 GiB of memory to answer and 9.0 GiB to be trained; 6.0 GiB are free" in page.detail.toPlainText()
+
+
+def test_a_trial_that_fails_or_is_stopped_is_not_said_to_go_on(
+    qtbot: QtBot, jobs: JobQueue, client: FakeClient
+) -> None:
+    page = page_with(jobs, qtbot)
+    page.table.selectRow(1)
+    for end in (Failed(ModelError("It is too large.", hint="Free memory.")), Stopped()):
+        button(page, "Try the selected model").click()
+        assert page.detail.toPlainText() == "Trying my-llama…"
+        client.tickets["TryModel"].end(end)
+        qtbot.waitUntil(lambda: page.detail.toPlainText() == "")
+    assert page._notice.text == "It is too large. Free memory."
 
 
 def test_a_licence_is_shown_as_text(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QComboBox,
+    QDialog,
     QDoubleSpinBox,
     QFileDialog,
     QLineEdit,
@@ -30,7 +31,7 @@ from desktop.pages.models import ModelsPage
 from desktop.pages.questions import QuestionsPage
 from desktop.pages.training import TrainingPage
 from desktop.widgets.password_dialog import PasswordDialog
-from engine.errors import TrainingError
+from engine.errors import DocumentError, TrainingError
 from engine.evaluation.job import Evaluate
 from engine.evaluation.report import Comparison, QuestionResult, Report
 from engine.evaluation.significance import Difference
@@ -43,7 +44,8 @@ from engine.serving.trial import Trial
 from engine.training.job import Estimate, EstimateTraining, Train
 from engine.worker.ticket import Broken, End, Stopped
 from engine.workspace.documents import DocumentRow, RemovalReport
-from engine.workspace.job import DocumentList, ListRuns, Promote, Promotion, RemoveDocuments, RunList
+from engine.workspace.job import DismissSkipped, DocumentList, ListRuns, Promote, Promotion, RemoveDocuments, RunList
+from engine.workspace.scope import Scope
 from tests.benchmarks.driving import drop
 from tests.desktop.conftest import FakeClient
 
@@ -130,17 +132,43 @@ def test_removing_asks_first(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -
     box = page.findChild(QMessageBox)
     assert client.handed_of(RemoveDocuments) == []
     box.button(QMessageBox.StandardButton.Ok).click()
-    qtbot.waitUntil(lambda: "run-1" in page.notice.text)
+    with qtbot.waitSignal(page.documents_removed) as removed:
+        qtbot.waitUntil(lambda: "run-1" in page.notice.text)
+    assert removed.args == [("d",)]
     assert client.handed_of(RemoveDocuments) == [RemoveDocuments(("d",))]
 
 
-def test_an_unreadable_file_can_be_neither_opened_nor_removed(qtbot: QtBot, jobs: JobQueue) -> None:
+def test_an_unreadable_file_can_not_be_opened_and_its_line_is_taken_away(
+    qtbot: QtBot, jobs: JobQueue, client: FakeClient
+) -> None:
+    client.ends["DismissSkipped"] = DocumentList((), ())
     page = DocumentsPage(jobs)
     qtbot.addWidget(page)
     page.show_list(DocumentList((), (BAD,)))
     choose_row(page, 0)
-    assert not button(page, "Remove the selected documents").isEnabled()
     assert not button(page, "Open the selected document").isEnabled()
+    button(page, "Remove the selected documents").click()
+    assert client.handed_of(DismissSkipped) == [DismissSkipped(("/scans/old.pdf",))]
+    qtbot.waitUntil(lambda: page.table_model.rowCount() == 0)
+    assert client.handed_of(RemoveDocuments) == []
+
+
+def test_the_window_of_a_document_closes_when_it_is_removed_and_when_another_workspace_opens(
+    qtbot: QtBot, jobs: JobQueue, client: FakeClient
+) -> None:
+    page = DocumentsPage(jobs)
+    qtbot.addWidget(page)
+    for name in ("d", "e", "f"):
+        client.ends["ReadDocument"] = Document(name, name, f"/{name}.txt", "0", "txt", "One.")
+        page._open_record(replace(ROW, id=name))
+        qtbot.waitUntil(lambda name=name: page.findChild(QDialog, name) is not None)
+    page._show_removal(("d",), RemovalReport(1, 40, 2, 0, ()))
+    qtbot.waitUntil(lambda: page.findChild(QDialog, "d") is None)
+    assert page.findChild(QDialog, "e").isVisible()
+    page.show_list(DocumentList((ROW,), ()))
+    page.start_over()
+    assert page.table_model.rowCount() == 0
+    qtbot.waitUntil(lambda: not page.findChildren(QDialog))
 
 
 def test_an_import_is_told_in_a_sentence() -> None:
@@ -335,6 +363,41 @@ def test_a_refused_training_says_why(qtbot: QtBot, jobs: JobQueue, client: FakeC
     qtbot.waitUntil(lambda: page.notice.text == "There are 3 questions. Add more: 8 at least.")
 
 
+def test_a_training_ended_by_a_bug_says_so(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    page.start_training(Train("all"))
+    client.tell("Train", Progress("Training", 3, 10, 5.0))
+    qtbot.waitUntil(lambda: page.stage == "Training · 3 / 10 · about 5 s left")
+    client.tickets["Train"].end(Broken("Traceback"))
+    qtbot.waitUntil(lambda: page.stage.startswith("Stopped by a mistake in the program."))
+    assert button(page, "Start training").isEnabled()
+
+
+def test_the_curves_shown_are_those_asked_for_last(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    page._show_points_of(KEPT)
+    first = client.tickets["ReadPoints"]
+    page._show_points_of(HALF)
+    client.end("ReadPoints", (Measured(7, {"train_loss": 2.0}),))
+    qtbot.waitUntil(lambda: page.curves.points("generator/train_loss") == [(7, 2.0)])
+    client.tickets["ReadPoints"] = first
+    client.end("ReadPoints", (Measured(9, {"train_loss": 1.0}),))
+    qtbot.waitUntil(lambda: not jobs._threads)
+    assert page.curves.points("retriever/train_loss") == []
+    assert (page.stage, page.curves.points("generator/train_loss")) == ("Curves of run-2", [(7, 2.0)])
+
+
+def test_another_workspace_finds_nothing_told_of_the_last_ones_runs(qtbot: QtBot, jobs: JobQueue) -> None:
+    page = TrainingPage(jobs)
+    qtbot.addWidget(page)
+    page.show_runs(RUNS)
+    page.notice.tell("run-1: better on the matter of Smith.")
+    page.start_over()
+    assert (page.notice.isHidden(), page.stage, page.table_model.rowCount()) == (True, "", 0)
+
+
 def test_an_interrupted_run_is_resumed(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
     client.ends["ReadPoints"] = (Measured(1, {"train_loss": 2.0}),)
     page = TrainingPage(jobs)
@@ -438,6 +501,64 @@ def test_what_is_chosen_and_what_was_asked_goes_with_the_next_question(
     page.input.setPlainText("And its dose?")
     page.ask()
     assert client.handed_of(AnswerQuestion)[-1].asking.earlier == ()
+
+
+CITED = Citation("d:5", "d", "Handbook", 2, 10, 19, "give 5 mg")
+CITING = Answer("How much?", "5 mg", False, 0.9, (CITED,), (), "base", False, {})
+
+
+@pytest.fixture
+def cited(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> ChatPage:
+    """A chat in which a citation is open."""
+    client.ends |= {
+        "ReadDocument": Document("d", "Handbook", "/d.pdf", "0", "pdf", "One.\nThen give 5 mg.", (0, 5)),
+        "AnswerQuestion": CITING,
+    }
+    page = ChatPage(jobs)
+    qtbot.addWidget(page)
+    page.input.setPlainText("How much?")
+    page.ask()
+    qtbot.waitUntil(lambda: bool(page.conversation.citations))
+    page.conversation.open_citation(0)
+    qtbot.waitUntil(lambda: page.passage_view.isVisibleTo(page))
+    return page
+
+
+def test_a_removed_document_is_shown_and_looked_in_no_longer(qtbot: QtBot, cited: ChatPage, client: FakeClient) -> None:
+    cited.scope.choose(Scope(("d", "e")))
+    cited.forget_documents(("d",))
+    assert not cited.passage_view.isVisibleTo(cited)
+    assert cited.scope.scope == Scope(("e",))
+    assert cited._notice.text == "What was removed is no longer looked in: answers come from document e."
+    client.ends["ReadDocument"] = DocumentError("There is no document d.", hint="It was removed.")
+    cited.conversation.open_citation(0)
+    qtbot.waitUntil(lambda: "It was removed." in cited._notice.text)
+    assert not cited.passage_view.isVisibleTo(cited)
+
+
+def test_another_workspace_finds_nothing_of_the_last_one_in_the_chat(cited: ChatPage) -> None:
+    cited._notice.tell("The matter of Smith")
+    cited.input.setPlainText("Does Smith pay?")
+    cited.start_over()
+    assert cited.conversation.toPlainText() == cited.input.toPlainText() == ""
+    assert cited._notice.isHidden()
+    assert not cited.passage_view.isVisibleTo(cited)
+
+
+def test_a_new_conversation_stops_the_answer_of_the_last_one(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
+    page = ChatPage(jobs)
+    qtbot.addWidget(page)
+    page.input.setPlainText("First?")
+    page.ask()
+    first = client.tickets["AnswerQuestion"]
+    button(page, "New conversation").click()
+    assert first.cancel_asked
+    page.input.setPlainText("Second?")
+    page.ask()
+    client.tell("AnswerQuestion", Token("5 mg"))
+    qtbot.waitUntil(lambda: page.conversation.toPlainText().endswith("5 mg"))
+    assert "Stopped." not in page.conversation.toPlainText()
+    assert button(page, "Stop the answer").isVisibleTo(page)
 
 
 def test_a_question_is_not_asked_while_another_is_answered(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:

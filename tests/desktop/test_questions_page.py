@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QDialogButtonBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.job_queue import JobQueue
 from desktop.pages.questions import QuestionsPage
 from desktop.widgets.question_dialogs import QuestionDialog, SplitDialog
+from desktop.widgets.table import selected_records
 from engine.importing import ImportReport
 from engine.jobs import Skipped
 from engine.questions.columns import ColumnMap, Preview
@@ -72,6 +74,29 @@ def test_doubtful_evidence_is_confirmed_or_dropped(page: QuestionsPage, client: 
     ]
 
 
+def test_what_was_selected_is_selected_after_a_change(qtbot: QtBot, page: QuestionsPage, client: FakeClient) -> None:
+    client.ends["JudgeQuestions"] = 1
+    client.ends["ListQuestions"] = (SURE, replace(DOUBTFUL, excluded=True), LOST)
+    page.table.selectRow(1)
+    _press(page, "Exclude the selected questions")
+    qtbot.waitUntil(lambda: page.table_model.record(1).excluded)
+    assert [question.id for question in selected_records(page.table)] == ["2"]
+    page.table.selectAll()
+    page.show_list((SURE, LOST))
+    assert [question.id for question in selected_records(page.table)] == ["1", "3"]
+    assert page.table.currentIndex().row() == 0
+
+
+def test_return_opens_the_selected_question(qtbot: QtBot, page: QuestionsPage) -> None:
+    page.show()
+    page.activateWindow()
+    page.table.selectRow(2)
+    page.table.setFocus()
+    qtbot.waitUntil(page.table.hasFocus)
+    qtbot.keyClick(page.table, Qt.Key.Key_Return)
+    assert page.findChild(QuestionDialog).question.toPlainText() == "Why?"
+
+
 def test_a_question_is_edited_and_another_added(qtbot: QtBot, page: QuestionsPage, client: FakeClient) -> None:
     page.table.selectRow(0)
     _press(page, "Edit the selected question")
@@ -87,6 +112,35 @@ def test_a_question_is_edited_and_another_added(qtbot: QtBot, page: QuestionsPag
     dialog.document.setText("a.pdf")
     dialog.accept()
     assert client.handed_of(AddQuestion) == [AddQuestion("Who?", ("she",), "", "a.pdf", None)]
+
+
+def test_a_question_is_saved_with_an_answer_or_with_the_word_that_there_is_none(
+    qtbot: QtBot, page: QuestionsPage, client: FakeClient
+) -> None:
+    page.table.selectRow(0)
+    _press(page, "Edit the selected question")
+    dialog = page.findChild(QuestionDialog)
+    save = dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Save)
+    assert save.isEnabled()
+    dialog.answers.clear()
+    assert not save.isEnabled()
+    _press(dialog, "The documents do not answer this")
+    assert save.isEnabled()
+    dialog.accept()
+    assert client.handed_of(EditQuestion) == [EditQuestion("1", None, (), None, True)]
+    qtbot.waitUntil(lambda: page.findChild(QuestionDialog) is None)
+    _press(page, "Add a question")
+    dialog = page.findChild(QuestionDialog)
+    dialog.question.setPlainText("Who?")
+    assert not dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Save).isEnabled()
+    _press(dialog, "The documents do not answer this")
+    dialog.accept()
+    assert client.handed_of(AddQuestion) == [AddQuestion("Who?", unanswerable=True)]
+
+
+def test_another_workspace_shows_no_question_of_the_last_one(page: QuestionsPage) -> None:
+    page.start_over()
+    assert _questions(page) == []
 
 
 def test_questions_are_divided_as_asked(page: QuestionsPage, client: FakeClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLabel, QMessageBox
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLabel, QMessageBox, QPushButton, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desk
+from desktop.job_queue import JobQueue
 from desktop.preferences import Preferences
-from desktop.theme import apply_theme
+from desktop.theme import apply_theme, icon
 from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.job_bar import JobBar
 from desktop.widgets.workspace_dialogs import NewWorkspaceDialog, PassphraseDialog
@@ -26,6 +28,8 @@ from engine.training.job import EstimateTraining, Train
 from engine.worker.protocol import Opened, Opening
 from engine.worker.ticket import Broken
 from engine.worker.warm_up import WarmUp
+from engine.workspace.job import Verify
+from engine.workspace.scope import Scope
 from tests.desktop.conftest import FakeClient
 
 HEAVY = {
@@ -53,8 +57,29 @@ def start(qtbot: QtBot, desk: Desk, workspace: Path | None, client: FakeClient) 
     qtbot.waitUntil(lambda: bool(client.opened))
 
 
-def test_the_window_fits_a_screen_of_1280(desk: Desk) -> None:
-    assert desk.window.minimumSizeHint().width() <= 1240
+@pytest.mark.parametrize(("width", "height", "scrolls"), [(1240, 700, False), (800, 600, True)])
+def test_the_window_fits_a_small_screen_where_wide_pages_scroll(
+    qtbot: QtBot, desk: Desk, client: FakeClient, width: int, height: int, scrolls: bool
+) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    desk.training.start_training(Train())
+    client.tell("Train", Progress("Retrieving passages for the examples", 1, 2, 3700.0))
+    bar = desk.window.findChild(JobBar)
+    qtbot.waitUntil(lambda: bar.told == ("Retrieving passages for the examples 1 / 2", "about 1 h 2 min left"))
+    desk.window.resize(width, height)
+    for page in (desk.documents, desk.questions, desk.training, desk.evaluation, desk.chat):
+        desk.window._pages.setCurrentWidget(page)
+        QApplication.processEvents()
+        assert desk.window.size().toTuple() == (width, height)
+        area = page.findChild(QScrollArea, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        assert (area.horizontalScrollBar().maximum() > 0) == scrolls
+        assert area.verticalScrollBar().maximum() == 0
+
+
+def test_the_chat_looks_no_longer_in_a_document_that_is_removed(desk: Desk) -> None:
+    desk.chat.scope.choose(Scope(("d", "e")))
+    desk.documents.documents_removed.emit(("d",))
+    assert desk.chat.scope.scope == Scope(("e",))
 
 
 def test_the_first_start_makes_the_sample_workspace(
@@ -254,6 +279,40 @@ def test_the_job_bar_shows_the_first_heavy_job(qtbot: QtBot, desk: Desk, client:
     assert not bar.isVisible()
 
 
+def test_both_buttons_that_pause_say_the_same(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    desk.training.start_training(Train())
+    in_bar, in_form = (
+        next(one for one in desk.window.findChildren(QPushButton) if one.accessibleName() == name)
+        for name in ("Pause the running work", "Pause the training")
+    )
+    in_bar.click()
+    assert (in_bar.text(), in_form.text(), desk.training.stage) == ("&Resume", "Resume", "Paused")
+    in_form.click()
+    assert (in_bar.text(), in_form.text(), desk.training.stage) == ("&Pause", "Pause", "Going on…")
+    assert client.sent == ["pause", "resume"]
+    in_form.click()
+    desk.training._cancel_training()
+    desk.jobs.run(Verify())
+    qtbot.waitUntil(lambda: [type(thread.ticket.job) for thread in desk.jobs.heavy] == [Verify])
+    assert in_bar.text() == "&Pause"
+    assert in_bar.icon().cacheKey() == icon("pause").cacheKey()
+
+
+def test_a_job_that_waits_paused_is_paused_when_its_turn_comes(
+    qtbot: QtBot, jobs: JobQueue, client: FakeClient
+) -> None:
+    bar = JobBar()
+    qtbot.addWidget(bar)
+    jobs.heavy_queued.connect(bar.add_job)
+    jobs.heavy_ended.connect(bar.remove_job)
+    first, second = jobs.run(Train()), jobs.run(Verify())
+    second.pause()
+    assert bar.told[0] == "Starting…"
+    first.cancel()
+    qtbot.waitUntil(lambda: bar.told[0] == "Paused")
+
+
 def test_a_new_workspace_needs_a_name_and_two_equal_passphrases(qtbot: QtBot, tmp_path: Path) -> None:
     dialog = NewWorkspaceDialog(None, folder=tmp_path)
     qtbot.addWidget(dialog)
@@ -296,6 +355,26 @@ def test_preferences_hold_paths_and_no_more(tmp_path: Path) -> None:
         preferences.remember(tmp_path / name)
     preferences.remember(tmp_path / "a ä")
     assert preferences.recent == [tmp_path / "a ä", tmp_path / "b"]
+
+
+def test_a_number_is_typed_as_all_are_written_whatever_the_systems_language() -> None:
+    source = """
+import desktop.app
+from desktop.widgets.training_numbers import TrainingNumbers
+
+def show(*_):
+    numbers = TrainingNumbers()
+    numbers._rate.lineEdit().setText("10.5 millionths")
+    numbers._rate.interpretText()
+    print(numbers._rate.value())
+    raise SystemExit
+
+desktop.app.Desk = show
+desktop.app.main(["vademecum"])
+"""
+    german = {**os.environ, "LC_ALL": "de_DE.UTF-8", "QT_QPA_PLATFORM": "offscreen"}
+    told = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True, env=german)
+    assert told.stdout.strip() == "10.5"
 
 
 def test_the_window_imports_no_model_library_and_no_parser() -> None:

@@ -55,6 +55,19 @@ def _json(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return json.loads(lines[0])
 
 
+def test_a_question_is_added_with_an_answer_or_as_one_that_has_none(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add = ["question", str(workspace), "add", "--question", "Who pays?"]
+    assert entry.main(add) != 0
+    assert "The question has no answer." in capsys.readouterr().err
+    assert entry.main([*add, "--unanswerable", "--json"]) == 0
+    made = _json(capsys)
+    assert entry.main(["question", str(workspace), "edit", made["id"], "--answer", "the tenant", "--json"]) == 0
+    edited = _json(capsys)
+    assert (made["unanswerable"], edited["unanswerable"], edited["answers"]) == (True, False, ["the tenant"])
+
+
 def test_new_makes_an_unprotected_workspace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "matter"
 

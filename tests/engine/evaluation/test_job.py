@@ -417,6 +417,16 @@ def test_an_excluded_question_is_not_asked_and_a_corrected_one_is_judged_anew(
     assert Evaluate("tuned").run(session, monitor).answers["f1"] == 1.0
 
 
+def test_a_question_imported_as_unanswerable_is_so_again(session: Session, monitor: Monitor) -> None:
+    before = Question("never", "What is 4", (), (), "test", unanswerable=True)
+    session.workspace.questions.add_many([before])
+    Amend("never", answers=("answer 4",)).run(session, monitor)
+    assert not session.workspace.questions.get("never").unanswerable
+    Amend("never", as_imported=True).run(session, monitor)
+    after = session.workspace.questions.get("never")
+    assert (after.answers, after.unanswerable, after.evidence) == ((), True, ())
+
+
 def test_a_correction_outlives_another_import_and_goes_with_its_question(session: Session, monitor: Monitor) -> None:
     Amend("q1", answers=("new",), pinned=True).run(session, monitor)
     assert session.workspace.questions.get("q1").edited  # an import leaves edited questions alone

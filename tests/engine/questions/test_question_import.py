@@ -104,6 +104,33 @@ def test_a_question_added_by_hand_is_linked(session: Session, tmp_path: Path) ->
         AddQuestion("Why?", ("so",), document="gone.pdf").run(session, Monitor())
 
 
+def test_a_question_without_an_answer_is_refused_unless_the_documents_do_not_answer_it(
+    session: Session, tmp_path: Path
+) -> None:
+    # The generator learns to refuse where no answer is known: it must not see the evidence then.
+    path = _file(tmp_path / "q.jsonl", {"id": "q", "question": "How long?", "answer": "three months", "context": TEXT})
+    _run(session, path)
+    for job in (EditQuestion("q", answers=(" ",)), AddQuestion("Who pays?"), AddQuestion("Who?", context=TEXT)):
+        with pytest.raises(QuestionError, match="no answer"):
+            job.run(session, Monitor())
+    with pytest.raises(QuestionError, match="with an answer"):
+        EditQuestion("q", answers=("a year",), unanswerable=True).run(session, Monitor())
+    assert session.workspace.questions.get("q").evidence
+
+    now = EditQuestion("q", unanswerable=True).run(session, Monitor())
+    assert (now.answers, now.unanswerable, now.evidence, now.link) == ((), True, (), "")
+    assert AddQuestion("Who pays?", unanswerable=True).run(session, Monitor()).unanswerable
+    assert EditQuestion("q", question="How long is it?").run(session, Monitor()).unanswerable
+    again = EditQuestion("q", answers=("three months",)).run(session, Monitor())
+    assert (again.unanswerable, bool(again.evidence)) == (False, True)
+
+
+def test_a_question_for_the_search_alone_is_edited_without_an_answer(session: Session, tmp_path: Path) -> None:
+    _run(session, _file(tmp_path / "q.jsonl", {"id": "q", "question": "How long?", "context": TEXT}))
+    edited = EditQuestion("q", question="How long is it?").run(session, Monitor())
+    assert (edited.answers, edited.unanswerable, bool(edited.evidence)) == ((), False, True)
+
+
 def test_a_new_division_obeys_what_files_say_unless_told_otherwise(session: Session, tmp_path: Path) -> None:
     records = [
         {"question": f"What is clause {word} for?", "answer": "three months", "context": TEXT.format(word)}

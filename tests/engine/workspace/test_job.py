@@ -46,6 +46,11 @@ def filled(plain: Workspace) -> Workspace:
     return plain
 
 
+def test_a_file_that_was_left_out_is_taken_off_the_list(filled: Workspace) -> None:
+    left = across(job.DismissSkipped(("/files/b.pdf",)), filled)
+    assert ([row.id for row in left.documents], left.skipped) == (["a"], ())
+
+
 def test_lists_and_records_are_read(filled: Workspace) -> None:
     listed = across(job.ListDocuments(), filled)
     assert [row.id for row in listed.documents] == ["a"]
