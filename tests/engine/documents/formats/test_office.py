@@ -110,6 +110,32 @@ def test_rich_text_is_read_with_its_encoding_and_tables() -> None:
     assert content.text == "Grüße €5\n\nDrug | Dose | Form\nDrug: a | Dose: 1 | Form: x\n\nEnd"
 
 
+def _rtf(body: bytes) -> str:
+    return rtf.read(b"{\\rtf1\\ansi " + body + b"}").text
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (rb"is {\deleted 30}{\revised 60} days\par", "is 60 days"),
+        (rb"is \deleted\'33\u48?\par\deleted0 60\par", "is 60"),
+        (rb"a {\v hidden}{\v \plain b}\par", "a b"),
+        (rb"10{\super 9}/L, 1{\super st}, {\super\'32}\nosupersub 3\par", "10\u2079/L, 1st, 23"),
+        (rb"{\deleted gone{\footnote of it}}kept\par", "kept"),
+    ],
+)
+def test_rich_text_reads_as_accepted_and_seen(body: bytes, text: str) -> None:
+    assert _rtf(body) == text
+
+
+def test_footnotes_of_rich_text_stand_below_their_paragraph() -> None:
+    body = (
+        rb"Rent{\super\chftn{\*\footnote\pard\plain{\super\chftn} monthly\par in {\b advance}}} is due.\par "
+        rb"Next{\footnote second}{\header page\par}.\par Last{\footnote third}"
+    )
+    assert _rtf(body) == ("Rent[1] is due.\n[1] monthly in advance\n\nNext[2].\n[2] second\n\nLast[3]\n[3] third")
+
+
 def test_rich_text_that_stops_half_way_is_a_sentence() -> None:
     with pytest.raises(DocumentError, match="half-way"):
         rtf.read(b"{\\rtf1 words")
@@ -161,7 +187,8 @@ def test_a_word_footnote_stands_below_its_paragraph() -> None:
     )
     parts["word/footnotes.xml"] = (
         f'<w:footnotes xmlns:w="{_WORD}"><w:footnote w:id="2"><w:p><w:r><w:t>{escape("On the 3rd.")}</w:t></w:r></w:p>'
-        '</w:footnote><w:footnote w:id="3"><w:p><w:r><w:t>Of what is deleted.</w:t></w:r></w:p></w:footnote></w:footnotes>'
+        '</w:footnote><w:footnote w:id="3"><w:p><w:r><w:t>Of what is deleted.</w:t></w:r></w:p></w:footnote>'
+        "</w:footnotes>"
     ).encode()
     parts["word/_rels/document.xml.rels"] = parts["word/_rels/document.xml.rels"].replace(
         b"</Relationships>",
