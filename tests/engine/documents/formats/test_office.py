@@ -10,6 +10,7 @@ import docx as python_docx
 import pptx as python_pptx
 import pytest
 
+from engine.documents import content as documents_content
 from engine.documents.archives import opened
 from engine.documents.content import Content
 from engine.documents.formats import docx, epub, odt, pptx, rtf
@@ -61,6 +62,17 @@ def test_an_open_document_text_reads_in_order() -> None:
         "Terms\n\nOne  two[1].\n[1] A footnote.\n\n• first\n• second\n\nDrug | Dose\nDrug: aspirin | Dose: low"
     )
     assert [(heading.level, heading.title) for heading in content.headings] == [(1, "Terms")]
+
+
+def test_repeated_cells_keep_to_a_table_and_spaces_to_a_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = "<table:table-cell table:number-columns-repeated='1000'><text:p>x</text:p></table:table-cell>"
+    row = f"<table:table-row>{cell * 3}</table:table-row>"
+    spaces = "<text:s text:c='1000'/>" * 11
+    assert _odt(f"<table:table>{row}</table:table>").text.count("x") == 1002
+    monkeypatch.setattr(documents_content, "TEXT_CHARACTERS_MAX", 10_000)
+    for body in (f"<table:table>{row * 4}</table:table>", f"<text:p>{spaces}</text:p>"):
+        with pytest.raises(DocumentError, match="more text"):
+            _odt(body)
 
 
 def test_a_protected_open_document_is_a_sentence() -> None:
@@ -148,7 +160,7 @@ def test_a_book_is_read_in_the_order_of_its_spine() -> None:
         '<item id="b" href="two.html" media-type="application/xhtml+xml"/>'
         '<item id="a" href="one.html" media-type="application/xhtml+xml"/>'
         '<item id="c" href="gone.html" media-type="application/xhtml+xml"/></manifest>'
-        '<spine><itemref idref="a"/><itemref idref="b"/><itemref idref="c"/></spine></package>'
+        '<spine><itemref idref="a"/><itemref idref="b"/><itemref idref="a"/><itemref idref="c"/></spine></package>'
     )
     data = _zip(
         **{
