@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 UNKNOWN = "\ufffd"
 
 # Adobe's Symbol encoding from 0x20 and from 0xA0 on; a blank is a place without a sign.
@@ -26,7 +28,8 @@ _FONTS = {
     for font, runs in (("symbol", _SYMBOL), ("wingdings", _WINGDINGS))
 }
 _PRIVATE_USE = 0xF000  # where Word keeps the codes of symbol fonts
-_RAISED = str.maketrans("0123456789+-−()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾")
+_RAISED = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
+_FIGURES = re.compile(r"[+\-−]?\d[\d+\-−,.\s]*")
 
 
 def character(font: str, code: int) -> str:
@@ -35,5 +38,5 @@ def character(font: str, code: int) -> str:
 
 
 def raised(text: str) -> str:
-    """Return superscript `text`, its figures raised: 10⁹ is not 109. Raised letters ("1st") read as they are."""
-    return text.translate(_RAISED) if any(map(str.isdigit, text)) else text
+    """Return superscript `text`, raised where it is a figure: 10⁹ is not 109. Letters and brackets read as they are."""
+    return text.translate(_RAISED) if _FIGURES.fullmatch(text.strip()) else text

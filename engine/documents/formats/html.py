@@ -97,7 +97,7 @@ class _Walk:
         self._separator = "\n\n"
         self._preformatted = 0
         self._tables = 0
-        self._raised = 0
+        self._raised: list[int] = []  # where in the line what is raised begins
         self._in_heading = False
         self._lists: list[_List] = []
         self._marker = ""  # of the list item at hand, until its first words
@@ -127,15 +127,14 @@ class _Walk:
         self._flush()
 
     def _take(self, text: str) -> None:
-        text = text if self._preformatted else re.sub(r"\s+", " ", text)
-        self._line.append(raised(text) if self._raised else text)
+        self._line.append(text if self._preformatted else re.sub(r"\s+", " ", text))
 
     def _enter(self, node: Tag) -> None:
         name = node.name
         if name == "br":
             self._line.append("\n")
         elif name == "sup":
-            self._raised += 1
+            self._raised.append(len(self._line))
         elif name == "pre":
             self._flush()
             self._preformatted += 1
@@ -161,7 +160,8 @@ class _Walk:
     def _leave(self, node: Tag) -> None:
         name = node.name
         if name == "sup":
-            self._raised -= 1
+            start = self._raised.pop()
+            self._line[start:] = [raised("".join(self._line[start:]))]
         elif name == "pre":
             self._flush()
             self._preformatted -= 1
@@ -253,7 +253,8 @@ class _Walk:
             self._fill()
         row, self._row = self._row, None
         line = [cell.text for cell in row if cell.text and not cell.spread]
-        if len(row) > 1 and all(cell.named for cell in row):
+        # One header over the whole width is a title, not the names of columns.
+        if all(cell.named for cell in row) and sum(not cell.spread for cell in row) > 1:
             self._name_columns([cell.text for cell in row])
         else:
             self._names_rows = False

@@ -49,6 +49,7 @@ def test_tables_become_rows_of_cells() -> None:
             "<tr><th>a<th>b<th>c<tr><td>1<td>2<td rowspan=3>3<tr><td>4<tr><td>5<td>6",
             "a | b | c\na: 1 | b: 2 | c: 3\na: 4 | c: 3\na: 5 | b: 6 | c: 3",
         ),
+        ("<tr><th colspan=2>Duck<tr><td>Kingdom<td>Animalia", "Duck\nKingdom | Animalia"),
         ("<tr><td><h3>Dose</h3>5 mg<td>x", "Dose 5 mg | x"),
     ],
 )
@@ -67,8 +68,11 @@ def test_numbered_lists_keep_their_numbers() -> None:
 
 
 def test_figures_stay_raised_and_struck_words_are_gone() -> None:
-    page = b"<p>50 x 10<sup>9</sup>/L on the 1<sup>st</sup> of <del>30</del><s>40</s><strike>50</strike> 60 days"
-    assert html.read(page).text == "50 x 10\u2079/L on the 1st of 60 days"
+    page = (
+        b"<p>50 x 10<sup>9</sup>/L on the 1<sup>st</sup><sup>[<a>2</a>]</sup> of "
+        b"<del>30</del><s>40</s><strike>50</strike> 60 days"
+    )
+    assert html.read(page).text == "50 x 10\u2079/L on the 1st[2] of 60 days"
 
 
 def test_what_is_hidden_in_a_heading_is_not_read() -> None:
