@@ -61,9 +61,20 @@ def parse_xml(data: bytes) -> etree._Element:
     """Parse XML without reading anything else for it: no entities, no document types, no network."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False)
     try:
-        return etree.fromstring(data, parser)
+        root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise damaged() from error
+    refuse_entities(root)
+    return root
+
+
+def refuse_entities(root: etree._Element) -> None:
+    """Raise DocumentError where text stands behind an entity: it isn't resolved, so it would be lost unsaid."""
+    if next(root.iter(etree.Entity), None) is not None:
+        raise DocumentError(
+            "{name} keeps text in XML entities, which no office program does and which are never resolved.",
+            hint="It may be an attack. Open it in its own program, save it again and import that.",
+        )
 
 
 def embedded_files(archive: zipfile.ZipFile, folder: str) -> Iterator[str]:

@@ -44,6 +44,14 @@ def one_line(text: str) -> str:
     return _SPACES.sub(" ", text).strip()
 
 
+def check_length(characters: int) -> None:
+    """Raise DocumentError where a text comes to more `characters` than a document may have."""
+    if characters > TEXT_CHARACTERS_MAX:
+        raise DocumentError(
+            "{name} holds more text than one document can.", hint="Split it into smaller files and import those."
+        )
+
+
 @dataclass(slots=True)
 class ContentBuilder:
     """Collects blocks of text and remembers where headings and pages start."""
@@ -103,10 +111,7 @@ class ContentBuilder:
         )
 
     def _append(self, text: str, separator: str) -> None:
-        if self._length + len(text) > TEXT_CHARACTERS_MAX:
-            raise DocumentError(
-                "{name} holds more text than one document can.", hint="Split it into smaller files and import those."
-            )
+        check_length(self._length + len(text))
         if self._parts:
             self._parts.append(separator)
             self._length += len(separator)

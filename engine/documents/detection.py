@@ -65,8 +65,9 @@ _JSON_NAMES = {".json", ".jsonl", ".ndjson"}
 _TABLE_NAMES = {".csv", ".tsv"}
 _HTML_NAMES = {".html", ".htm", ".xhtml"}
 _MARKDOWN_NAMES = {".md", ".markdown", ".mdown"}
+# The comments before it are taken once and for all (atomic): given back, one would be tried as part of the next.
 _HTML_START = re.compile(
-    r"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+    r"\s*(<\?xml[^>]*>\s*)?(?>(<!--.*?-->\s*)*)<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
 _HEADER_LINES = re.compile(r"\A(?:[!-9;-~]+:.*\n(?:[ \t].*\n)*)+")  # RFC 5322: names, values, folded lines
 # What a mail program writes and a person quoting a mail does not.
@@ -186,10 +187,10 @@ def _text_kind(name: str, head: bytes) -> Kind:
     if suffix in _TABLE_NAMES:
         return "table"
     start = decode(head)[:4096].replace("\r\n", "\n").lstrip("\ufeff")
-    if suffix in _HTML_NAMES or _HTML_START.match(start):
-        return "html"
     if suffix in _MARKDOWN_NAMES:
         return "md"
+    if suffix in _HTML_NAMES or _HTML_START.match(start):
+        return "html"
     if start.lstrip().startswith("<?xml"):
         raise _unreadable(name, "xml")
     if suffix == ".mbox" or _MAILBOX.match(start):

@@ -13,8 +13,7 @@ class Mail:
     """What a mail consists of."""
 
     headers: tuple[tuple[str, str], ...]  # name and value, those without a value left out of the text
-    plain: str
-    html: bytes  # read where there is no plain text
+    bodies: tuple[str | bytes, ...]  # in order: plain text as str, HTML as bytes
     attachments: tuple[str, ...]
 
 
@@ -25,9 +24,10 @@ def to_content(mail: Mail, *, kind: str) -> Content:
     if mail.attachments:
         lines.append(f"Attachments: {', '.join(mail.attachments)}")
     builder.add("\n".join(lines))
-    if mail.plain.strip():
-        for block in mail.plain.replace("\r\n", "\n").split("\n\n"):
+    for body in mail.bodies:
+        if isinstance(body, bytes):
+            html.add_to(builder, body)
+            continue
+        for block in body.replace("\r\n", "\n").split("\n\n"):
             builder.add(block)
-    elif mail.html:
-        html.add_to(builder, mail.html)
     return builder.build(kind=kind, title=dict(mail.headers).get("Subject", ""), attachments=mail.attachments)

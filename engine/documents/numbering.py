@@ -73,7 +73,7 @@ class Numbering:
         def number(match: re.Match[str]) -> str:
             of = int(match.group(1)) - 1
             form = levels.get(of, Level())
-            return _written(counts[of] or form.start, form.form)
+            return written(counts[of] or form.start, form.form)
 
         return _PLACEHOLDER.sub(number, level.pattern).strip()
 
@@ -109,7 +109,8 @@ def _integer(text: str | None, default: int) -> int:
     return int(text) if text and text.lstrip("-").isdigit() else default
 
 
-def _written(number: int, form: str) -> str:
+def written(number: int, form: str) -> str:
+    """Return `number` as a list shows it; `form` goes by Word's name: decimal, lowerLetter, upperRoman, …"""
     if not 0 < number <= _NUMBER_MAX:
         return str(number)
     if form in ("lowerLetter", "upperLetter"):

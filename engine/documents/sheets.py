@@ -1,13 +1,31 @@
-"""Rows of a spreadsheet as text: a line a row, in sections that name their rows, so that a citation says which."""
+"""A spreadsheet as text: what cells show, a line a row, in sections that name their rows, so that a citation does."""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from engine.documents.content import ContentBuilder
 from engine.documents.tables import table_lines
 
 _SECTION_CHARACTERS = 900  # of rows that share a section: about what a passage holds
+
+
+def shown(cell: Any) -> str:
+    """Return what a workbook's cell shows: a date without midnight, a share as a percentage, a formula's result."""
+    value = cell.value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, int | float) and "%" in cell.number_format:
+        return f"{value * 100:.15g}%"
+    if isinstance(value, float):
+        return f"{value:.15g}"
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(sep=" ").removesuffix(" 00:00:00")
+    return str(value)
 
 
 def add_rows(builder: ContentBuilder, rows: Iterable[Sequence[str]], *, level: int) -> None:

@@ -6,6 +6,7 @@ import ast
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -16,6 +17,7 @@ import msgspec
 
 from engine.documents.decoding import decode
 from engine.documents.json_values import read_values
+from engine.documents.sheets import shown
 from engine.errors import QuestionError
 from engine.questions.columns import Header
 
@@ -28,6 +30,8 @@ _HEADER_ROWS_MAX = 10  # of a sheet: how far down its header may stand, below a 
 _NAME_CHARACTERS_MAX = 80  # longer is no column's name
 _PARQUET_ROWS = 500
 _LOST_LINES = 5  # a row of so many lines up to the end of the file lacks its closing quotation mark
+# What a spreadsheet program or pandas writes where there is no value.
+_NO_VALUE = {"#N/A", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "NaN", "nan"}
 _ARRAY = re.compile(r"array\((\[.*?\])(?:,\s*dtype=[\w.<>'\"]+)?\)", re.DOTALL)
 
 
@@ -57,7 +61,12 @@ def _parquet(path: Path, header: Header) -> Iterator[Row]:
         for batch in file.iter_batches(batch_size=_PARQUET_ROWS, use_threads=False):
             for record in batch.to_pylist():
                 line += 1
-                yield Row(line, f"row {line}", record)
+                kept = {name: value for name, value in record.items() if not _is_nan(value)}
+                yield Row(line, f"row {line}", kept)
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _json(path: Path, header: Header) -> Iterator[Row]:
@@ -139,7 +148,7 @@ def _names_columns(cells: Sequence[object]) -> bool:
         len(text) <= _NAME_CHARACTERS_MAX and (not text.endswith(ends) or _ABBREVIATED.fullmatch(text))
         for text in texts
     )
-    return bool(texts) and plain and not any(re.fullmatch(r"[-+]?[\d.,]+", text) for text in texts)
+    return bool(texts) and plain and not any(re.fullmatch(r"[-+]?[\d.,]+%?", text) for text in texts)
 
 
 def column_names(path: Path, cells: Sequence[object] | None, width: int) -> list[str]:
@@ -172,6 +181,8 @@ def _row(columns: Sequence[str], cells: Sequence[object], *, line: int, place: s
 def _cell(cell: str) -> object:
     """A cell that holds a list is one: that is how several answers fit into a table, and how others export SQuAD's."""
     text = cell.strip()
+    if text in _NO_VALUE:
+        return ""
     if not (text.startswith(("[", "{")) and text.endswith(("]", "}"))):
         return text
     try:
@@ -194,10 +205,11 @@ def _sheets(path: Path, header: Header) -> Iterator[Row]:
     for sheet in book.worksheets:
         sheet.reset_dimensions()  # what a workbook says of its own size may be wrong
         called = f"sheet {sheet.title}, row" if many else "row"
-        yield from _sheet(path, enumerate(sheet.iter_rows(values_only=True), start=1), header, called)
+        rows = ([shown(cell) for cell in row] for row in sheet.iter_rows())
+        yield from _sheet(path, enumerate(rows, start=1), header, called)
 
 
-def _sheet(path: Path, rows: Iterable[tuple[int, Sequence[object]]], header: Header, called: str) -> Iterator[Row]:
+def _sheet(path: Path, rows: Iterable[tuple[int, Sequence[str]]], header: Header, called: str) -> Iterator[Row]:
     """Rows below the header: the first of the top rows that is as wide as any of them; above it stands a title."""
     numbered = iter(rows)
     top = [(line, cells) for line, cells in islice(numbered, _HEADER_ROWS_MAX) if any(map(_is_filled, cells))]
@@ -212,19 +224,11 @@ def _sheet(path: Path, rows: Iterable[tuple[int, Sequence[object]]], header: Hea
     columns = column_names(path, first[:width] if named else None, width)
     for line, cells in (*top[named:], *numbered):
         if any(map(_is_filled, cells)):
-            yield _row(columns, [_value(cell) for cell in cells], line=line, place=f"{called} {line}")
+            yield _row(columns, [_cell(cell) for cell in cells], line=line, place=f"{called} {line}")
 
 
-def _is_filled(cell: object) -> bool:
-    return cell is not None and bool(str(cell).strip())
-
-
-def _value(cell: object) -> object:
-    if isinstance(cell, float) and cell.is_integer():
-        return int(cell)  # Excel knows no whole numbers
-    if isinstance(cell, str):
-        return _cell(cell)
-    return cell
+def _is_filled(cell: str) -> bool:
+    return bool(cell.strip())
 
 
 def columns_of(records: Iterable[Mapping[str, object]]) -> list[str]:

@@ -56,6 +56,7 @@ HOSTILE: dict[str, bytes] = {
     "xml-bomb.odt": _zip(("mimetype", "application/vnd.oasis.opendocument.text"), ("content.xml", BOMB)),
     "xml-bomb.docx": _zip(("word/document.xml", BOMB), ("[Content_Types].xml", BOMB)),
     "xml-bomb.xlsx": _zip(("xl/workbook.xml", BOMB), ("[Content_Types].xml", BOMB)),
+    "entity.odt": _odt(FILE_READ.replace("<!DOCTYPE x", "<!DOCTYPE office:document-content"), "before &f; after"),
     "deep.odt": _odt("", "<text:span>" * 5000 + "x" + "</text:span>" * 5000),
     "not-a-book.epub": _zip(("mimetype", "application/epub+zip"), ("META-INF/container.xml", FILE_READ + "<x>&f;</x>")),
     "loop.rtf": b"{\\rtf1 " + b"{" * 200_000,
@@ -67,7 +68,6 @@ READ: dict[str, bytes] = {
     "deep.md": b">" * 5000 + b" The text at the bottom.",
     "wide.csv": b",".join(b"c%d" % n for n in range(20_000)) + b"\n" + b",".join(b"1" for _ in range(20_000)),
     "long-line.txt": b"word " * 2_000_000,
-    "entity.odt": _odt(FILE_READ.replace("<!DOCTYPE x", "<!DOCTYPE office:document-content"), "before &f; after"),
     "nested.eml": _nested_mail(200),
     "attached.eml": b"Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"
     b'Content-Disposition: attachment; filename="../../etc/cron.d/x.txt"\nContent-Transfer-Encoding: base64\n\n'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import docx
 from docx.document import Document as WordDocument
@@ -12,13 +12,22 @@ from docx.opc.exceptions import PackageNotFoundError
 from docx.oxml.ns import qn
 from lxml import etree
 
-from engine.documents.archives import damaged, embedded_files, embedded_note, opened, parse_xml
+from engine.documents.archives import (
+    damaged,
+    embedded_files,
+    embedded_note,
+    opened,
+    parse_xml,
+    refuse_entities,
+)
 from engine.documents.content import Content, ContentBuilder, one_line
 from engine.documents.numbering import BULLET, Numbering
+from engine.documents.symbols import UNKNOWN, character, raised
 from engine.documents.tables import table_lines
 
 _HEADING_STYLE = re.compile(r"heading (\d)", re.IGNORECASE)
 _PARAGRAPH, _TABLE, _ROW, _CELL = qn("w:p"), qn("w:tbl"), qn("w:tr"), qn("w:tc")
+_RUN, _SYMBOL = qn("w:r"), qn("w:sym")
 _TEXT = {qn("w:t"), qn("m:t")}
 _BREAKS = {qn("w:br"), qn("w:cr")}
 _TAB, _HYPHEN = qn("w:tab"), qn("w:noBreakHyphen")
@@ -42,8 +51,12 @@ def read(data: bytes) -> Content:
         document = docx.Document(io.BytesIO(data))
     except (PackageNotFoundError, etree.XMLSyntaxError, KeyError, ValueError, EOFError) as error:
         raise damaged() from error
+    refuse_entities(document.element)
     walk = _Walk(document)
     walk.visit()
+    fonts = {symbol.get(qn("w:font"), "") for symbol in document.element.iter(_SYMBOL) if _sign(symbol) == UNKNOWN}
+    if fonts:
+        walk.builder.note(f"Signs of {', '.join(sorted(fonts))} stand for no character and read as {UNKNOWN}.")
     if note:
         walk.builder.note(note)
     return walk.builder.build(kind="docx", title=document.core_properties.title or walk.title)
@@ -64,18 +77,20 @@ class _Walk:
 
     def visit(self) -> None:
         """Take in the whole body."""
-        for block in _blocks(self._body):
-            if block.tag == _TABLE:
-                self._add_table(block)
+        for together in _joined(_blocks(self._body)):
+            if together[0].tag == _TABLE:
+                self._add_table(together[0])
                 self._in_list = False
             else:
-                self._add_paragraph(block)
-            self._add_notes(block)
+                self._add_paragraph(together)
+            for block in together:
+                self._add_notes(block)
 
-    def _add_paragraph(self, paragraph: etree._Element) -> None:
-        text = _paragraph_text(paragraph)
-        style, listed = _properties(paragraph)
-        label = self._numbering.label(paragraph, style) if text.strip() else ""
+    def _add_paragraph(self, together: Sequence[etree._Element]) -> None:
+        """Add paragraphs that read as one; it is formatted as the last of them, whose end is its own."""
+        text = "".join(map(_paragraph_text, together))
+        style, listed = _properties(together[-1])
+        label = self._numbering.label(together[-1], style) if text.strip() else ""
         level = self._levels.get(style)
         if level is not None and one_line(text):
             self.title = self.title or (one_line(text) if level == 0 else "")
@@ -90,7 +105,11 @@ class _Walk:
             self._in_list = item
 
     def _add_table(self, table: etree._Element) -> None:
-        rows = [row for row in table.iter(_ROW) if next(row.iterancestors(_TABLE), None) is table]
+        rows = [
+            row
+            for row in table.iter(_ROW)
+            if next(row.iterancestors(_TABLE), None) is table and not _is_deleted_row(row)
+        ]
         marked = bool(rows) and rows[0].find(f"{qn('w:trPr')}/{qn('w:tblHeader')}") is not None
         cells = [list(_cells(row)) for row in rows]
         for place, (_, line) in enumerate(table_lines(cells, header=True if marked and len(rows) > 1 else None)):
@@ -98,6 +117,8 @@ class _Walk:
 
     def _add_notes(self, block: etree._Element) -> None:
         for reference in block.iter(*_NOTE_MARKS):
+            if any(part.tag in _LEFT_OUT or _is_deleted_row(part) for part in reference.iterancestors()):
+                continue
             mark = reference.get(qn("w:id"), "")
             text = self._notes.get((_NOTE_MARKS[reference.tag], mark), "")
             if text:
@@ -116,9 +137,7 @@ def _parts(document: WordDocument) -> dict[str, etree._Element]:
 
 def _notes(parts: Mapping[str, etree._Element]) -> dict[tuple[str, str], str]:
     return {
-        (kind, note.get(qn("w:id"), "")): one_line(
-            " ".join(_paragraph_text(paragraph) for paragraph in note.iter(_PARAGRAPH))
-        )
+        (kind, note.get(qn("w:id"), "")): _inside(note)
         for kind, tag in (("footnotes", "w:footnote"), ("endnotes", "w:endnote"))
         if kind in parts
         for note in parts[kind].iter(qn(tag))
@@ -161,16 +180,57 @@ def _properties(paragraph: etree._Element) -> tuple[str, bool]:
     return name, properties.find(qn("w:numPr")) is not None or name.startswith("List")
 
 
+def _joined(blocks: Iterable[etree._Element]) -> Iterator[list[etree._Element]]:
+    """Yield the blocks, together those paragraphs that become one when the deletion of the end of one is accepted."""
+    together: list[etree._Element] = []
+    for block in blocks:
+        if together and block.tag == _TABLE:
+            yield together
+            together = []
+        together.append(block)
+        mark = block.find(f"{qn('w:pPr')}/{qn('w:rPr')}/{qn('w:del')}")
+        if mark is None:
+            yield together
+            together = []
+    if together:
+        yield together
+
+
+def _is_deleted_row(element: etree._Element) -> bool:
+    return element.tag == _ROW and element.find(f"{qn('w:trPr')}/{qn('w:del')}") is not None
+
+
+def _is_hidden(run: etree._Element) -> bool:
+    hidden = run.find(f"{qn('w:rPr')}/{qn('w:vanish')}")
+    return hidden is not None and hidden.get(qn("w:val"), "1") not in ("0", "false", "off")
+
+
+def _is_raised(run: etree._Element) -> bool:
+    position = run.find(f"{qn('w:rPr')}/{qn('w:vertAlign')}")
+    return position is not None and position.get(qn("w:val")) == "superscript"
+
+
+def _sign(symbol: etree._Element) -> str:
+    """The character that a symbol of some font stands for."""
+    try:
+        return character(symbol.get(qn("w:font"), ""), int(symbol.get(qn("w:char"), ""), 16))
+    except ValueError:
+        return UNKNOWN
+
+
 def _paragraph_text(paragraph: etree._Element) -> str:
     """The text as it reads with all changes accepted. Without recursion: equations nest deep."""
     parts: list[str] = []
     stack = list(reversed(paragraph))
     while stack:
         node = stack.pop()
-        if node.tag in _LEFT_OUT:
+        if node.tag in _LEFT_OUT or (node.tag == _RUN and _is_hidden(node)):
             continue
         if node.tag in _TEXT:
-            parts.append(node.text or "")
+            text = node.text or ""
+            parts.append(raised(text) if _is_raised(node.getparent()) else text)
+        elif node.tag == _SYMBOL:
+            parts.append(_sign(node))
         elif node.tag in _BREAKS:
             parts.append("\n")
         elif node.tag == _TAB:
@@ -186,12 +246,17 @@ def _paragraph_text(paragraph: etree._Element) -> str:
     return "".join(parts)
 
 
+def _inside(element: etree._Element) -> str:
+    """The text of all paragraphs inside a cell or a note, as one line."""
+    return one_line(" ".join("".join(map(_paragraph_text, one)) for one in _joined(element.iter(_PARAGRAPH))))
+
+
 def _cells(row: etree._Element) -> Iterator[str]:
     """Yield the texts of a row's cells, one for each column; a nested table reads as part of its cell."""
     for cell in row.iter(_CELL):
         if next(cell.iterancestors(_ROW), None) is not row:
             continue
-        yield one_line(" ".join(_paragraph_text(paragraph) for paragraph in cell.iter(_PARAGRAPH)))
+        yield _inside(cell)
         span = cell.find(f"{qn('w:tcPr')}/{qn('w:gridSpan')}")
         width = span.get(qn("w:val"), "") if span is not None else ""
         yield from [""] * (min(int(width), _COLUMNS_MAX) - 1 if width.isdigit() else 0)

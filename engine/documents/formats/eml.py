@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
 from typing import cast
@@ -11,6 +12,7 @@ from engine.documents.decoding import decode
 from engine.documents.mail import Mail, to_content
 from engine.errors import DocumentError
 
+_SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature")
 _HEADERS = ("Subject", "From", "To", "Cc", "Date")
 
 
@@ -21,12 +23,9 @@ def read(data: bytes) -> Content:
         raise DocumentError(
             "{name} is encrypted (S/MIME).", hint="Open it in its mail program, save it decrypted and import that."
         )
-    plain = _body(message, "plain")
-    page = "" if plain.strip() else _body(message, "html")
     mail = Mail(
         headers=tuple((name, _header(message, name)) for name in _HEADERS),
-        plain=plain,
-        html=page.encode("utf-8"),
+        bodies=tuple(_bodies(message)),
         attachments=tuple(_name(part, number) for number, part in enumerate(_attachments(message))),
     )
     return to_content(mail, kind="eml")
@@ -49,32 +48,63 @@ def _header(message: Message, name: str) -> str:
         return one_line(next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), ""))
 
 
-def _body(message: EmailMessage, kind: str) -> str:
-    part = message.get_body(preferencelist=(kind,))
-    if part is None or part.get_content_maintype() != "text":
-        return ""
-    payload = part.get_payload(decode=True)
-    return decode(payload if isinstance(payload, bytes) else b"", declared=part.get_content_charset("") or "")
+def _bodies(message: EmailMessage) -> Iterator[str | bytes]:
+    """Yield the texts in order; of alternatives the plain ones, where they say something."""
+    leaves = [(part, alternative) for part, alternative in _leaves(message) if _is_body(part, alternative, message)]
+    plainly = {id(alternative) for part, alternative in leaves if not _is_page(part) and _text(part).strip()}
+    for part, alternative in leaves:
+        if alternative is not None and _is_page(part) == (id(alternative) in plainly):
+            continue
+        yield _text(part).encode("utf-8") if _is_page(part) else _text(part)
 
 
 def _attachments(message: EmailMessage) -> list[Message]:
     """The attached files, however deep the parts nest; pictures that belong to the text are none."""
-    bodies = [message.get_body(preferencelist=(kind,)) for kind in ("plain", "html")]
-    found: list[Message] = []
-    waiting: list[Message] = [message]
+    return [part for part, alternative in _leaves(message) if _is_attached(part, alternative, message)]
+
+
+def _leaves(message: Message) -> Iterator[tuple[Message, Message | None]]:
+    """Yield the parts that hold something, each with the outermost choice of alternatives that it belongs to."""
+    waiting: list[tuple[Message, Message | None]] = [(message, None)]
     while waiting:
-        part = waiting.pop()
-        if part.get_content_type() == "message/rfc822" and part is not message:
-            found.append(part)
-        elif part.is_multipart():
-            waiting.extend(reversed(cast(list[Message], part.get_payload())))
-        elif part.get_filename() and not any(part is body for body in bodies) and not _is_inline(part):
-            found.append(part)
-    return found
+        part, alternative = waiting.pop()
+        if not part.is_multipart() or (part.get_content_type() == "message/rfc822" and part is not message):
+            yield part, alternative
+            continue
+        if part.get_content_type() == "multipart/alternative":
+            alternative = alternative or part
+        waiting += [(inner, alternative) for inner in reversed(cast(list[Message], part.get_payload()))]
+
+
+def _is_body(part: Message, alternative: Message | None, message: Message) -> bool:
+    if part.get_content_type() not in ("text/plain", "text/html"):
+        return False
+    if part is message:
+        return True
+    named = part.get_filename() and alternative is None
+    return not named and part.get_content_disposition() != "attachment"
+
+
+def _is_attached(part: Message, alternative: Message | None, message: Message) -> bool:
+    if _is_body(part, alternative, message) or _is_inline(part):
+        return False
+    if part.get_filename():
+        return True
+    # Without a name another form of the text, and the proof of who signed it, are no files.
+    in_words = alternative is not None and part.get_content_maintype() == "text"
+    return not in_words and part.get_content_type() not in _SIGNATURES
 
 
 def _is_inline(part: Message) -> bool:
     return part.get_content_maintype() == "image" and part.get("Content-ID") is not None
+
+
+def _is_page(part: Message) -> bool:
+    return part.get_content_type() == "text/html"
+
+
+def _text(part: Message) -> str:
+    return decode(_bytes(part), declared=part.get_content_charset("") or "")
 
 
 def _name(part: Message, number: int) -> str:

@@ -28,7 +28,7 @@ def read(data: bytes, report: Report) -> Content:
         _refuse_protected(archive)
         package_name = _package_name(archive)
         package = parse_xml(read_part(archive, package_name))
-        chapters = list(_spine(package, posixpath.dirname(package_name)))
+        chapters = list(dict.fromkeys(_spine(package, posixpath.dirname(package_name))))  # each once
         names = set(archive.namelist())
         missing = 0
         for number, chapter in enumerate(chapters):

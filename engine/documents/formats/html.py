@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 
 from bs4 import BeautifulSoup, NavigableString, Tag
 from bs4.element import PreformattedString
 
 from engine.documents.content import Content, ContentBuilder, one_line
 from engine.documents.decoding import decode
+from engine.documents.numbering import written
+from engine.documents.symbols import raised
 from engine.documents.tables import BAR
 
 _DECLARED = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
@@ -16,6 +19,7 @@ _XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 _INVISIBLE = {
     "script", "style", "noscript", "template", "nav", "svg", "math", "object", "iframe", "audio", "video", "canvas",
     "select", "button", "input", "textarea", "datalist", "dialog", "title", "meta", "link",
+    "del", "s", "strike",
 }  # fmt: skip
 _BOILERPLATE_ROLES = {"navigation", "search", "banner", "contentinfo", "menu", "menubar", "toolbar"}
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
@@ -26,6 +30,9 @@ _BLOCKS = {
 }  # fmt: skip
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _CELLS = {"td", "th"}
+_NUMBERINGS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
+_WITHOUT_NUMBERS = re.compile(r"list-style(?:-type)?\s*:[^;]*\bnone\b", re.IGNORECASE)
+_COLUMNS_MAX = 100  # that cells reach by their spans
 
 
 def read(data: bytes) -> Content:
@@ -60,18 +67,40 @@ def _parse(source: str) -> BeautifulSoup:
     return BeautifulSoup(_XML_DECLARATION.sub("", source), "lxml")
 
 
+@dataclass(slots=True)
+class _List:
+    """A list at hand."""
+
+    form: str  # how it numbers its items; "" when it doesn't
+    next: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """What stands in one column of a row."""
+
+    text: str = ""
+    named: bool = False  # the cell is a header
+    spread: bool = False  # it began in a column before
+
+
 class _Walk:
     """Collects text while going through the tree, without recursion: hostile pages nest thousands deep."""
 
     def __init__(self, builder: ContentBuilder) -> None:
         self._builder = builder
         self._line: list[str] = []
-        self._row: list[str] | None = None
-        self._named_cells = 0  # of the row, those that are headers
-        self._labels: list[str] = []  # of the table at hand, from a row of nothing but headers
+        self._row: list[_Cell] | None = None
+        self._hanging: dict[int, tuple[int, _Cell]] = {}  # column → the cell that spans down it, for how many rows more
+        self._labels: list[str] = []  # of the table at hand, from rows of nothing but headers
+        self._names_rows = False  # the row before was one of them
         self._separator = "\n\n"
         self._preformatted = 0
         self._tables = 0
+        self._raised: list[int] = []  # where in the line what is raised begins
+        self._in_heading = False
+        self._lists: list[_List] = []
+        self._marker = ""  # of the list item at hand, until its first words
 
     def visit(self, root: Tag) -> None:
         """Take in everything visible under `root`."""
@@ -83,15 +112,11 @@ class _Walk:
                     self._take(str(node))
                 continue
             if leaving:
-                self._leave(node.name)
+                self._leave(node)
                 continue
             if _is_hidden(node):
                 continue
-            if node.name in _HEADINGS and self._row is None:
-                self._flush()
-                self._builder.add_heading(_heading_text(node), level=_HEADINGS[node.name])
-                continue
-            self._enter(node.name)
+            self._enter(node)
             stack.append((node, True))
             stack.extend(
                 (child, False) for child in reversed(node.contents) if isinstance(child, Tag | NavigableString)
@@ -104,9 +129,12 @@ class _Walk:
     def _take(self, text: str) -> None:
         self._line.append(text if self._preformatted else re.sub(r"\s+", " ", text))
 
-    def _enter(self, name: str) -> None:
+    def _enter(self, node: Tag) -> None:
+        name = node.name
         if name == "br":
             self._line.append("\n")
+        elif name == "sup":
+            self._raised.append(len(self._line))
         elif name == "pre":
             self._flush()
             self._preformatted += 1
@@ -114,69 +142,152 @@ class _Walk:
             self._break_row()
             self._row = []
         elif name in _CELLS:
-            self._cell(keep_empty=False)
-            self._named_cells += name == "th"
+            self._cell(None)
         elif name == "table":
             self._break_row()
-            self._labels = []
+            self._open_table()
             self._tables += 1
+        elif name in _HEADINGS:
+            self._flush()
+            self._in_heading = self._row is None
         elif name in _BLOCKS:
             self._flush()
+            if name in ("ol", "ul"):
+                self._lists.append(_list(node))
+            elif name == "li":
+                self._open_item(node)
 
-    def _leave(self, name: str) -> None:
-        if name == "pre":
+    def _leave(self, node: Tag) -> None:
+        name = node.name
+        if name == "sup":
+            start = self._raised.pop()
+            self._line[start:] = [raised("".join(self._line[start:]))]
+        elif name == "pre":
             self._flush()
             self._preformatted -= 1
         elif name in _CELLS:
-            self._cell(keep_empty=True)
+            self._cell(node)
         elif name == "tr":
             self._break_row()
+        elif name in _HEADINGS:
+            self._close_heading(_HEADINGS[name])
         elif name in _BLOCKS:
             self._flush()
             if name == "table":
-                self._labels = []
+                self._open_table()
                 self._tables -= 1
                 self._separator = "\n\n"
+            elif name in ("ol", "ul"):
+                self._lists.pop()
+            elif name == "li":
+                self._marker = ""
 
-    def _cell(self, *, keep_empty: bool) -> None:
-        """End a table cell: its text joins the row. An empty one keeps its column."""
+    def _open_table(self) -> None:
+        """Forget the columns of the table before; one inside another ends it."""
+        self._labels = []
+        self._names_rows = False
+        self._hanging = {}
+
+    def _open_item(self, node: Tag) -> None:
+        listed = self._lists[-1] if self._lists else None
+        if listed is None or not listed.form:
+            return
+        number = _integer(node, "value", default=listed.next)
+        listed.next = number + 1
+        marker = f"{written(number, listed.form)}. "
+        if self._row is None:
+            self._marker += marker
+        else:
+            self._line.append(marker)
+
+    def _close_heading(self, level: int) -> None:
+        if not self._in_heading:
+            self._flush()
+            return
+        self._in_heading = False
+        self._builder.add_heading(self._marked(one_line("".join(self._line))), level=level)
+        self._line.clear()
+
+    def _marked(self, text: str) -> str:
+        """Return the text after the number of its list item, where it is the item's first."""
+        if not text:
+            return text
+        marker, self._marker = self._marker, ""
+        return marker + text
+
+    def _cell(self, node: Tag | None) -> None:
+        """End a table cell, or what stands between two: its text joins the row. An empty cell keeps its column."""
         text = one_line("".join(self._line))
         self._line.clear()
-        if not text and not (keep_empty and self._row is not None):
-            return
         if self._row is None:
-            self._builder.add(text)
-        else:
-            self._row.append(text)
+            self._builder.add(self._marked(text))
+        elif node is not None or text:
+            self._fill()
+            first = _Cell(text, named=node is not None and node.name == "th")
+            columns = _integer(node, "colspan", default=1)
+            rows = _integer(node, "rowspan", default=1)
+            copies = min(columns, _COLUMNS_MAX - len(self._row)) - 1
+            for cell in (first, *[replace(first, spread=True)] * copies):
+                if rows > 1 and len(self._row) < _COLUMNS_MAX:
+                    self._hanging[len(self._row)] = (rows - 1, cell)
+                self._row.append(cell)
+
+    def _fill(self) -> None:
+        """Put the cells that hang down from rows above in their columns, as far as they come next."""
+        while self._row is not None and len(self._row) in self._hanging:
+            column = len(self._row)
+            rows, cell = self._hanging.pop(column)
+            self._row.append(cell)
+            if rows > 1:
+                self._hanging[column] = (rows - 1, cell)
 
     def _break_row(self) -> None:
         """End a table row. A table inside a cell ends the outer row too: what follows reads as paragraphs."""
         if self._row is None:
             self._flush()
             return
-        self._cell(keep_empty=False)
+        self._cell(None)
+        self._fill()
+        while len(self._row) < max(self._hanging, default=0):
+            self._row.append(_Cell())
+            self._fill()
         row, self._row = self._row, None
-        named, self._named_cells = self._named_cells, 0
-        if named > 1 and named == len(row):
-            self._labels = row
-        elif len(row) == len(self._labels):
-            row = [
-                f"{label}: {cell}" if label and cell else cell for label, cell in zip(self._labels, row, strict=True)
-            ]
-        if any(row):
-            self._builder.add(BAR.join(cell for cell in row if cell), separator=self._separator)
+        line = [cell.text for cell in row if cell.text and not cell.spread]
+        # One header over the whole width is a title, not the names of columns.
+        if all(cell.named for cell in row) and sum(not cell.spread for cell in row) > 1:
+            self._name_columns([cell.text for cell in row])
+        else:
+            self._names_rows = False
+            if len(row) == len(self._labels):
+                line = [
+                    f"{label}: {cell.text}" if label else cell.text
+                    for label, cell in zip(self._labels, row, strict=True)
+                    if cell.text and not cell.spread
+                ]
+        if line:
+            self._builder.add(self._marked(BAR.join(line)), separator=self._separator)
             self._separator = "\n"  # rows stand under one another
 
+    def _name_columns(self, names: list[str]) -> None:
+        """Take a row of headers; below another it goes on with what that says: "Dose", then "mg", is "Dose mg"."""
+        if self._names_rows and len(names) == len(self._labels):
+            names = [
+                above if above == name else f"{above} {name}".strip()
+                for above, name in zip(self._labels, names, strict=True)
+            ]
+        self._labels = names
+        self._names_rows = True
+
     def _flush(self) -> None:
-        """End a block. Inside a row a block is only a gap between words."""
-        if self._row is not None:
+        """End a block. Inside a row or a heading a block is only a gap between words."""
+        if self._row is not None or self._in_heading:
             self._line.append(" ")
             return
         text = "".join(self._line)
         self._line.clear()
         if not self._preformatted:
             text = re.sub(r"[ \t]*\n[ \t]*", "\n", re.sub(r"[^\S\n]+", " ", text)).strip()
-        self._builder.add(text)
+        self._builder.add(self._marked(text))
         if not self._tables:
             self._separator = "\n\n"
 
@@ -191,5 +302,12 @@ def _is_hidden(tag: Tag) -> bool:
     return bool(_HIDDEN_STYLE.search(str(tag.get("style", ""))))
 
 
-def _heading_text(tag: Tag) -> str:
-    return " ".join(text for text in tag.stripped_strings)
+def _list(tag: Tag) -> _List:
+    if tag.name != "ol" or _WITHOUT_NUMBERS.search(str(tag.get("style", ""))):
+        return _List("")
+    return _List(_NUMBERINGS.get(str(tag.get("type", "")), "decimal"), _integer(tag, "start", default=1))
+
+
+def _integer(tag: Tag | None, attribute: str, *, default: int) -> int:
+    value = str(tag.get(attribute, "")).strip() if tag is not None else ""
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 6 else default

@@ -64,8 +64,7 @@ def _mail(container: olefile.OleFileIO, storage: list[str]) -> Mail:
             ("Cc", _text(container, storage, _CC)),
             ("Date", _date(container, storage)),
         ),
-        plain=plain,
-        html=page,
+        bodies=(plain,) if plain.strip() or not page else (page,),
         attachments=tuple(
             _attachment_name(container, one, number) for number, one in enumerate(_attachments(container, storage))
         ),

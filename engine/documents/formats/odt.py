@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from lxml import etree
 
 from engine.documents.archives import embedded_note, opened, parse_xml, read_part
-from engine.documents.content import Content, ContentBuilder, one_line
-from engine.documents.tables import table_lines
+from engine.documents.content import Content, ContentBuilder, check_length, one_line
+from engine.documents.tables import BAR, table_lines
 from engine.errors import DocumentError
 
 _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
@@ -22,7 +22,7 @@ _LEFT_OUT = {
     f"{_TEXT}tracked-changes", f"{_OFFICE}annotation", f"{_OFFICE}forms", f"{_TEXT}sequence-decls",
     f"{_OFFICE}binary-data",
 }  # fmt: skip
-_REPEATED_MAX = 1000  # cells and spaces that one element may stand for
+_REPEATED_MAX = 1000  # spaces that one element may stand for, and columns that a row's cells may be repeated over
 
 
 def read(data: bytes) -> Content:
@@ -88,6 +88,7 @@ def _add_paragraph(
 def _paragraph_text(paragraph: etree._Element) -> str:
     """The paragraph as it reads; footnotes as their marks."""
     parts: list[str] = []
+    spaces = 0
     waiting: list[etree._Element | str] = [paragraph]
     while waiting:
         node = waiting.pop()
@@ -101,6 +102,8 @@ def _paragraph_text(paragraph: etree._Element) -> str:
             continue
         if node.tag == f"{_TEXT}s":
             parts.append(" " * _number(node.get(f"{_TEXT}c"), default=1))
+            spaces += len(parts[-1])
+            check_length(spaces)  # few bytes stand for many of them
         elif node.tag == f"{_TEXT}tab":
             parts.append("\t")
         elif node.tag == f"{_TEXT}line-break" or (node.tag in (_PARAGRAPH, _HEADING) and node is not paragraph):
@@ -128,6 +131,7 @@ def _add_table(builder: ContentBuilder, table: etree._Element) -> None:
     """Add the rows of a table; a table inside a cell reads as part of the cell."""
     rows: list[list[str]] = []
     header: bool | None = None
+    characters = 0
     for row in table.iter(_ROW):
         if next(row.iterancestors(f"{_TABLE}table"), None) is not table:
             continue
@@ -135,6 +139,8 @@ def _add_table(builder: ContentBuilder, table: etree._Element) -> None:
         if not rows and parent is not None and parent.tag == f"{_TABLE}table-header-rows":
             header = True
         rows.append(list(_cells(row)))
+        characters += sum(len(cell) + len(BAR) for cell in rows[-1])
+        check_length(characters)
     for place, (_, line) in enumerate(table_lines(rows, header=header)):
         builder.add(line, separator="\n" if place else "\n\n")
     for paragraph in table.iter(_PARAGRAPH):
@@ -143,11 +149,14 @@ def _add_table(builder: ContentBuilder, table: etree._Element) -> None:
 
 
 def _cells(row: etree._Element) -> Iterator[str]:
+    column = 0
     for cell in row:
         if cell.tag in _CELLS:
-            text = " ".join(_paragraph_text(paragraph) for paragraph in cell.iter(_PARAGRAPH, _HEADING))
+            text = " ".join(one_line(_paragraph_text(paragraph)) for paragraph in cell.iter(_PARAGRAPH, _HEADING))
             repeated = _number(cell.get(f"{_TABLE}number-columns-repeated"), default=1)
-            yield from [one_line(text)] * (repeated if repeated <= _REPEATED_MAX else 1)
+            copies = max(1, min(repeated, _REPEATED_MAX - column))
+            yield from [one_line(text)] * copies
+            column += copies
 
 
 def _number(value: str | None, *, default: int) -> int:

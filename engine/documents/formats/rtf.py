@@ -1,18 +1,24 @@
-"""Rich text (RTF): paragraphs and table rows, without formatting."""
+"""Rich text (RTF): paragraphs, table rows and footnotes, with changes as accepted and without hidden text."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 
-from striprtf.striprtf import rtf_to_text
+from striprtf.striprtf import destinations, remove_pict_groups, rtf_to_text, specialchars
 
 from engine.documents.content import Content, ContentBuilder, one_line
+from engine.documents.symbols import raised
 from engine.documents.tables import table_lines
 from engine.errors import DocumentError
 
 _TITLE = re.compile(r"\{\\info\b.{0,2000}?\{\\title ([^{}]*)\}", re.DOTALL)
 _PICTURES = re.compile(rb"(?:[0-9a-fA-F]{64,}[\r\n]*){4,}")  # hex dumps: most of a file's bytes, and no text
 _ROW = re.compile(r"[^\n]*\|[ \t]*")
+_TOKEN = re.compile(r"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'[0-9a-fA-F]{2}|\\.|[{}]|[^\\{}]+|\\", re.DOTALL)
+_TABLE_MARKS = {"cell", "nestcell", "row"}
+_BLOCK_ENDS = {"par", "sect", "page", "row"}
+_NOTE = "\v"  # opens a footnote's line, as it opens no line of a text
 
 
 def read(data: bytes) -> Content:
@@ -23,7 +29,7 @@ def read(data: bytes) -> Content:
             "{name} is damaged: the rich text stops half-way.",
             hint="Get the file again from where it came from, then import it again.",
         )
-    text = rtf_to_text(source, errors="replace")
+    text = rtf_to_text(_Accepting().rewrite(remove_pict_groups(source)), errors="replace")
     builder = ContentBuilder()
     table: list[list[str]] = []
     for line in text.split("\n"):
@@ -32,10 +38,116 @@ def read(data: bytes) -> Content:
             continue
         _add_table(builder, table)
         table = []
-        builder.add(line)
+        if line.startswith(_NOTE):
+            builder.add(one_line(line), separator="\n")
+        else:
+            builder.add(line)
     _add_table(builder, table)
     title = _TITLE.search(source)
     return builder.build(kind="rtf", title=one_line(rtf_to_text("{\\rtf1 " + title.group(1) + "}")) if title else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How the characters of a group look, as far as it changes what they say."""
+
+    deleted: bool = False
+    hidden: bool = False
+    raised: bool = False
+
+
+@dataclass(slots=True)
+class _Group:
+    """An open group."""
+
+    look: _Look
+    written: list[str]  # where its tokens go
+    start: int  # its place in there
+    aside: bool  # not part of the text, as the library sees it
+    in_note: bool
+    is_note: bool = False
+
+
+class _Accepting:
+    """Rewrites rich text for the library, which reads what is deleted and hidden, and drops footnotes."""
+
+    def __init__(self) -> None:
+        self._groups = [_Group(_Look(), [], 0, aside=False, in_note=False)]
+        self._notes: list[str] = []  # that wait for the end of their paragraph
+        self._count = 0
+
+    def rewrite(self, source: str) -> str:
+        """Return `source` without what is deleted or hidden, its figures raised, its footnotes below their line."""
+        for match in _TOKEN.finditer(source):
+            self._take(match.group(), match.group(1) or "", on=match.group(2) != "0")
+        while len(self._groups) > 1:
+            self._close()
+        return "".join(self._groups[0].written)
+
+    def _take(self, token: str, word: str, *, on: bool) -> None:
+        group = self._groups[-1]
+        if token == "{":
+            self._groups.append(replace(group, start=len(group.written), is_note=False))
+            group.written.append(token)
+        elif token == "}":
+            if len(self._groups) > 1:
+                self._close()
+        elif word:
+            self._take_word(group, token, word, on=on)
+        elif token == r"\*":
+            group.aside = True
+            group.written.append(token)
+        elif not (group.look.deleted or group.look.hidden):
+            group.written.append(raised(token) if group.look.raised and not token.startswith("\\") else token)
+
+    def _take_word(self, group: _Group, token: str, word: str, *, on: bool) -> None:
+        left_out = group.look.deleted or group.look.hidden
+        if word == "footnote" and len(self._groups) > 1 and not (left_out or group.in_note or self._groups[-2].aside):
+            del group.written[group.start :]
+            self._groups[-1] = _Group(_Look(), [], 0, aside=False, in_note=True, is_note=True)
+            self._count += 1
+            return
+        group.aside = group.aside or word in destinations
+        group.look = _look(group.look, word, on=on)
+        if left_out and (word == "u" or (word in specialchars and word not in _TABLE_MARKS)):
+            return
+        if group.in_note and word in _BLOCK_ENDS:
+            group.written.append("{ }")  # a note is one line
+            return
+        group.written.append(token)
+        if word in _BLOCK_ENDS and not group.aside:
+            self._write_notes(group)
+
+    def _close(self) -> None:
+        group = self._groups.pop()
+        if group.is_note:
+            self._groups[-1].written.append(f"{{[{self._count}]}}")
+            self._notes.append(rf"{{\'0b[{self._count}] {''.join(group.written)}}}\par ")
+            return
+        if len(self._groups) == 1 and self._notes:
+            group.written.append(r"\par ")
+            self._write_notes(group)
+        group.written.append("}")
+
+    def _write_notes(self, group: _Group) -> None:
+        group.written += self._notes
+        self._notes.clear()
+
+
+def _look(look: _Look, word: str, *, on: bool) -> _Look:
+    match word:
+        case "deleted":
+            return replace(look, deleted=on)
+        case "v":
+            return replace(look, hidden=on)
+        case "super":
+            return replace(look, raised=on)
+        case "sub" | "nosupersub":
+            return replace(look, raised=False)
+        case "plain":
+            return _Look()
+        case _:
+            return look
 
 
 def _add_table(builder: ContentBuilder, table: list[list[str]]) -> None:

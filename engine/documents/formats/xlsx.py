@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import io
 import warnings
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import openpyxl
 from engine.documents.archives import damaged, embedded_files, embedded_note, opened
 from engine.documents.content import Content, ContentBuilder
 from engine.documents.reading import Report
-from engine.documents.sheets import add_rows
+from engine.documents.sheets import add_rows, shown
 
 _REPORT_ROWS = 500
 _COLUMNS_MAX = 2000  # a sheet whose style reaches its last column has 16,384 empty cells in every row
@@ -49,19 +48,7 @@ def read(data: bytes, report: Report) -> Content:
 
 
 def _rows(sheet: Any, report: Report, *, done: int, total: int) -> Iterator[list[str]]:
-    for number, row in enumerate(sheet.iter_rows(values_only=True)):
+    for number, row in enumerate(sheet.iter_rows()):
         if number % _REPORT_ROWS == 0:
             report(min(done + number, total), total)
-        yield [_shown(value) for value in row[:_COLUMNS_MAX]]
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, float):
-        return f"{value:.15g}"
-    if isinstance(value, datetime.datetime):
-        return value.isoformat(sep=" ").removesuffix(" 00:00:00")
-    return str(value)
+        yield [shown(cell) for cell in row[:_COLUMNS_MAX]]

@@ -118,6 +118,37 @@ def test_a_workbook_gives_the_questions_of_all_its_sheets_below_their_titles(tmp
     assert isinstance(found[2], RawQuestion) and found[2].place == "sheet More, row 2"
 
 
+def test_a_workbook_cell_answers_as_it_shows(tmp_path: Path) -> None:
+    import datetime
+
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in (
+        ["question", "answer"],
+        ["When?", datetime.datetime(2020, 1, 31)],
+        ["What share?", 0.07],
+        ["Sum?", "#N/A"],
+    ):
+        book.active.append(row)
+    book.active["B3"].number_format = "0%"
+    book.save(tmp_path / "q.xlsx")
+    found = list(QuestionReader(RowReader()).read(tmp_path / "q.xlsx"))
+    assert [raw.answers for raw in found if isinstance(raw, RawQuestion)] == [("2020-01-31",), ("7%",)]
+    assert [item.line for item in found if not isinstance(item, RawQuestion)] == [4]
+
+
+def test_parquet_without_a_number_has_no_answer(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    table = pyarrow.table({"question": ["a", "b"], "answer": [1.5, float("nan")]})
+    pyarrow.parquet.write_table(table, tmp_path / "q.parquet")
+    found = list(QuestionReader(RowReader()).read(tmp_path / "q.parquet"))
+    assert [raw.answers for raw in found if isinstance(raw, RawQuestion)] == [("1.5",)]
+    assert len(found) == 2
+
+
 def test_parquet_keeps_lists_and_its_own_line_column(tmp_path: Path) -> None:
     import pyarrow
     import pyarrow.parquet

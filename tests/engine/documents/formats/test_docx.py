@@ -45,6 +45,57 @@ def test_tracked_changes_read_as_accepted() -> None:
     assert docx.read(data).text == "is new"
 
 
+def _body(xml: str) -> bytes:
+    """A Word document whose body is `xml`."""
+    return _with_body(example_files.word(("Normal", "")), "<w:body>", f"<w:body>{xml}")
+
+
+def _run(text: str, look: str = "") -> str:
+    return f"<w:r><w:rPr>{look}</w:rPr><w:t xml:space='preserve'>{text}</w:t></w:r>"
+
+
+def test_deleted_rows_are_gone() -> None:
+    rows = "".join(
+        f"<w:tr>{properties}<w:tc><w:p>{_run(text)}</w:p></w:tc></w:tr>"
+        for properties, text in (("<w:trPr><w:del w:id='1'/></w:trPr>", "old"), ("", "new"))
+    )
+    assert docx.read(_body(f"<w:tbl>{rows}</w:tbl>")).text == "new"
+
+
+def test_paragraphs_whose_mark_between_them_is_deleted_are_one() -> None:
+    first = f"<w:p><w:pPr><w:rPr><w:del w:id='1'/></w:rPr></w:pPr>{_run('no ')}</w:p>"
+    second = f"<w:p>{_run('notice')}</w:p>"
+    table = f"<w:tbl><w:tr><w:tc>{first}{second}</w:tc></w:tr></w:tbl>"
+    assert docx.read(_body(first + second)).text == "no notice"
+    assert docx.read(_body(first + table)).text == "no\n\nno notice"
+
+
+def test_hidden_text_is_not_read() -> None:
+    runs = _run("a") + _run("hidden", "<w:vanish/>") + _run("b", "<w:vanish w:val='0'/>")
+    assert docx.read(_body(f"<w:p>{runs}</w:p>")).text == "ab"
+
+
+def test_signs_of_symbol_fonts_are_the_characters_they_mean() -> None:
+    signs = (("Symbol", "F06D"), ("Symbol", "B3"), ("Wingdings", "F0FE"), ("Webdings", "F021"))
+    runs = "".join(f"<w:r><w:sym w:font='{font}' w:char='{code}'/></w:r>" for font, code in signs)
+    content = docx.read(_body(f"<w:p>{runs}</w:p>"))
+    assert content.text == "µ≥☑\ufffd"
+    assert content.notes == ("Signs of Webdings stand for no character and read as \ufffd.",)
+
+
+def test_raised_figures_stay_raised() -> None:
+    superscript = "<w:vertAlign w:val='superscript'/>"
+    runs = _run("10") + _run("-9", superscript) + _run(" 1") + _run("st", superscript)
+    assert docx.read(_body(f"<w:p>{runs}</w:p>")).text == "10⁻⁹ 1st"
+
+
+def test_text_behind_an_entity_is_refused_rather_than_lost() -> None:
+    data = _with_body(example_files.word(("Normal", "MARK")), "MARK", "A &x; B")
+    data = _with_body(data, "<w:document", "<!DOCTYPE d [<!ENTITY x SYSTEM 'file:///etc/hostname'>]><w:document")
+    with pytest.raises(DocumentError, match="entities"):
+        docx.read(data)
+
+
 def test_text_in_content_controls_is_read() -> None:
     control = "<w:sdt><w:sdtContent><w:p><w:r><w:t>controlled</w:t></w:r></w:p></w:sdtContent></w:sdt>"
     data = _with_body(example_files.word(("Normal", "plain")), "<w:body>", f"<w:body>{control}")

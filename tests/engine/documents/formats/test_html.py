@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from engine.documents.formats import html
 from engine.records import Heading
 
@@ -27,6 +29,55 @@ def test_tables_become_rows_of_cells() -> None:
         b"<table><tr><th>Drug</th><th>Dose</th></tr><tr><td><p>A</p></td><td>5 mg</td></tr></table><p>end"
     )
     assert content.text == "Drug | Dose\nDrug: A | Dose: 5 mg\n\nend"
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [
+        (
+            "<tr><th rowspan=2>Drug<th colspan=2>Dose<tr><th>mg<th>mL<tr><td>A<td>5<td>2",
+            "Drug | Dose\nDrug | mg | mL\nDrug: A | Dose mg: 5 | Dose mL: 2",
+        ),
+        (
+            "<tr><th>Drug<th>Adult<th>Child<tr><td rowspan=2>A<td>5<td>2<tr><td>6<td>3<tr><td>B<td>7<td>4",
+            "Drug | Adult | Child\nDrug: A | Adult: 5 | Child: 2\nDrug: A | Adult: 6 | Child: 3\n"
+            "Drug: B | Adult: 7 | Child: 4",
+        ),
+        ("<tr><th>x<th>2019<th>2020<tr><td>y<td colspan=2>same", "x | 2019 | 2020\nx: y | 2019: same"),
+        ("<tr><th>a<th>b<tr><td>1<td rowspan=2>2<tr><td>3", "a | b\na: 1 | b: 2\na: 3 | b: 2"),
+        (
+            "<tr><th>a<th>b<th>c<tr><td>1<td>2<td rowspan=3>3<tr><td>4<tr><td>5<td>6",
+            "a | b | c\na: 1 | b: 2 | c: 3\na: 4 | c: 3\na: 5 | b: 6 | c: 3",
+        ),
+        ("<tr><th colspan=2>Duck<tr><td>Kingdom<td>Animalia", "Duck\nKingdom | Animalia"),
+        ("<tr><td><h3>Dose</h3>5 mg<td>x", "Dose 5 mg | x"),
+    ],
+)
+def test_cells_stand_in_their_columns(rows: str, text: str) -> None:
+    assert html.read(f"<table>{rows}</table>".encode()).text == text
+
+
+def test_numbered_lists_keep_their_numbers() -> None:
+    page = (
+        b"<ol start=3><li>Rent<li><p>Deposit</p><ol type=a><li>sum<li>return</ol><li value=9><h3>Notice</h3></ol>"
+        b"<ul><li>none</ul><ol style='list-style: none'><li>(1) own</ol>"
+    )
+    assert html.read(page).text.split("\n\n") == [
+        "3. Rent", "4. Deposit", "a. sum", "b. return", "9. Notice", "none", "(1) own",
+    ]  # fmt: skip
+
+
+def test_figures_stay_raised_and_struck_words_are_gone() -> None:
+    page = (
+        b"<p>50 x 10<sup>9</sup>/L on the 1<sup>st</sup><sup>[<a>2</a>]</sup> of "
+        b"<del>30</del><s>40</s><strike>50</strike> 60 days"
+    )
+    assert html.read(page).text == "50 x 10\u2079/L on the 1st[2] of 60 days"
+
+
+def test_what_is_hidden_in_a_heading_is_not_read() -> None:
+    content = html.read(b"<h2><div>Head</div> <i style='display:none'>no</i> H<sub>2</sub>O</h2>")
+    assert content.headings == (Heading(0, 2, "Head H2O"),)
 
 
 def test_a_table_inside_a_cell_loses_nothing() -> None:

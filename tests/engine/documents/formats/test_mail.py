@@ -35,6 +35,35 @@ def test_html_is_read_where_there_is_no_plain_text() -> None:
     assert eml.read(mail.as_bytes()).text == "Subject: News\n\nOne\n\nTwo"
 
 
+def _mixed(*parts: str, kind: str = "mixed") -> str:
+    """Parts of a message as mail programs write them, each its headers, a blank line and its text."""
+    marked = "".join(f"--{kind}\n{part}\n" for part in parts)
+    return f"Content-Type: multipart/{kind}; boundary={kind}\n\n{marked}--{kind}--\n"
+
+
+def test_text_after_an_attachment_is_read_and_files_without_a_name_are_attached() -> None:
+    parts = _mixed(
+        "Content-Type: text/plain\n\nSee plan.",
+        "Content-Type: application/pdf\nContent-Disposition: inline; filename=x.pdf\n\n%PDF-",
+        "Content-Type: text/html\n\n<p>The hearing is on 5 May.",
+        "Content-Type: application/pdf\nContent-Disposition: attachment\n\n%PDF-1.4",
+        "Content-Type: application/pgp-signature\n\nsigned",
+    )
+    data = f"Subject: s\nMIME-Version: 1.0\n{parts}".encode()
+    content = eml.read(data)
+    assert content.text == ("Subject: s\nAttachments: x.pdf, attachment 2\n\nSee plan.\n\nThe hearing is on 5 May.")
+    assert eml.attachment(data, 1) == ("attachment 2", b"%PDF-1.4")
+
+
+@pytest.mark.parametrize(("plain", "text"), [("plainly", "plainly"), (" ", "as a page\n\ngoes on")])
+def test_of_alternatives_the_plain_one_is_read_where_it_says_something(plain: str, text: str) -> None:
+    pages = _mixed("Content-Type: text/html\n\n<p>as a page", "Content-Type: text/html\n\n<p>goes on")
+    parts = _mixed(
+        f"Content-Type: text/plain\n\n{plain}", pages, "Content-Type: text/calendar\n\nBEGIN", kind="alternative"
+    )
+    assert eml.read(f"Subject: s\nMIME-Version: 1.0\n{parts}".encode()).text == f"Subject: s\n\n{text}"
+
+
 def test_attachments_are_documents_of_their_own(tmp_path: Path) -> None:
     mail, inner = _mail(), _mail("The inner text.", subject="Re: Lease")
     inner.add_attachment(b"a,b\n1,2\n", maintype="text", subtype="csv", filename="rates.csv")

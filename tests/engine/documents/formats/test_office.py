@@ -10,6 +10,7 @@ import docx as python_docx
 import pptx as python_pptx
 import pytest
 
+from engine.documents import content as documents_content
 from engine.documents.archives import opened
 from engine.documents.content import Content
 from engine.documents.formats import docx, epub, odt, pptx, rtf
@@ -63,6 +64,17 @@ def test_an_open_document_text_reads_in_order() -> None:
     assert [(heading.level, heading.title) for heading in content.headings] == [(1, "Terms")]
 
 
+def test_repeated_cells_keep_to_a_table_and_spaces_to_a_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = "<table:table-cell table:number-columns-repeated='1000'><text:p>x</text:p></table:table-cell>"
+    row = f"<table:table-row>{cell * 3}</table:table-row>"
+    spaces = "<text:s text:c='1000'/>" * 11
+    assert _odt(f"<table:table>{row}</table:table>").text.count("x") == 1002
+    monkeypatch.setattr(documents_content, "TEXT_CHARACTERS_MAX", 10_000)
+    for body in (f"<table:table>{row * 4}</table:table>", f"<text:p>{spaces}</text:p>"):
+        with pytest.raises(DocumentError, match="more text"):
+            _odt(body)
+
+
 def test_a_protected_open_document_is_a_sentence() -> None:
     data = _zip(content_xml=b"\x00noise", **{"META-INF__manifest_xml": "<manifest:encryption-data/>"})
     with pytest.raises(DocumentError, match="password"):
@@ -75,7 +87,8 @@ def test_entities_are_never_resolved() -> None:
         content_xml=f"{bomb}<office:document-content {_SPACES}><office:body><office:text><text:p>[&b;]</text:p>"
         "</office:text></office:body></office:document-content>"
     )
-    assert "ha" not in odt.read(data).text
+    with pytest.raises(DocumentError, match="entities"):
+        odt.read(data)
 
 
 def test_a_slide_is_a_page_with_its_notes() -> None:
@@ -109,6 +122,32 @@ def test_rich_text_is_read_with_its_encoding_and_tables() -> None:
     assert content.text == "Grüße €5\n\nDrug | Dose | Form\nDrug: a | Dose: 1 | Form: x\n\nEnd"
 
 
+def _rtf(body: bytes) -> str:
+    return rtf.read(b"{\\rtf1\\ansi " + body + b"}").text
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (rb"is {\deleted 30}{\revised 60} days\par", "is 60 days"),
+        (rb"is \deleted\'33\u48?\par\deleted0 60\par", "is 60"),
+        (rb"a {\v hidden}{\v \plain b}\par", "a b"),
+        (rb"10{\super 9}/L, 1{\super st}, {\super\'32}\nosupersub 3\par", "10\u2079/L, 1st, 23"),
+        (rb"{\deleted gone{\footnote of it}}kept\par", "kept"),
+    ],
+)
+def test_rich_text_reads_as_accepted_and_seen(body: bytes, text: str) -> None:
+    assert _rtf(body) == text
+
+
+def test_footnotes_of_rich_text_stand_below_their_paragraph() -> None:
+    body = (
+        rb"Rent{\super\chftn{\*\footnote\pard\plain{\super\chftn} monthly\par in {\b advance}}} is due.\par "
+        rb"Next{\footnote second}{\header page\par}.\par Last{\footnote third}"
+    )
+    assert _rtf(body) == ("Rent[1] is due.\n[1] monthly in advance\n\nNext[2].\n[2] second\n\nLast[3]\n[3] third")
+
+
 def test_rich_text_that_stops_half_way_is_a_sentence() -> None:
     with pytest.raises(DocumentError, match="half-way"):
         rtf.read(b"{\\rtf1 words")
@@ -121,7 +160,7 @@ def test_a_book_is_read_in_the_order_of_its_spine() -> None:
         '<item id="b" href="two.html" media-type="application/xhtml+xml"/>'
         '<item id="a" href="one.html" media-type="application/xhtml+xml"/>'
         '<item id="c" href="gone.html" media-type="application/xhtml+xml"/></manifest>'
-        '<spine><itemref idref="a"/><itemref idref="b"/><itemref idref="c"/></spine></package>'
+        '<spine><itemref idref="a"/><itemref idref="b"/><itemref idref="a"/><itemref idref="c"/></spine></package>'
     )
     data = _zip(
         **{
@@ -154,11 +193,14 @@ def test_a_word_footnote_stands_below_its_paragraph() -> None:
     source = zipfile.ZipFile(io.BytesIO(written.getvalue()))
     parts = {name: source.read(name) for name in source.namelist()}
     parts["word/document.xml"] = parts["word/document.xml"].replace(
-        b"Rent is due.</w:t></w:r>", b'Rent is due.</w:t></w:r><w:r><w:footnoteReference w:id="2"/></w:r>'
+        b"Rent is due.</w:t></w:r>",
+        b'Rent is due.</w:t></w:r><w:r><w:footnoteReference w:id="2"/></w:r>'
+        b'<w:del w:id="9"><w:r><w:footnoteReference w:id="3"/></w:r></w:del>',
     )
     parts["word/footnotes.xml"] = (
         f'<w:footnotes xmlns:w="{_WORD}"><w:footnote w:id="2"><w:p><w:r><w:t>{escape("On the 3rd.")}</w:t></w:r></w:p>'
-        "</w:footnote></w:footnotes>"
+        '</w:footnote><w:footnote w:id="3"><w:p><w:r><w:t>Of what is deleted.</w:t></w:r></w:p></w:footnote>'
+        "</w:footnotes>"
     ).encode()
     parts["word/_rels/document.xml.rels"] = parts["word/_rels/document.xml.rels"].replace(
         b"</Relationships>",

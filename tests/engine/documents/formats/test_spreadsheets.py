@@ -54,6 +54,15 @@ def test_cells_are_shown_as_a_person_reads_them() -> None:
     assert text == "TRUE | 2024-05-01 | 2024-05-01 12:30:00 | 0.3 | 1000000 | 09:00:00"
 
 
+def test_a_share_is_shown_as_a_percentage() -> None:
+    workbook = openpyxl.Workbook()
+    workbook.active.append([0.07, "of them"])
+    workbook.active["A1"].number_format = "0%"
+    written = io.BytesIO()
+    workbook.save(written)
+    assert xlsx.read(written.getvalue(), _report).text == "7% | of them"
+
+
 def test_a_passage_says_which_sheet_and_rows_it_is_from(library: ModelLibrary) -> None:
     rows = [["Test", "Value"], *([f"test {number}", number] for number in range(300))]
     content = xlsx.read(_workbook(Ward=rows), _report)
