@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ from engine.workspace.objects import ObjectStore
 
 BASE = "base"
 _TUNED = "object:"
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,15 @@ class RunStore:
         self._audit = audit
 
     def add(self, run: Run) -> None:
-        """Keep a new run. Raises RunError when its id is taken."""
+        """Keep a new run, which knows what its parent learned. Raises RunError when its id is taken or can't be one."""
+        check_id(run.id)
         with self._database.transaction() as connection:
             if connection.execute("SELECT 1 FROM runs WHERE id = ?", (run.id,)).fetchone():
                 raise RunError(f"There is a run {run.id} already.", hint="Give the run another name.")
             connection.execute("INSERT INTO runs (id, state, json) VALUES (?, ?, ?)", (run.id, run.state, encoded(run)))
+            connection.execute(
+                "INSERT INTO learned_from SELECT ?, document_id FROM learned_from WHERE run = ?", (run.id, run.parent)
+            )
             self._refer_models(run)
             self._audit.record("run added", f"{run.id} ({run.what})")
 
@@ -157,14 +163,14 @@ class RunStore:
         return tuple(Measured(row[0], decoded(row[1], dict[str, float])) for row in rows)
 
     def learned_from(self, run_id: str, document_ids: Iterable[str]) -> None:
-        """Note which documents a run trained on. It stays true when they are removed."""
+        """Note which documents a run trained on, beside those of its parent. It stays true when they are removed."""
         with self._database.transaction() as connection:
             connection.executemany(
                 "INSERT OR IGNORE INTO learned_from VALUES (?, ?)", [(run_id, document) for document in document_ids]
             )
 
     def learned(self, run_id: str) -> set[str]:
-        """Return the ids of the documents a run trained on, removed ones included."""
+        """Return the ids of the documents a run and those before it trained on, removed ones included."""
         return {row[0] for row in self._database.rows("SELECT document_id FROM learned_from WHERE run = ?", (run_id,))}
 
     def save_report(self, run_id: str, split: str, json_text: str) -> None:
@@ -201,6 +207,15 @@ class RunStore:
         for model in _models(run):
             if model.startswith(_TUNED):
                 self._objects.refer(model.removeprefix(_TUNED), owner)
+
+
+def check_id(run_id: str) -> None:
+    """Raise RunError for an id that is no plain name: files of a run are called by it."""
+    if not _ID.fullmatch(run_id):
+        raise RunError(
+            f"{run_id[:80]!r} can't be the id of a run.",
+            hint="An id has letters, digits, dots, hyphens and underscores, 64 at most.",
+        )
 
 
 def _models(run: Run) -> tuple[str, ...]:

@@ -210,6 +210,14 @@ def test_each_verdict_is_a_sentence(verdict: str, words: str) -> None:
     assert more_questions(0, 290) == ""
 
 
+def test_only_the_base_is_called_untuned(evaluated: Session) -> None:
+    card = ReadModelCard("tuned").run(evaluated, Monitor())
+
+    assert "It is tuned; on which documents is not known here." in card
+    assert "untuned." not in card
+    assert "it is untuned." in ReadModelCard("base").run(evaluated, Monitor())
+
+
 def test_the_model_card_says_what_it_is_from_and_for(evaluated: Session) -> None:
     evaluated.workspace.runs.learned_from("tuned", ["d1", "d2"])
 
