@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from engine.errors import RunError
 from engine.jobs import Measured
 from engine.records import Run
 from engine.workspace.audit import AuditLog
-from engine.workspace.database import Database, decoded, encoded
+from engine.workspace.database import AMONG, Database, decoded, encoded, listed
 from engine.workspace.objects import ObjectStore
+from engine.workspace.publishing import storage_errors
 
 BASE = "base"
 _TUNED = "object:"
@@ -41,10 +43,11 @@ class StoredReport:
 class RunStore:
     """The runs of a workspace."""
 
-    def __init__(self, database: Database, objects: ObjectStore, audit: AuditLog) -> None:
+    def __init__(self, database: Database, objects: ObjectStore, audit: AuditLog, reports: Path) -> None:
         self._database = database
         self._objects = objects
         self._audit = audit
+        self._reports_folder = reports
 
     def add(self, run: Run) -> None:
         """Keep a new run, which knows what its parent learned. Raises RunError when its id is taken or can't be one."""
@@ -173,6 +176,13 @@ class RunStore:
         """Return the ids of the documents a run and those before it trained on, removed ones included."""
         return {row[0] for row in self._database.rows("SELECT document_id FROM learned_from WHERE run = ?", (run_id,))}
 
+    def that_learned_from(self, document_ids: Sequence[str]) -> tuple[str, ...]:
+        """Return the ids of the runs that learned from one of these documents, or come from one that did."""
+        rows = self._database.rows(
+            f"SELECT DISTINCT run FROM learned_from WHERE document_id {AMONG} ORDER BY run", (listed(document_ids),)
+        )
+        return tuple(row[0] for row in rows)
+
     def save_report(self, run_id: str, split: str, json_text: str) -> None:
         """Keep the report of a run on a split, in place of an older one."""
         with self._database.transaction() as connection:
@@ -187,6 +197,17 @@ class RunStore:
         """Return all reports, by run and split."""
         rows = self._database.rows("SELECT run, split, json FROM reports ORDER BY run, split")
         return tuple(StoredReport(*row) for row in rows)
+
+    def forget_quotes(self) -> None:
+        """Drop what reports quote of documents, in the database and in the files beside it; their scores stay."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM reports WHERE split LIKE '%/%'")
+            self._database.after_commit(self._unlink_quotes)
+
+    def _unlink_quotes(self) -> None:
+        with storage_errors(self._reports_folder):
+            for questions in self._reports_folder.glob("*.jsonl"):
+                questions.unlink()
 
     def _checkpoints(self, run_id: str) -> Sequence[Checkpoint]:
         rows = self._database.rows(
