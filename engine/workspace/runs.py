@@ -56,9 +56,10 @@ class RunStore:
             if connection.execute("SELECT 1 FROM runs WHERE id = ?", (run.id,)).fetchone():
                 raise RunError(f"There is a run {run.id} already.", hint="Give the run another name.")
             connection.execute("INSERT INTO runs (id, state, json) VALUES (?, ?, ?)", (run.id, run.state, encoded(run)))
-            connection.execute(
-                "INSERT INTO learned_from SELECT ?, document_id FROM learned_from WHERE run = ?", (run.id, run.parent)
-            )
+            for table, column in (("learned_from", "document_id"), ("trained_on", "question")):
+                connection.execute(
+                    f"INSERT INTO {table} SELECT ?, {column} FROM {table} WHERE run = ?", (run.id, run.parent)
+                )
             self._refer_models(run)
             self._audit.record("run added", f"{run.id} ({run.what})")
 
@@ -175,6 +176,17 @@ class RunStore:
     def learned(self, run_id: str) -> set[str]:
         """Return the ids of the documents a run and those before it trained on, removed ones included."""
         return {row[0] for row in self._database.rows("SELECT document_id FROM learned_from WHERE run = ?", (run_id,))}
+
+    def trained_on(self, run_id: str, question_ids: Iterable[str]) -> None:
+        """Note which questions a run trained on, beside those of its parent."""
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO trained_on VALUES (?, ?)", [(run_id, question) for question in question_ids]
+            )
+
+    def trained(self, run_id: str) -> set[str]:
+        """Return the ids of the questions a run and those before it trained on, whatever their split is now."""
+        return {row[0] for row in self._database.rows("SELECT question FROM trained_on WHERE run = ?", (run_id,))}
 
     def that_learned_from(self, document_ids: Sequence[str]) -> tuple[str, ...]:
         """Return the ids of the runs that learned from one of these documents, or come from one that did."""

@@ -47,10 +47,12 @@ def test_an_id_that_would_lead_a_file_elsewhere_is_refused(plain: Workspace, nam
 def test_a_run_knows_what_those_before_it_learned(plain: Workspace) -> None:
     plain.runs.add(run("a"))
     plain.runs.learned_from("a", ["d"])
+    plain.runs.trained_on("a", ["q", "q"])
     plain.runs.add(replace(run("b"), parent="a"))
     plain.runs.learned_from("b", ["e"])
     plain.runs.add(replace(run("c"), parent="b"))
     assert [plain.runs.learned(name) for name in "abc"] == [{"d"}, {"d", "e"}, {"d", "e"}]
+    assert [plain.runs.trained(name) for name in "abc"] == [{"q"}] * 3
 
 
 def test_promoting_and_rolling_back_walk_the_same_way(plain: Workspace) -> None:
