@@ -59,6 +59,19 @@ def held_out(session: Session, split: Split) -> tuple[Question, ...]:
     return questions
 
 
+def untrained(session: Session, questions: Sequence[Question], runs: Sequence[str]) -> tuple[Question, ...]:
+    """Those that none of `runs` trained on: a question may have had another split then. Raises QuestionError where all
+    were."""
+    trained = {question for run in runs for question in session.workspace.runs.trained(run)}
+    left = tuple(question for question in questions if question.id not in trained)
+    if not left:
+        raise QuestionError(
+            "The runs were trained on all of these questions, whose split was changed since.",
+            hint="Train a new run, or import questions that the runs were not trained on.",
+        )
+    return left
+
+
 def pinned(session: Session) -> tuple[Question, ...]:
     """The regression set: the pinned questions of every split, without the excluded ones."""
     ids = [one.question_id for one in session.workspace.amendments.all().values() if one.pinned]

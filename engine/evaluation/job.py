@@ -206,7 +206,7 @@ class Evaluate:
     seed: int = 0
 
     def run(self, session: Session, monitor: Monitor) -> Report:
-        from engine.evaluation.asked import held_out, pinned, subjects
+        from engine.evaluation.asked import held_out, pinned, subjects, untrained
         from engine.evaluation.measure import load_measures
         from engine.evaluation.measuring import Measurer, breakdowns, compared, results, split_parts
         from engine.evaluation.outcome import Asker
@@ -222,8 +222,10 @@ class Evaluate:
         other = session.run(self.against) if self.against else None
         if other is not None and other.id == run.id:
             other = None
-        questions = with_repeats(held_out(session, self.split), session.workspace, monitor)
-        notes = _notes(session, questions)
+        run_ids = [run.id, *([other.id] if other else [])]
+        held = held_out(session, self.split)
+        questions = with_repeats(untrained(session, held, run_ids), session.workspace, monitor)
+        notes = _notes(session, questions, trained=len(held) - len(questions))
         asker = Asker(session, monitor)
         outcome = asker.outcome(run, questions)
         latency = asker.latency(run, questions)
@@ -321,7 +323,7 @@ def _regression(
         return None
 
 
-def _notes(session: Session, questions: Sequence[Question]) -> list[str]:
+def _notes(session: Session, questions: Sequence[Question], *, trained: int) -> list[str]:
     """What a reader of the numbers has to know about the questions."""
     from engine.generation.prompt import MAX_ANSWER_TOKENS
 
@@ -329,6 +331,8 @@ def _notes(session: Session, questions: Sequence[Question]) -> list[str]:
     excluded = sum(question.excluded for question in session.workspace.questions.every())
     if excluded:
         notes.append(f"{excluded} of the workspace's questions are excluded by hand and were not asked.")
+    if trained:
+        notes.append(f"{trained} questions were not asked: a run was trained on them, before their split was changed.")
     silent = sum(not question.unanswerable and not any(map(str.strip, question.answers)) for question in questions)
     if silent:
         notes.append(f"{silent} questions have no known answer: they count for retrieval only.")

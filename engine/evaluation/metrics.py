@@ -10,7 +10,7 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 # --- retrieval: `ranked` are passage ids, best first; `evidence` are the ids that hold the evidence -----------------
@@ -103,7 +103,8 @@ def squad_normalised(text: str) -> str:
 
 
 _DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?!,?\d)")  # 0,125 has a decimal comma
+_FRACTIONS = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞↉])")  # 12½ is not 121⁄2
 _EDGES = "\"'`()[]{},;:!?.…“”‘’«»*_~≈"  # never: signs, comparisons, per cent, currency
 
 
@@ -116,8 +117,9 @@ def strict_normalised(text: str) -> str:
     >>> strict_normalised("The 5.0 mg, dose!"), strict_normalised("1,200 – not -.5%")
     ('5.0 mg dose', '1200 not -.5%')
     """
-    unified = _THOUSANDS.sub("", _DASHES.sub("-", unicodedata.normalize("NFKC", text).lower()))
-    words = [word for word in map(_without_edges, unified.split()) if word]
+    unified = _DASHES.sub("-", unicodedata.normalize("NFKC", _FRACTIONS.sub(" ", text)).lower())
+    joined = _THOUSANDS.sub(lambda number: number.group().replace(",", ""), unified)
+    words = [word for word in map(_without_edges, joined.split()) if word]
     last = len(words) - 1
     return " ".join(word for place, word in enumerate(words) if place == last or word not in {"a", "an", "the"})
 
@@ -178,6 +180,34 @@ def _f1(said: list[str], accepted: list[str]) -> float:
     return 2 * precision * recall / (precision + recall)
 
 
+def answer_match(prediction: str, answers: Sequence[str]) -> dict[str, float]:
+    """EM, strict EM and F1 as an evaluation counts them: SQuAD's, save for answers that its normalisation empties.
+
+    Of "A", "A+" and "%" it leaves nothing, so each would equal the others, and silence: they are taken as they stand.
+
+    >>> [answer_match(said, ["A"])["exact_match"] for said in ("", "A+", "the", "a")], exact_match("", ["A"])
+    ([0.0, 0.0, 0.0, 1.0], 1.0)
+    """
+    worded = [answer for answer in answers if squad_normalised(answer)]
+    bare = [_literal(answer) for answer in answers or ("",) if not squad_normalised(answer)]
+    said = _literal(prediction)
+
+    def counted(score: Callable[[str, Sequence[str]], float], literally: float) -> float:
+        return max(score(prediction, worded), literally) if worded else literally
+
+    same = float(said in bare)
+    return {
+        "exact_match": counted(exact_match, same),
+        "strict_exact_match": counted(strict_exact_match, same),
+        "f1": counted(f1, max((_f1(said, one) for one in bare), default=0.0)),
+    }
+
+
+def _literal(text: str) -> list[str]:
+    """The words, their edges too where nothing else is there: "-" is an answer."""
+    return (strict_normalised(text) or text).split()
+
+
 @dataclass(frozen=True, slots=True)
 class Bleu:
     """Corpus BLEU with what is needed to repeat it and to resample it."""
@@ -190,6 +220,8 @@ class Bleu:
 def bleu(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> Bleu:
     """Corpus BLEU (Papineni et al. 2002) as sacrebleu computes it (Post 2018), several references allowed.
 
+    By words; by characters, as the signature says, where most letters of the references are of scripts without spaces.
+
     >>> round(bleu(["the cat sat on the mat"], [["the cat sat on a mat"]]).score, 2)
     53.73
     """
@@ -197,7 +229,9 @@ def bleu(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> Ble
 
     if not predictions:
         return Bleu(0.0, "", ())
-    scorer = BLEU()
+    letters = _letters(answer for answers in references for answer in answers)
+    unspaced = sum(map(_stands_apart, letters))
+    scorer = BLEU(tokenize="char") if unspaced > len(letters) / 2 else BLEU()
     width = max(len(answers) for answers in references)
     columns = [[answers[place] if place < len(answers) else None for answers in references] for place in range(width)]
     score = scorer.corpus_score(list(predictions), columns)  # type: ignore[arg-type]  # sacrebleu takes None for "no further reference"
@@ -229,18 +263,64 @@ ROUGE_TYPES = ("rouge1", "rouge2", "rougeL")
 def rouge_scorer() -> Callable[[str, Sequence[str]], dict[str, float]]:
     """A function (prediction, answers) → ROUGE-1, -2 and -L F-measure (Lin 2004), by Google's rouge-score, no stemming.
 
-    Of several accepted answers the best counts, for each type by itself. Made once because the scorer is slow to build.
+    Of several accepted answers the best counts, for each type by itself. rouge-score knows the letters a to z only:
+    where most letters of the answers are not Latin, the words are those of Unicode, and the characters in scripts
+    without spaces. Made once because the scorer is slow to build.
 
     >>> scores = rouge_scorer()("the cat sat", ["the cat sat down"])
     >>> {name: round(value, 4) for name, value in scores.items()}
     {'rouge1': 0.8571, 'rouge2': 0.8, 'rougeL': 0.8571}
     """
     from rouge_score.rouge_scorer import RougeScorer
+    from rouge_score.tokenizers import Tokenizer
 
-    scorer = RougeScorer(list(ROUGE_TYPES), use_stemmer=False)
+    class Words(Tokenizer):
+        def tokenize(self, text: str) -> list[str]:
+            return _words(text)
+
+    latin = RougeScorer(list(ROUGE_TYPES), use_stemmer=False)
+    others = RougeScorer(list(ROUGE_TYPES), tokenizer=Words())
 
     def rouge(prediction: str, answers: Sequence[str]) -> dict[str, float]:
+        scorer = latin if _are_latin(answers) else others
         scores = scorer.score_multi(list(answers), prediction)
         return {name: float(scores[name].fmeasure) for name in ROUGE_TYPES}
 
     return rouge
+
+
+def _are_latin(texts: Sequence[str]) -> bool:
+    """Whether at least half of the letters are: a μ makes no text Greek."""
+    letters = _letters(texts)
+    return sum("LATIN" in unicodedata.name(letter, "") for letter in letters) >= len(letters) / 2
+
+
+_UNSPACED = ("CJK ", "HIRAGANA ", "KATAKANA ", "THAI ", "LAO ", "KHMER ", "MYANMAR ", "TIBETAN ")  # in Unicode's names
+
+
+def _words(text: str) -> list[str]:
+    """Letters and digits in a row with their marks, in lower case; in scripts without spaces each by itself.
+
+    >>> _words("По 5-10 мг, 北京市")
+    ['по', '5', '10', 'мг', '北', '京', '市']
+    """
+    words: list[str] = []
+    goes_on = False
+    for character in text.lower():
+        kind = unicodedata.category(character)[0]
+        apart = kind in "LN" and _stands_apart(character)
+        if words and (kind == "M" or (goes_on and kind in "LN" and not apart)):
+            words[-1] += character
+        elif kind in "LN":
+            words.append(character)
+        if kind != "M":
+            goes_on = kind in "LN" and not apart
+    return words
+
+
+def _stands_apart(character: str) -> bool:
+    return unicodedata.name(character, "").startswith(_UNSPACED)
+
+
+def _letters(texts: Iterable[str]) -> list[str]:
+    return [character for text in texts for character in text if character.isalpha()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,9 +117,13 @@ def to_csv(results: Sequence[QuestionResult]) -> str:
     return text.getvalue()
 
 
+# A formula begins with one of these; where ";" parts cells, as in much of Europe, or a tab does, also after those.
+_FORMULA = re.compile(r'^(?=[=+\-@＝＋－＠\t\r\n])|([;\t\r\n]"*)(?=[=+\-@＝＋－＠])')
+
+
 def _harmless(text: str) -> str:
     """Text that a spreadsheet shows and does not compute (OWASP, CSV injection)."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+    return _FORMULA.sub(r"\1'", text)
 
 
 def _number(scores: dict[str, float], name: str) -> str:

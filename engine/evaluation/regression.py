@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.evaluation.measuring import WORSE_BY
-from engine.evaluation.metrics import f1, hit_rank
+from engine.evaluation.metrics import answer_match, hit_rank
 from engine.evaluation.outcome import Asker, Outcome
 from engine.evaluation.report import PinnedReport, PinnedResult
 from engine.evaluation.scores import accepted
@@ -29,7 +29,7 @@ def _result(question: Question, row: int, ours: tuple[Run, Outcome], theirs: tup
     for run, outcome in (ours, theirs):
         answer = outcome.answers[row]
         rank = hit_rank(outcome.retrieved[row], question.evidence)
-        judged = f1(answer, known) if known or question.unanswerable else 0.0
+        judged = answer_match(answer, known)["f1"] if known or question.unanswerable else 0.0
         values.append((answer, judged, rank, rank is not None and rank <= run.passages_shown))
     (answer, now, rank, reads), (before, then, rank_before, read) = values
     return PinnedResult(

@@ -71,6 +71,7 @@ class ExportRun:
         stored = [
             report for report in session.workspace.runs.reports() if report.run == run.id and "/" not in report.split
         ]
+        digests = {row.id: row.digest for row in session.workspace.documents.list()}
         manifest = Manifest(
             format=FORMAT,
             program=__version__,
@@ -83,6 +84,7 @@ class ExportRun:
             },
             passages=tuple((passage_id, _digest(embedded[passage_id].indexed_text)) for passage_id in ids),
             dimension=int(vectors.shape[1]) if ids else 0,
+            learned_from=tuple((one, digests.get(one, "")) for one in sorted(session.workspace.runs.learned(run.id))),
         )
         monitor.progress("Writing the package", 0, None)
         with storage_errors(target):
@@ -107,6 +109,10 @@ class ImportRun:
             run = self._taken(package, session, monitor)
             with session.workspace.transaction():
                 session.workspace.runs.add(run)
+                here = session.workspace.documents.ids_by_digest()
+                session.workspace.runs.learned_from(
+                    run.id, [here.get(digest, document) for document, digest in package.manifest.learned_from]
+                )
                 for point in package.manifest.points:
                     session.workspace.runs.add_point(run.id, point)
                 for split, report in package.manifest.reports.items():

@@ -17,7 +17,8 @@ import msgspec
 
 from engine.errors import RunError, translated
 from engine.jobs import Measured
-from engine.records import Run
+from engine.records import SPLITS, Run
+from engine.workspace.runs import check_id
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -49,6 +50,7 @@ class Manifest:
     reports: dict[str, str] = field(default_factory=dict)  # split → the report's JSON, without questions
     passages: tuple[tuple[str, str], ...] = ()  # id and SHA-256 of the embedded text, a row of the vectors each
     dimension: int = 0
+    learned_from: tuple[tuple[str, str], ...] = ()  # id and SHA-256 of each document it trained on; "" once removed
     files: dict[str, Member] = field(default_factory=dict)
 
 
@@ -128,6 +130,9 @@ def open_package(path: Path) -> Iterator[OpenPackage]:
                 f"{path.name} was written by a newer version ({manifest.program}).",
                 hint="Install the newer version of Vademecum to import it.",
             )
+        check_id(manifest.run.id)
+        if unknown := manifest.reports.keys() - set(SPLITS):
+            raise RunError(f"{path.name} holds a report on {min(unknown)[:80]!r}, which is no split.", hint=_HINT)
         held = {info.filename: info.file_size for info in infos if info.filename != MANIFEST}
         if held != {name: member.size_bytes for name, member in manifest.files.items()} or len(infos) != len(held) + 1:
             raise RunError(f"{path.name} holds other files than its manifest says.", hint=_HINT)

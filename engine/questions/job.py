@@ -67,6 +67,7 @@ class SplitQuestions:
             questions,
             given=given,
             divisible=document_groups({row.id: row.group for row in workspace.documents.list()}),
+            copies=workspace.likeness.pairs(),
             shares=kept_shares(workspace, self.shares),
             seed=self.seed,
             check=monitor.check,
@@ -178,7 +179,8 @@ class AddQuestion:
         given = {made.id: self.split} if self.split else {}
         divisible = document_groups({row.id: row.group for row in session.workspace.documents.list()})
         shares = kept_shares(session.workspace)
-        (made,) = assign([made], given=given, settled=known, divisible=divisible, shares=shares)
+        copies = session.workspace.likeness.pairs()
+        (made,) = assign([made], given=given, settled=known, divisible=divisible, copies=copies, shares=shares)
         stored.add_many([made], action="question added by hand", detail=made.id)
         return made
 

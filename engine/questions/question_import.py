@@ -140,6 +140,7 @@ class QuestionImport:
             given=given,
             settled=settled,
             divisible=document_groups(linker.groups),
+            copies=self.workspace.likeness.pairs(),
             shares=self.shares,
             seed=self.seed,
             check=check,

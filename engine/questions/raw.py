@@ -104,11 +104,13 @@ def from_record(record: Mapping[str, object], *, line: int = 0, place: str = "")
         )
     if len(question) > QUESTION_CHARACTERS_MAX:
         raise QuestionError(f"its question has {len(question):,} characters", hint="Put the document into `context`.")
-    answers, answer_start = _answers(_first(fields, NAMES["answer"]))
+    known = _first(fields, NAMES["answer"])
+    answers, answer_start = _answers(known)
     if answer_start is None and isinstance(start := fields.get("answer_start"), int):
         answer_start = start
     context = _joined(_first(fields, NAMES["context"]))
-    unanswerable = _text(_first(fields, NAMES["unanswerable"])).strip().lower() in _TRUE
+    told = _first(fields, NAMES["unanswerable"])
+    unanswerable = _is_empty_list(known) if told is None else _text(told).strip().lower() in _TRUE
     documents = _documents(fields)
     if not (answers or context.strip() or documents or unanswerable):
         raise QuestionError(
@@ -213,6 +215,11 @@ def _answers(value: object) -> tuple[tuple[str, ...], int | None]:
     if isinstance(starts, Sequence) and not isinstance(starts, str) and starts and isinstance(starts[0], int):
         start = starts[0]
     return tuple(texts), start if texts else None
+
+
+def _is_empty_list(known: object) -> bool:
+    """Whether it is the answers of a question that has none, in SQuAD 2's flat copies: {text: [], answer_start: []}."""
+    return isinstance(known, Mapping) and known.get("text") == []
 
 
 def _documents(fields: Mapping[str, object]) -> tuple[str, ...]:

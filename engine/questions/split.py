@@ -51,6 +51,7 @@ def assign(
     given: Mapping[str, Split],
     settled: Sequence[Question] = (),
     divisible: Collection[str] = (),
+    copies: Iterable[tuple[str, str]] = (),
     shares: Shares = DEFAULT_SHARES,
     seed: int = 0,
     check: Callable[[], None] = lambda: None,
@@ -59,8 +60,9 @@ def assign(
 
     `given` holds, by question id, what a record or its file's name says: it is obeyed. `settled` are the questions that
     have their split already. Questions of one group stay together, and so do groups that hold near-duplicates of each
-    other. What has a side keeps it; the others are drawn with `seed`, whole, so that `shares` are met as well as the
-    groups allow. The same questions give the same split, in whatever order they come.
+    other, or are about documents that are nearly the same: `copies`, by their ids. What has a side keeps it; the others
+    are drawn with `seed`, whole, so that `shares` are met as well as the groups allow. The same questions give the same
+    split, in whatever order they come.
 
     Where nothing would be left to train on or to test with, as most questions are about one document, the `divisible`
     groups (documents, not what a person called a group) that hold more than half are divided by their passages, and
@@ -68,6 +70,8 @@ def assign(
     """
     every = sorted([*settled, *questions], key=lambda question: (question.question, question.id))
     like = [(every[one], every[other]) for one, other in near_duplicates([one.question for one in every], check)]
+    about = {question.document_id: question for question in reversed(every)}
+    alike = [(about[one], about[other]) for one, other in copies if one in about and other in about]
     sizes = Counter(map(group_of, every))
     stood: defaultdict[str, set[Split]] = defaultdict(set)
     for question in settled:
@@ -76,7 +80,7 @@ def assign(
 
     def divide(parted: Collection[str]) -> tuple[Question, ...]:
         units = {one.id: part_of(one) if group_of(one) in parted else group_of(one) for one in every}
-        return _assigned(questions, settled, _tied(every, units, like), given=given, shares=shares, seed=seed)
+        return _assigned(questions, settled, _tied(every, units, like, alike), given=given, shares=shares, seed=seed)
 
     found = divide(divided)
     wanted = {split for split in _NEEDED if shares.of(split, 1)}
@@ -119,18 +123,25 @@ def _assigned(
 
 
 def _tied(
-    questions: Sequence[Question], units: Mapping[str, str], like: Sequence[tuple[Question, Question]]
+    questions: Sequence[Question],
+    units: Mapping[str, str],
+    like: Sequence[tuple[Question, Question]],
+    alike: Sequence[tuple[Question, Question]],
 ) -> dict[str, str]:
-    """Return, by question id, the name of what it is tied to by near-duplicate questions: the first of their units.
+    """Return, by question id, the name of what it is tied to, the first of these units: by near-duplicate questions
+    (`like`), and by documents that are nearly the same (`alike`: a question about each).
 
     Where that ties more than half of all questions together (the same questions asked of every contract), only those
-    with the same answer tie, and where that is still too much, none do: the documents alone are kept apart then.
+    with the same answer tie, and where that is still too much (contracts from one template), nothing does: the
+    documents alone are kept apart then.
     """
     names = sorted(set(units.values()))
     sizes = Counter(units[question.id] for question in questions)
     loose: set[str] = set()  # units whose ties are cut down
     for is_tie in (lambda one, other: True, lambda one, other: one.answers == other.answers):
         ties = {name: name for name in names}
+        for one, other in alike:
+            _join(ties, units[one.id], units[other.id])
         for one, other in like:
             first, second = units[one.id], units[other.id]
             if first not in loose or is_tie(one, other):

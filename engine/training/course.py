@@ -133,6 +133,8 @@ class Course:
             self._session.workspace.runs.learned_from(
                 self._run.id, {question.document_id for question in training if question.document_id}
             )
+            if asked:
+                self._session.workspace.runs.trained_on(self._run.id, [question.id for question in training])
 
     def _finish(self, training: Questions, validation: Questions) -> Run:
         kept = any(self._run.after.get(f"{stage} kept") for stage in (*TUNERS, "reranker"))

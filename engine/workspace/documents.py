@@ -18,6 +18,7 @@ from engine.workspace.matching import matched_text, query_terms
 from engine.workspace.objects import ObjectStore
 from engine.workspace.passages import PASSAGE_COLUMNS, to_passage, to_row
 from engine.workspace.relinking import find_again
+from engine.workspace.runs import RunStore
 from engine.workspace.vectors import VectorStore
 
 _PASSAGES = f"SELECT {PASSAGE_COLUMNS} FROM passages JOIN documents ON documents.id = passages.document_id"
@@ -65,12 +66,19 @@ class DocumentStore:
     """The documents of a workspace, their passages and the lexical index over them."""
 
     def __init__(
-        self, database: Database, objects: ObjectStore, vectors: VectorStore, answers: AnswerCache, audit: AuditLog
+        self,
+        database: Database,
+        objects: ObjectStore,
+        vectors: VectorStore,
+        answers: AnswerCache,
+        runs: RunStore,
+        audit: AuditLog,
     ) -> None:
         self._database = database
         self._objects = objects
         self._vectors = vectors
         self._answers = answers
+        self._runs = runs
         self._audit = audit
 
     def add(self, document: Document, passages: Sequence[Passage], *, original: str = "") -> None:
@@ -229,25 +237,19 @@ class DocumentStore:
         """Remove documents and everything derived from them. Raises DocumentError when one is not there."""
         wanted = list(dict.fromkeys(ids))
         with self._database.transaction() as connection:
-            known = {
-                row[0] for row in self._database.rows(f"SELECT id FROM documents WHERE id {AMONG}", (listed(wanted),))
-            }
+            of_them = (listed(wanted),)
+            known = {row[0] for row in self._database.rows(f"SELECT id FROM documents WHERE id {AMONG}", of_them)}
             for document_id in wanted:
                 if document_id not in known:
                     raise _no_document(document_id)
-            runs = self._database.rows(
-                f"SELECT DISTINCT run FROM learned_from WHERE document_id {AMONG} ORDER BY run", (listed(wanted),)
-            )
-            of_them = (listed(wanted),)
             questions = connection.execute(f"DELETE FROM questions WHERE document_id {AMONG}", of_them).rowcount
             passages = self._delete(wanted)
-            connection.execute("DELETE FROM reports WHERE split LIKE '%/%'")  # answers that quote them; scores stay
             report = RemovalReport(
                 documents=len(wanted),
                 passages=passages,
                 questions=questions,
                 cached_answers=self._changed(connection) if wanted else 0,
-                runs_that_learned_from_it=tuple(row[0] for row in runs),
+                runs_that_learned_from_it=self._runs.that_learned_from(wanted),
             )
             self._audit.record("documents removed", ", ".join(wanted))
             self._database.after_commit(self._database.checkpoint)
@@ -303,7 +305,7 @@ class DocumentStore:
         connection.executemany("DELETE FROM skipped WHERE path = ?", [(document.path,) for document, _, _ in items])
 
     def _delete(self, ids: Sequence[str]) -> int:
-        """Delete documents with passages, lexical rows, vectors and originals; return how many passages went."""
+        """Delete documents with passages, vectors, originals and quotes of them; return how many passages went."""
         if not ids:
             return 0
         with self._database.transaction() as connection:
@@ -316,6 +318,7 @@ class DocumentStore:
             self._vectors.rewrite(segments)
             for document_id in ids:
                 self._objects.release(f"document:{document_id}")
+            self._runs.forget_quotes()
         return len(passages)
 
     def _links_of(self, ids: Sequence[str]) -> Sequence[_Link]:

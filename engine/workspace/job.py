@@ -103,10 +103,7 @@ class RemoveDocuments:
     def run(self, session: Session, monitor: Monitor) -> RemovalReport:
         """Return what went. Raises DocumentError when one is not there."""
         monitor.check()
-        report = session.workspace.documents.remove(self.document_ids)
-        for questions in session.workspace.reports_folder.glob("*.jsonl"):
-            questions.unlink()  # they quote answers and passages; the scores stay
-        return report
+        return session.workspace.documents.remove(self.document_ids)
 
 
 @dataclass(frozen=True, slots=True)

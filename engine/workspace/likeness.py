@@ -35,6 +35,10 @@ class LikenessStore:
                 if nearest is not None:
                     connection.execute("INSERT OR REPLACE INTO likenesses VALUES (?, ?, ?)", (document_id, *nearest))
 
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Return the ids of each document that is nearly the same as an earlier one, and of that one."""
+        return tuple((row[0], row[1]) for row in self._database.rows("SELECT document_id, other_id FROM likenesses"))
+
     def _nearest(self, document_id: str, sketch: bytes, bands: list[int]) -> tuple[str, float] | None:
         rows = self._database.rows(
             "SELECT document_id, sketch FROM sketches WHERE document_id IN "

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from engine.errors import RunError
 from engine.jobs import Measured
 from engine.records import Run
 from engine.workspace.audit import AuditLog
-from engine.workspace.database import Database, decoded, encoded
+from engine.workspace.database import AMONG, Database, decoded, encoded, listed
 from engine.workspace.objects import ObjectStore
+from engine.workspace.publishing import storage_errors
 
 BASE = "base"
 _TUNED = "object:"
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +43,23 @@ class StoredReport:
 class RunStore:
     """The runs of a workspace."""
 
-    def __init__(self, database: Database, objects: ObjectStore, audit: AuditLog) -> None:
+    def __init__(self, database: Database, objects: ObjectStore, audit: AuditLog, reports: Path) -> None:
         self._database = database
         self._objects = objects
         self._audit = audit
+        self._reports_folder = reports
 
     def add(self, run: Run) -> None:
-        """Keep a new run. Raises RunError when its id is taken."""
+        """Keep a new run, which knows what its parent learned. Raises RunError when its id is taken or can't be one."""
+        check_id(run.id)
         with self._database.transaction() as connection:
             if connection.execute("SELECT 1 FROM runs WHERE id = ?", (run.id,)).fetchone():
                 raise RunError(f"There is a run {run.id} already.", hint="Give the run another name.")
             connection.execute("INSERT INTO runs (id, state, json) VALUES (?, ?, ?)", (run.id, run.state, encoded(run)))
+            for table, column in (("learned_from", "document_id"), ("trained_on", "question")):
+                connection.execute(
+                    f"INSERT INTO {table} SELECT ?, {column} FROM {table} WHERE run = ?", (run.id, run.parent)
+                )
             self._refer_models(run)
             self._audit.record("run added", f"{run.id} ({run.what})")
 
@@ -158,15 +168,33 @@ class RunStore:
         return tuple(Measured(row[0], decoded(row[1], dict[str, float])) for row in rows)
 
     def learned_from(self, run_id: str, document_ids: Iterable[str]) -> None:
-        """Note which documents a run trained on. It stays true when they are removed."""
+        """Note which documents a run trained on, beside those of its parent. It stays true when they are removed."""
         with self._database.transaction() as connection:
             connection.executemany(
                 "INSERT OR IGNORE INTO learned_from VALUES (?, ?)", [(run_id, document) for document in document_ids]
             )
 
     def learned(self, run_id: str) -> set[str]:
-        """Return the ids of the documents a run trained on, removed ones included."""
+        """Return the ids of the documents a run and those before it trained on, removed ones included."""
         return {row[0] for row in self._database.rows("SELECT document_id FROM learned_from WHERE run = ?", (run_id,))}
+
+    def trained_on(self, run_id: str, question_ids: Iterable[str]) -> None:
+        """Note which questions a run trained on, beside those of its parent."""
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO trained_on VALUES (?, ?)", [(run_id, question) for question in question_ids]
+            )
+
+    def trained(self, run_id: str) -> set[str]:
+        """Return the ids of the questions a run and those before it trained on, whatever their split is now."""
+        return {row[0] for row in self._database.rows("SELECT question FROM trained_on WHERE run = ?", (run_id,))}
+
+    def that_learned_from(self, document_ids: Sequence[str]) -> tuple[str, ...]:
+        """Return the ids of the runs that learned from one of these documents, or come from one that did."""
+        rows = self._database.rows(
+            f"SELECT DISTINCT run FROM learned_from WHERE document_id {AMONG} ORDER BY run", (listed(document_ids),)
+        )
+        return tuple(row[0] for row in rows)
 
     def save_report(self, run_id: str, split: str, json_text: str) -> None:
         """Keep the report of a run on a split, in place of an older one."""
@@ -182,6 +210,17 @@ class RunStore:
         """Return all reports, by run and split."""
         rows = self._database.rows("SELECT run, split, json FROM reports ORDER BY run, split")
         return tuple(StoredReport(*row) for row in rows)
+
+    def forget_quotes(self) -> None:
+        """Drop what reports quote of documents, in the database and in the files beside it; their scores stay."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM reports WHERE split LIKE '%/%'")
+            self._database.after_commit(self._unlink_quotes)
+
+    def _unlink_quotes(self) -> None:
+        with storage_errors(self._reports_folder):
+            for questions in self._reports_folder.glob("*.jsonl"):
+                questions.unlink()
 
     def _checkpoints(self, run_id: str) -> Sequence[Checkpoint]:
         rows = self._database.rows(
@@ -202,6 +241,15 @@ class RunStore:
         for model in _models(run):
             if model.startswith(_TUNED):
                 self._objects.refer(model.removeprefix(_TUNED), owner)
+
+
+def check_id(run_id: str) -> None:
+    """Raise RunError for an id that is no plain name: files of a run are called by it."""
+    if not _ID.fullmatch(run_id):
+        raise RunError(
+            f"{run_id[:80]!r} can't be the id of a run.",
+            hint="An id has letters, digits, dots, hyphens and underscores, 64 at most.",
+        )
 
 
 def _models(run: Run) -> tuple[str, ...]:

@@ -112,6 +112,9 @@ CREATE TABLE learned_from (
     run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, document_id TEXT NOT NULL, PRIMARY KEY (run, document_id)
 ) WITHOUT ROWID;
 CREATE INDEX learned_from_document ON learned_from (document_id);
+CREATE TABLE trained_on (  -- nor to questions: one whose split is changed is no test of the run
+    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, question TEXT NOT NULL, PRIMARY KEY (run, question)
+) WITHOUT ROWID;
 CREATE TABLE reports (
     run TEXT NOT NULL, split TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY (run, split)
 ) WITHOUT ROWID;

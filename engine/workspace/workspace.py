@@ -79,12 +79,12 @@ class Workspace:
         self.objects = ObjectStore(path / _OBJECTS, self._database, keys.objects if keys else None)
         self.vectors = VectorStore(self._database, self.objects)
         self.answers = AnswerCache(self._database)
-        self.documents = DocumentStore(self._database, self.objects, self.vectors, self.answers, self.audit)
+        self.runs = RunStore(self._database, self.objects, self.audit, self.reports_folder)
+        self.documents = DocumentStore(self._database, self.objects, self.vectors, self.answers, self.runs, self.audit)
         self.likeness = LikenessStore(self._database)
         self.selection = Selection(self._database, self.answers)
         self.questions = QuestionStore(self._database, self.audit)
         self.amendments = AmendmentStore(self._database, self.audit, clock)
-        self.runs = RunStore(self._database, self.objects, self.audit)
 
     @classmethod
     def create(

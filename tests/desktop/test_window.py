@@ -206,7 +206,7 @@ def test_removed_documents_end_the_reckoning_that_counted_them(qtbot: QtBot, des
     start(qtbot, desk, Path("/ward"), client)
     desk.window.show_page(desk.training)
     qtbot.waitUntil(lambda: "EstimateTraining" in client.tickets)
-    desk.documents.documents_removed.emit()
+    desk.documents.documents_removed.emit(("d",))
     assert client.tickets["EstimateTraining"].cancel_asked
 
 

@@ -28,12 +28,7 @@ def model_card(run: Run, *, models: Sequence[ModelInfo], learned_from: int, repo
     for model in models:
         lines.append(f"- from {model.name}: {model.parameters:,} parameters, {model.licence}, {model.origin}")
     lines += ["", "## What it learned from", ""]
-    lines.append(
-        f"Questions about {learned_from:,} documents of this workspace. It may repeat what it read there, also after a "
-        "document was removed."
-        if learned_from
-        else "Nothing of this workspace: it is untuned."
-    )
+    lines.append(_learned(run, learned_from))
     if run.after:
         lines += ["", "Validation, before and after training:", ""]
         lines += [f"- {name}: {run.before.get(name, 0.0):.3f} → {after:.3f}" for name, after in run.after.items()]
@@ -48,6 +43,16 @@ def model_card(run: Run, *, models: Sequence[ModelInfo], learned_from: int, repo
         "- It does not advise, diagnose or decide. A person who knows the field does.",
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _learned(run: Run, documents: int) -> str:
+    if run.what == "base":
+        return "Nothing of this workspace: it is untuned."
+    if not documents:
+        return "It is tuned; on which documents is not known here. It may repeat what it read in them."
+    return (
+        f"Questions about {documents:,} documents. It may repeat what it read there, also after a document was removed."
+    )
 
 
 def _measured(report: Report) -> list[str]:

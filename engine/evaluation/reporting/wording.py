@@ -75,9 +75,13 @@ def headline(report: Report) -> str:
             f"{asked}, no difference between {report.run} and {told.run} is shown: {numbers}, and a difference of "
             "5 points or more would have been seen."
         )
+    unsure = (
+        f"but the difference may be anything between {low * 100:+.1f} and {high * 100:+.1f} points"
+        if round(low, 3) or round(high, 3)
+        else "and no difference was seen, on too few questions to rule one out"
+    )
     return (
-        f"{asked}, it can't be told whether {report.run} {does} better than {told.run}: {numbers}, but the difference "
-        f"may be anything between {low * 100:+.1f} and {high * 100:+.1f} points. "
+        f"{asked}, it can't be told whether {report.run} {does} better than {told.run}: {numbers}, {unsure}. "
         f"{more_questions(told.questions_needed, report.questions)}"
     )
 

@@ -549,3 +549,20 @@ def test_what_the_numbers_were_made_from_is_in_the_report(session: Session, moni
     assert first.documents_digest == second.documents_digest
     assert first.questions_digest != second.questions_digest
     assert (second.amended, second.versions["vademecum"]) == (1, __version__)
+
+
+def test_questions_that_a_run_was_trained_on_are_not_asked(session: Session, monitor: Monitor) -> None:
+    session.workspace.runs.add(Run("later", "generator", "e", "g", Fusion(), parent="tuned"))
+    session.workspace.runs.trained_on("tuned", ["q1", "q2"])
+    told = "2 questions were not asked: a run was trained on them, before their split was changed."
+
+    report = Evaluate("tuned").run(session, monitor)
+    other = Evaluate("base", against="tuned").run(session, monitor)
+
+    assert (report.questions, other.questions) == (COUNT - 2, COUNT - 2)
+    assert told in report.notes and told in other.notes
+    assert Evaluate("base", against=None).run(session, monitor).questions == COUNT
+    session.workspace.runs.trained_on("tuned", [f"q{number}" for number in range(COUNT)])
+    with pytest.raises(QuestionError, match="trained on all of these questions") as refused:
+        Evaluate("tuned").run(session, monitor)
+    assert refused.value.hint

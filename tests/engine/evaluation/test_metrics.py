@@ -113,6 +113,9 @@ def test_unanswerable_is_matched_by_saying_nothing() -> None:
         ("vitamin A", "vitamin"),
         ("no evidence", "evidence"),
         ("5 mg", "5 g"),
+        ("0,125 mg", "0125 mg"),
+        ("1234,567", "1234567"),
+        ("1,234,56", "123456"),
     ],
 )
 def test_strict_exact_match_tells_apart_what_squad_may_not(prediction: str, answer: str) -> None:
@@ -127,6 +130,7 @@ def test_strict_exact_match_tells_apart_what_squad_may_not(prediction: str, answ
         ("1–2 days", "1-2 days"),
         ("−5 °C", "-5 °C"),
         ("1,200 patients", "1200 patients"),
+        ("12,345,678 and 2,500.", "12345678 and 2500"),
         ("“Not approved”", "not approved"),
         ("(HIV-1)", "hiv-1"),
         ("an  apple", "apple"),
@@ -138,6 +142,41 @@ def test_strict_exact_match_forgives_case_edges_and_articles(prediction: str, an
 
     assert agreed
     assert metrics.strict_exact_match(prediction, [answer]) == metrics.exact_match(prediction, [answer])
+
+
+def test_a_fraction_is_no_further_digit() -> None:
+    assert metrics.strict_normalised("12½ mg") == metrics.strict_normalised("12 ½ mg") != "121⁄2 mg"
+
+
+def test_an_evaluation_counts_as_squad_does_where_its_normalisation_leaves_something() -> None:
+    for prediction, answers in PAIRS:
+        worded = [answer for answer in answers if metrics.squad_normalised(answer)] or ["none"]
+        counted = metrics.answer_match(prediction, worded)
+        assert counted == {name: getattr(metrics, name)(prediction, worded) for name in counted}
+
+
+@pytest.mark.parametrize(
+    ("prediction", "answers", "exact", "overlap"),
+    [
+        ("", ["A"], 0.0, 0.0),
+        ("", ["A", "group A"], 0.0, 0.0),
+        ("A+", ["A"], 0.0, 0.0),
+        ("The", ["A"], 0.0, 0.0),
+        ("a.", ["A"], 1.0, 1.0),
+        ("blood group A", ["A"], 0.0, 0.5),
+        ("group A", ["A", "group A"], 1.0, 1.0),
+        ("-", ["-"], 1.0, 1.0),
+        ("+", ["-"], 0.0, 0.0),
+        ("", [], 1.0, 1.0),
+        ("A", [], 0.0, 0.0),
+    ],
+)
+def test_an_answer_that_squad_would_empty_is_taken_as_it_stands(
+    prediction: str, answers: list[str], exact: float, overlap: float
+) -> None:
+    counted = metrics.answer_match(prediction, answers)
+
+    assert counted == {"exact_match": exact, "strict_exact_match": exact, "f1": pytest.approx(overlap)}
 
 
 def test_strict_exact_match_never_exceeds_exact_match() -> None:
@@ -179,3 +218,42 @@ def test_rouge_equals_rouge_score_on_generated_pairs() -> None:
         scores = [reference.score(answer, prediction) for answer in answers]
         expected = {name: max(score[name].fmeasure for score in scores) for name in metrics.ROUGE_TYPES}
         assert rouge(prediction, answers) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "answer", "rouge1", "rouge2"),
+    [
+        ("Москва", "Москва", 1.0, 0.0),
+        ("в Москве летом", "в москве зимой", 2 / 3, 1 / 2),
+        ("北京市", "北京", 4 / 5, 2 / 3),
+        ("हिन्दी में", "हिन्दी", 2 / 3, 0.0),
+        ("วิตามิน", "ตามิน", 8 / 9, 6 / 7),
+        ("Москва", "Минск", 0.0, 0.0),
+    ],
+)
+def test_rouge_reads_scripts_that_rouge_score_has_no_letters_of(
+    prediction: str, answer: str, rouge1: float, rouge2: float
+) -> None:
+    found = metrics.rouge_scorer()(prediction, [answer])
+
+    assert (found["rouge1"], found["rouge2"]) == (pytest.approx(rouge1), pytest.approx(rouge2))
+
+
+@pytest.mark.parametrize("answer", ["5 μg/ml of β-lactam", "12", "naïve Größe", "p < 0,05"])
+def test_a_foreign_letter_changes_no_figure_of_rouge_score(answer: str) -> None:
+    reference = RougeScorer(["rouge1", "rouge2", "rougeL"]).score(answer, "5 g/ml of -lactam 12 p 05 gr e")
+
+    found = metrics.rouge_scorer()("5 g/ml of -lactam 12 p 05 gr e", [answer])
+
+    assert found == {name: pytest.approx(reference[name].fmeasure, abs=1e-9) for name in metrics.ROUGE_TYPES}
+
+
+def test_bleu_counts_characters_where_words_are_not_spaced() -> None:
+    reference = BLEU(tokenize="char")
+    predictions, answers = ["北京市是首都", "上海"], ["北京是中国的首都", "Shanghai 上海市"]
+
+    found = metrics.bleu(predictions, [[answer] for answer in answers])
+
+    assert found.score == pytest.approx(reference.corpus_score(predictions, [answers]).score, abs=1e-9)
+    assert "tok:char" in found.signature
+    assert "tok:13a" in metrics.bleu(["в Москве"], [["в Москве (北京)"]]).signature

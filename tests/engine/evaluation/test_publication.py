@@ -184,6 +184,23 @@ def test_a_cell_of_the_csv_can_not_be_a_formula() -> None:
     assert len(to_csv(()).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        ("＝1+1", "'＝1+1"),
+        ("what;=cmd|' /C calc'!A0", "what;'=cmd|' /C calc'!A0"),
+        ('x;"=1', "x;\"'=1"),
+        ("ok\n+1;-2\t@x\r=1", "ok\n'+1;'-2\t'@x\r'=1"),
+        ("\t=1", "'\t'=1"),
+        ("5-10 mg; p=0.05, a+b", "5-10 mg; p=0.05, a+b"),
+    ],
+)
+def test_a_cell_is_no_formula_however_the_lines_are_parted(answer: str, shown: str) -> None:
+    (row,) = csv.DictReader(io.StringIO(to_csv((replace(ROW, answer=answer),)), newline=""))
+
+    assert row["answer"] == shown
+
+
 def test_a_plot_names_no_address_and_escapes_names() -> None:
     documents = Breakdown("question type", (Part('"><script>', 1, 1, RETRIEVAL, ANSWERS), REPORT.parts[0]))
 
@@ -209,6 +226,24 @@ def test_each_verdict_is_a_sentence(verdict: str, words: str) -> None:
     assert words in headline(report)
     assert ("About 110 more questions would tell." in headline(report)) == verdict.startswith("not enough")
     assert more_questions(0, 290) == ""
+
+
+def test_no_difference_on_too_few_questions_is_no_interval_from_nothing_to_nothing() -> None:
+    assert REPORT.against is not None
+    same = replace(REPORT.against, verdict="not enough questions to tell", difference=0.0, interval=(-0.0, 0.0004))
+
+    told = headline(replace(REPORT, against=same))
+
+    assert "no difference was seen, on too few questions to rule one out." in told
+    assert "between" not in told
+
+
+def test_only_the_base_is_called_untuned(evaluated: Session) -> None:
+    card = ReadModelCard("tuned").run(evaluated, Monitor())
+
+    assert "It is tuned; on which documents is not known here." in card
+    assert "untuned." not in card
+    assert "it is untuned." in ReadModelCard("base").run(evaluated, Monitor())
 
 
 def test_the_model_card_says_what_it_is_from_and_for(evaluated: Session) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,18 @@ def test_a_run_moves_with_models_vectors_curves_and_scores(filled: Session, othe
     other.close()
 
 
+def test_what_a_run_learned_from_comes_along(filled: Session, other: Session, tmp_path: Path) -> None:
+    (document,) = filled.workspace.documents.list()
+    filled.workspace.runs.learned_from("all-1", [document.id, "gone"])
+    ExportRun("all-1", str(tmp_path / "p")).run(filled, Monitor())
+    same = replace(filled.workspace.documents.get(document.id), id="by-another-name")
+    other.workspace.documents.add(same, ())
+    ImportRun(str(tmp_path / "p")).run(other, Monitor())
+    assert other.workspace.runs.learned("all-1") == {"by-another-name", "gone"}
+    assert other.workspace.documents.remove(["by-another-name"]).runs_that_learned_from_it == ("all-1",)
+    other.close()
+
+
 def test_no_question_text_or_path_is_in_a_package(filled: Session, tmp_path: Path) -> None:
     package = tmp_path / "p.vademecum"
     ExportRun("all-1", str(package)).run(filled, Monitor())
@@ -105,6 +118,14 @@ def _manifest(**changes: object) -> Callable[[dict[str, bytes]], None]:
     return change
 
 
+def _run_called(name: str) -> Callable[[dict[str, bytes]], None]:
+    def change(files: dict[str, bytes]) -> None:
+        described = json.loads(files["manifest.json"])["run"]
+        _manifest(run=described | {"id": name})(files)
+
+    return change
+
+
 def _hostile_model(files: dict[str, bytes]) -> None:
     import hashlib
 
@@ -127,6 +148,8 @@ SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
     "a way out": (_rewritten(lambda files: files.update({"../../evil": b"x"})), "other files"),
     "compressed": (_rewritten(lambda files: None, method=zipfile.ZIP_DEFLATED), "compressed"),
     "newer": (_rewritten(_manifest(format=99)), "newer version"),
+    "an id that is a path": (_rewritten(_run_called("/tmp/evil")), "can't be the id"),
+    "a report on no split": (_rewritten(_manifest(reports={"test/questions": "[]"})), "which is no split"),
     "no manifest": (_rewritten(lambda files: files.pop("manifest.json") and None), "no package"),
     "code in a model": (_rewritten(_hostile_model), "its own program code"),
     "half a file": (lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]), "no package"),

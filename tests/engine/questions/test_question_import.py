@@ -65,6 +65,22 @@ def test_every_problem_of_a_file_is_told_with_its_line(session: Session, tmp_pat
     assert (report.questions_added, report.questions_without_evidence) == (4, 1)
 
 
+def test_questions_about_a_copy_follow_those_about_the_document(session: Session, tmp_path: Path) -> None:
+    text = " ".join(f"Clause {number} binds the tenant and the landlord alike." for number in range(40))
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    (tmp_path / "b.txt").write_text(text.replace("Clause 7", "Clause seven"), encoding="utf-8")
+    ImportFiles((str(tmp_path / "a.txt"), str(tmp_path / "b.txt"))).run(session, Monitor())
+    asked = {"question": "Whom does it bind?", "answer": "the tenant and the landlord", "document": "a.txt"}
+    _run(session, _file(tmp_path / "first.jsonl", asked | {"split": "test"}))
+    others = ({"question": f"Which is clause {n}?", "answer": f"Clause {n}", "document": "b.txt"} for n in (20, 21, 22))
+    _run(session, _file(tmp_path / "then.jsonl", *others))
+    assert session.workspace.questions.counts()["test"] == 4
+    added = AddQuestion("What is seven?", ("Clause seven",), document="b.txt").run(session, Monitor())
+    SplitQuestions(Shares(100, 0, 0)).run(session, Monitor())
+    assert added.split == "test"
+    assert [question.split for question in session.workspace.questions.list()] == ["test"] * 5
+
+
 def test_what_a_person_decided_survives_another_import(session: Session, tmp_path: Path) -> None:
     path = _file(
         tmp_path / "q.jsonl",

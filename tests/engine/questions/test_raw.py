@@ -37,6 +37,14 @@ def test_both_forms_of_squad_answers_keep_where_the_first_stands() -> None:
         assert (raw.answers, raw.answer_start) == (("a", "b"), 3)
 
 
+def test_a_question_whose_flat_list_of_answers_is_empty_has_none() -> None:
+    flat = {"question": "q", "context": "c", "answers": {"text": [], "answer_start": []}}
+    assert from_record(flat) == RawQuestion("q", context="c", unanswerable=True)
+    assert from_record(flat | {"context": ""}).unanswerable
+    assert not from_record(flat | {"is_impossible": False}).unanswerable
+    assert not from_record({"question": "q", "context": "c", "answers": []}).unanswerable
+
+
 def test_named_documents_come_best_first() -> None:
     raw = from_record({"question": "q", "context_ids": ["x", "y"], "context_id": "y", "document": "z.pdf"})
     assert raw.documents == ("y", "x", "z.pdf")

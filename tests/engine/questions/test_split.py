@@ -46,6 +46,23 @@ def test_the_draw_depends_on_the_seed_only() -> None:
     assert first != {question.id: question.split for question in assign(questions, given={}, seed=2)}
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_questions_about_documents_that_are_nearly_the_same_stay_together(seed: int) -> None:
+    copies = [("d1", "d0"), ("d2", "d1"), ("d4", "d3"), ("d5", "not asked about")]
+    sides = {one.document_id: one.split for one in assign(_questions(*[2] * 30), given={}, copies=copies, seed=seed)}
+    assert sides["d0"] == sides["d1"] == sides["d2"]
+    assert sides["d3"] == sides["d4"]
+    assert set(sides.values()) == {"train", "validation", "test"}
+    earlier = Question("e", "asked before", ("a",), document_id="d0", split="test")
+    assert {one.split for one in assign(_questions(0, 3), given={}, settled=[earlier], copies=copies)} == {"test"}
+
+
+def test_documents_of_one_template_are_told_apart_or_nothing_were_left_to_test_with() -> None:
+    copies = [(f"d{number + 1}", f"d{number}") for number in range(29)]
+    counts = Counter(question.split for question in assign(_questions(*[2] * 30), given={}, copies=copies))
+    assert counts == {"train": 42, "validation": 6, "test": 12}
+
+
 def test_what_is_given_is_obeyed_and_its_group_follows() -> None:
     questions = _questions(3, 3)
     split = assign(questions, given={"0/1": "test"})

@@ -119,6 +119,9 @@ def test_both_stages_train_and_the_run_says_what_was_measured(filled: Session) -
     assert any(isinstance(event, Progress) and event.left_s is not None for event in events)
     assert filled.workspace.runs.points(run.id)
     assert filled.workspace.runs.latest_checkpoint(run.id) is None
+    trained = [question for question in filled.workspace.questions.every() if question.split == "train"]
+    assert filled.workspace.runs.trained(run.id) == {question.id for question in trained}
+    assert filled.workspace.runs.learned(run.id) == {question.document_id for question in trained}
     assert filled.workspace.verify(Monitor(), deep=True).ok
 
 

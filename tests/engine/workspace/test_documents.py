@@ -91,6 +91,31 @@ def test_new_content_at_the_same_path_replaces_the_document(workspace: Workspace
     assert workspace.verify(Monitor(), deep=True).problems == ()
 
 
+@pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
+def test_what_reports_quote_goes_with_a_document_and_not_before_that_is_certain(
+    plain: Workspace, *, replaced: bool
+) -> None:
+    old = document("a")
+    plain.documents.add(old, passages(old))
+    plain.runs.save_report("base", "test", "{}")
+    plain.runs.save_report("base", "test/questions", "[]")
+    quotes = plain.reports_folder / "base-test.jsonl"
+    plain.reports_folder.mkdir()
+    quotes.write_text("Aspirin thins the blood.", encoding="utf-8")
+    plain.documents.add(document("b"), [])
+    assert quotes.exists()
+    with pytest.raises(KeyError), plain.transaction():
+        plain.documents.remove(["a"])
+        raise KeyError
+    assert quotes.exists()
+    if replaced:
+        plain.documents.add(document("a", "Only this."), [])
+    else:
+        plain.documents.remove(["a"])
+    assert not quotes.exists()
+    assert [report.split for report in plain.runs.reports()] == ["test"]
+
+
 def test_a_record_keeps_its_id_when_its_text_changes(plain: Workspace) -> None:
     old = document("a")
     new = document("a", "Only this.")

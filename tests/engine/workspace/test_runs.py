@@ -36,6 +36,25 @@ def test_runs_that_are_not_there_or_there_already_are_told(plain: Workspace) -> 
         assert caught.value.hint
 
 
+@pytest.mark.parametrize("name", ["", "../up", "/tmp/evil", "a\\b", ".hidden", "C:evil", "a" * 65, "a\n"])
+def test_an_id_that_would_lead_a_file_elsewhere_is_refused(plain: Workspace, name: str) -> None:
+    with pytest.raises(RunError, match="can't be the id") as refused:
+        plain.runs.add(run(name))
+    assert refused.value.hint
+    assert plain.runs.list() == ()
+
+
+def test_a_run_knows_what_those_before_it_learned(plain: Workspace) -> None:
+    plain.runs.add(run("a"))
+    plain.runs.learned_from("a", ["d"])
+    plain.runs.trained_on("a", ["q", "q"])
+    plain.runs.add(replace(run("b"), parent="a"))
+    plain.runs.learned_from("b", ["e"])
+    plain.runs.add(replace(run("c"), parent="b"))
+    assert [plain.runs.learned(name) for name in "abc"] == [{"d"}, {"d", "e"}, {"d", "e"}]
+    assert [plain.runs.trained(name) for name in "abc"] == [{"q"}] * 3
+
+
 def test_promoting_and_rolling_back_walk_the_same_way(plain: Workspace) -> None:
     plain.runs.add(run("a"))
     plain.runs.add(run("b"))

@@ -20,9 +20,6 @@ class Answer(evaluate.Metric):
 
     def _compute(self, predictions: list[str], references: list[list[str]]) -> dict[str, list[float]]:
         """One value a question and metric, so that a report can show which questions failed."""
-        pairs = list(zip(predictions, references, strict=True))
-        return {
-            "exact_match": [metrics.exact_match(prediction, answers) for prediction, answers in pairs],
-            "strict_exact_match": [metrics.strict_exact_match(prediction, answers) for prediction, answers in pairs],
-            "f1": [metrics.f1(prediction, answers) for prediction, answers in pairs],
-        }
+        pairs = zip(predictions, references, strict=True)
+        found = [metrics.answer_match(prediction, answers) for prediction, answers in pairs]
+        return {name: [one[name] for one in found] for name in ("exact_match", "strict_exact_match", "f1")}
