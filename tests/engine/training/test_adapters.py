@@ -14,6 +14,7 @@ from engine.models.library import CHAT_GENERATOR, DEFAULT_GENERATOR, ModelLibrar
 from engine.models.memory import LORA_ABOVE, takes_adapters, training_bytes
 from engine.serving.job import AnswerQuestion
 from engine.session import Session
+from engine.training import generator_stage
 from engine.training.adapters import add_adapters, merge_adapters
 from engine.training.job import Train
 from tests.engine.training.test_train_job import fill
@@ -67,7 +68,10 @@ def test_an_encoder_decoder_is_always_trained_whole(tiny_library: ModelLibrary) 
 
 
 @pytest.mark.usefixtures("everything_is_large")
-def test_a_cancelled_training_of_adapters_is_resumed_and_answers(session: Session, tmp_path: Path) -> None:
+def test_a_cancelled_training_of_adapters_is_resumed_and_answers(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generator_stage, "answered", lambda *_: {"f1": -1.0})  # the run in use: any other is kept
     fill(session, tmp_path / "files")
     monitor = Monitor()
     heard: list[Event] = []
@@ -94,7 +98,7 @@ def test_a_cancelled_training_of_adapters_is_resumed_and_answers(session: Sessio
             resumed.append(event.step)
 
     run = Train(resume=stopped.id).run(session, Monitor(listen=note))
-    assert resumed[0] == 4 and run.state == "finished"
+    assert resumed[0] == 4 and run.kept and run.state == "finished"
     tuned = session.model_files(run.generator)
     assert load_generator(tuned).num_parameters() == model.num_parameters()
     assert AnswerQuestion("What is the usual dose of heparin?", run_name=run.id).run(session, Monitor()).run == run.id
