@@ -51,16 +51,29 @@ def make_entries(program: Path, *, home: Path, shortcuts: bool, association: boo
     _refresh(home)
 
 
+def has_entries(program: Path, *, home: Path) -> tuple[bool, bool]:
+    """Whether `program` has shortcuts, and opens files of its type."""
+    desktop, mime, *_ = _entries(home)
+    if not _starts(desktop, program):
+        return False, False
+    return "NoDisplay=true" not in desktop.read_text("utf-8").split("\n"), mime.is_file()
+
+
 def remove_entries(program: Path, *, home: Path) -> None:
     """Take away what starts `program`; what starts another copy stays, with the file type and the icon it needs."""
     desktop, mime, icon, *commands = _entries(home)
-    if desktop.is_file() and _exec_line(program) in desktop.read_text("utf-8", errors="replace").split("\n"):
+    if _starts(desktop, program):
         for path in (desktop, mime, icon):
             path.unlink(missing_ok=True)
     for command in commands:
         if command.is_symlink() and command.readlink() == program / command.name:
             command.unlink()
     _refresh(home)
+
+
+def _starts(desktop: Path, program: Path) -> bool:
+    """Whether the menu entry `desktop` is there and starts `program`."""
+    return desktop.is_file() and _exec_line(program) in desktop.read_text("utf-8", errors="replace").split("\n")
 
 
 def _exec_line(program: Path) -> str:

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from desktop.installation.entries import has_entries
 from desktop.installation.placing import InstallError, folder_of, told, version_of, workroom
 from engine.machine_settings import settings_path
 
@@ -32,7 +33,7 @@ def known_keys(program: Path) -> tuple[Path, ...]:
     return tuple(place for place in places if place.is_file())
 
 
-def update(package: Path, program: Path) -> str:
+def update(package: Path, program: Path, *, home: Path | None = None) -> str:
     """Check a `.run` file and let it install itself over `program`; return what was said. Raises InstallError.
 
     It is copied first: what runs is what was checked. The version in use is kept, `rollback` brings it back.
@@ -44,9 +45,11 @@ def update(package: Path, program: Path) -> str:
         copy = shutil.copyfile(package, room / package.name)
         origin = _origin(package, _digest(copy), known_keys(program))
         version = _version_of_whole(copy)
+        shortcuts, association = has_entries(program, home=home or Path.home())
+        wanted = [*([] if shortcuts else ["--no-shortcuts"]), *([] if association else ["--no-association"])]
         environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
         done = subprocess.run(  # noqa: S603 - checked above
-            ["/bin/sh", copy, "--silent", "--folder", folder],
+            ["/bin/sh", copy, "--silent", "--folder", folder, *wanted],
             check=False,
             capture_output=True,
             text=True,

@@ -46,6 +46,7 @@ class AmendDialog(QDialog):
         restore.clicked.connect(self._restore)
         self.buttons.accepted.connect(self._amend)
         self.buttons.rejected.connect(self.reject)
+        self.answers.textChanged.connect(self._check)
         form = QFormLayout(self)
         form.addRow(self.tr("&Question"), self.question)
         form.addRow(self.tr("&Known answers,\none a line"), self.answers)
@@ -53,11 +54,19 @@ class AmendDialog(QDialog):
         form.addRow(note)
         form.addRow(self.buttons)
 
+    def _chosen_answers(self) -> tuple[str, ...]:
+        return tuple(line.strip() for line in self.answers.toPlainText().splitlines() if line.strip())
+
+    def _check(self) -> None:
+        """A question that had an answer keeps one: without, it would be taken for one the documents don't answer."""
+        answered = bool(self._chosen_answers()) or not self._result.gold
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(answered)
+
     def _amend(self) -> None:
         from engine.evaluation.job import Amend
 
         wording = self.question.toPlainText().strip()
-        answers = tuple(line.strip() for line in self.answers.toPlainText().splitlines() if line.strip())
+        answers = self._chosen_answers()
         self.amended.emit(
             Amend(
                 self._result.id,

@@ -37,6 +37,11 @@ def character(font: str, code: int) -> str:
     return _FONTS.get(font.lower(), {}).get(code - _PRIVATE_USE if code >= _PRIVATE_USE else code, UNKNOWN)
 
 
+def is_symbol_font(font: str) -> bool:
+    """Whether the codes of this font are known, which are no characters."""
+    return font.lower() in _FONTS
+
+
 def raised(text: str) -> str:
     """Return superscript `text`, raised where it is a figure: 10⁹ is not 109. Letters and brackets read as they are."""
     return text.translate(_RAISED) if _FIGURES.fullmatch(text.strip()) else text

@@ -207,7 +207,7 @@ def decoded(stored: str | None, kind: type[Kept]) -> Kept | None:
         return None
     try:
         return msgspec.json.decode(stored, type=kind)
-    except msgspec.ValidationError:
+    except msgspec.DecodeError:
         return None
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from engine.errors import ModelError
+from engine.errors import Cancelled, ModelError
 from engine.models.architectures import ARCHITECTURES, CONFIG_KEYS, SPECIAL_TOKEN_KEYS, UNREAD_KEYS
 from engine.models.packing import count_packed
 
@@ -231,7 +231,7 @@ def _check_tokenizer(folder: Path, *, vocabulary: Any) -> None:
         tokenizer = Tokenizer.from_buffer(content)
         tokenizer.no_padding()
         tokenizer.encode("Is it?", "It is.")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Cancelled):
         raise
     except BaseException as error:  # the Rust library raises nothing narrower, and its panics are no Exception
         raise ModelError(

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from engine.evaluation.metrics import exact_match, f1, ndcg_at
+from engine.evaluation.metrics import answer_match, ndcg_at
 from engine.generation.citations import cite
 from engine.generation.confidence import MIN_QUESTIONS, features, fit
 from engine.generation.generator import Generated, Generator
@@ -242,13 +242,13 @@ def _ndcg(lesson: Lesson, hits: Sequence[Sequence[Hit]]) -> np.ndarray:
 
 
 def _f1(lesson: Lesson, texts: Sequence[str]) -> np.ndarray:
+    return _matches(lesson, texts, "f1")
+
+
+def _matches(lesson: Lesson, texts: Sequence[str], measure: str) -> np.ndarray:
     asked = zip(texts, lesson.validation, strict=True)
-    return np.array([f1(text, question.answers) for text, question in asked])
+    return np.array([answer_match(text, question.answers)[measure] for text, question in asked])
 
 
 def _scores(lesson: Lesson, texts: Sequence[str]) -> dict[str, float]:
-    asked = zip(texts, lesson.validation, strict=True)
-    return {
-        "f1": float(_f1(lesson, texts).mean()),
-        "exact_match": float(np.mean([exact_match(text, question.answers) for text, question in asked])),
-    }
+    return {measure: float(_matches(lesson, texts, measure).mean()) for measure in ("f1", "exact_match")}

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from desktop.installation import updating
+from desktop.installation.entries import make_entries
 from desktop.installation.placing import Choices, InstallError, install, rollback
 from desktop.installation.updating import KEY, SIGNATURE, SUMS, update
 from tests.desktop.test_installation import package, said
@@ -83,6 +84,23 @@ def test_a_signed_update_is_installed_and_taken_back(program: Path, file: Path, 
     assert sorted(path.name for path in program.parent.iterdir()) == ["previous", "program"]
     rollback(program.parent)
     assert said(program) == "1"
+
+
+@pytest.mark.parametrize(
+    ("shortcuts", "association", "left_out"),
+    [
+        (True, True, []),
+        (True, False, ["--no-association"]),
+        (False, True, ["--no-shortcuts"]),
+        (False, False, ["--no-shortcuts", "--no-association"]),
+    ],
+)
+def test_an_update_makes_no_entries_that_were_not_wanted(
+    program: Path, made: Callable[[str], Path], tmp_path: Path, shortcuts: bool, association: bool, left_out: list[str]
+) -> None:
+    make_entries(program, home=tmp_path, shortcuts=shortcuts, association=association)
+    said_by_it = update(made(INSTALLER + 'shift 5\necho "left out:" "$@"\n'), program, home=tmp_path)
+    assert " ".join(["left out:", *left_out]) in said_by_it.splitlines()
 
 
 def test_without_a_key_the_digest_counts_and_it_says_so(program: Path, file: Path) -> None:

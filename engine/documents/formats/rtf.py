@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from striprtf.striprtf import destinations, remove_pict_groups, rtf_to_text, specialchars
 
 from engine.documents.content import Content, ContentBuilder, one_line
-from engine.documents.symbols import raised
+from engine.documents.symbols import character, is_symbol_font, raised
 from engine.documents.tables import table_lines
 from engine.errors import DocumentError
 
@@ -16,6 +16,7 @@ _TITLE = re.compile(r"\{\\info\b.{0,2000}?\{\\title ([^{}]*)\}", re.DOTALL)
 _PICTURES = re.compile(rb"(?:[0-9a-fA-F]{64,}[\r\n]*){4,}")  # hex dumps: most of a file's bytes, and no text
 _ROW = re.compile(r"[^\n]*\|[ \t]*")
 _TOKEN = re.compile(r"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'[0-9a-fA-F]{2}|\\.|[{}]|[^\\{}]+|\\", re.DOTALL)
+_FONT = re.compile(r"\\f(\d{1,5})(?:\\[a-z]+-?\d* ?|\{\\\*[^{}]{0,200}\})+ ?([A-Za-z]+);")  # of the font table
 _TABLE_MARKS = {"cell", "nestcell", "row"}
 _BLOCK_ENDS = {"par", "sect", "page", "row"}
 _NOTE = "\v"  # opens a footnote's line, as it opens no line of a text
@@ -29,7 +30,8 @@ def read(data: bytes) -> Content:
             "{name} is damaged: the rich text stops half-way.",
             hint="Get the file again from where it came from, then import it again.",
         )
-    text = rtf_to_text(_Accepting().rewrite(remove_pict_groups(source)), errors="replace")
+    symbols = {number: name for number, name in _FONT.findall(source) if is_symbol_font(name)}
+    text = rtf_to_text(_Accepting(symbols).rewrite(remove_pict_groups(source)), errors="replace")
     builder = ContentBuilder()
     table: list[list[str]] = []
     for line in text.split("\n"):
@@ -54,6 +56,7 @@ class _Look:
     deleted: bool = False
     hidden: bool = False
     raised: bool = False
+    symbols: str = ""  # the font, where its codes are signs
 
 
 @dataclass(slots=True)
@@ -69,9 +72,12 @@ class _Group:
 
 
 class _Accepting:
-    """Rewrites rich text for the library, which reads what is deleted and hidden, and drops footnotes."""
+    """Rewrites rich text for the library, which reads what is deleted and hidden, drops footnotes, and takes the codes
+    of symbol fonts for characters; `symbols` names those fonts by their number.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, symbols: dict[str, str]) -> None:
+        self._symbols = symbols
         self._groups = [_Group(_Look(), [], 0, aside=False, in_note=False)]
         self._notes: list[str] = []  # that wait for the end of their paragraph
         self._count = 0
@@ -79,12 +85,12 @@ class _Accepting:
     def rewrite(self, source: str) -> str:
         """Return `source` without what is deleted or hidden, its figures raised, its footnotes below their line."""
         for match in _TOKEN.finditer(source):
-            self._take(match.group(), match.group(1) or "", on=match.group(2) != "0")
+            self._take(match.group(), match.group(1) or "", match.group(2) or "")
         while len(self._groups) > 1:
             self._close()
         return "".join(self._groups[0].written)
 
-    def _take(self, token: str, word: str, *, on: bool) -> None:
+    def _take(self, token: str, word: str, number: str) -> None:
         group = self._groups[-1]
         if token == "{":
             self._groups.append(replace(group, start=len(group.written), is_note=False))
@@ -93,14 +99,14 @@ class _Accepting:
             if len(self._groups) > 1:
                 self._close()
         elif word:
-            self._take_word(group, token, word, on=on)
+            self._take_word(group, token, word, number)
         elif token == r"\*":
             group.aside = True
             group.written.append(token)
         elif not (group.look.deleted or group.look.hidden):
-            group.written.append(raised(token) if group.look.raised and not token.startswith("\\") else token)
+            group.written.append(_shown(token, group.look))
 
-    def _take_word(self, group: _Group, token: str, word: str, *, on: bool) -> None:
+    def _take_word(self, group: _Group, token: str, word: str, number: str) -> None:
         left_out = group.look.deleted or group.look.hidden
         if word == "footnote" and len(self._groups) > 1 and not (left_out or group.in_note or self._groups[-2].aside):
             del group.written[group.start :]
@@ -108,12 +114,16 @@ class _Accepting:
             self._count += 1
             return
         group.aside = group.aside or word in destinations
-        group.look = _look(group.look, word, on=on)
+        if word == "f":
+            group.look = replace(group.look, symbols=self._symbols.get(number, ""))
+        group.look = _look(group.look, word, on=number != "0")
         if left_out and (word == "u" or (word in specialchars and word not in _TABLE_MARKS)):
             return
         if group.in_note and word in _BLOCK_ENDS:
             group.written.append("{ }")  # a note is one line
             return
+        if word == "u" and group.look.symbols and number:
+            token = rf"\u{ord(character(group.look.symbols, int(number) % 0x10000))} "
         group.written.append(token)
         if word in _BLOCK_ENDS and not group.aside:
             self._write_notes(group)
@@ -132,6 +142,15 @@ class _Accepting:
     def _write_notes(self, group: _Group) -> None:
         group.written += self._notes
         self._notes.clear()
+
+
+def _shown(token: str, look: _Look) -> str:
+    """Return text, or one character by its code, as what it means."""
+    if look.symbols:
+        codes = [int(token[2:], 16)] if token.startswith(r"\'") else map(ord, token)
+        if not token.startswith("\\") or token[1] == "'":
+            return "".join(character(look.symbols, code) if code >= ord(" ") else chr(code) for code in codes)
+    return raised(token) if look.raised and not token.startswith("\\") else token
 
 
 def _look(look: _Look, word: str, *, on: bool) -> _Look:

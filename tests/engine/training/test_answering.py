@@ -189,9 +189,9 @@ def test_a_search_is_in_the_order_in_which_passages_are_read_where_the_run_says_
     fields = {**asdict(APART), "passages_weighed": 8, "doubt": 0.8, "weighs_search": True}
     run = replace(asked.run("base"), id="weighs", generator=generator, **fields)
     asked.workspace.runs.add(run)
-    asked.workspace.runs.add(replace(run, id="does not", weighs_search=False))
+    asked.workspace.runs.add(replace(run, id="does-not", weighs_search=False))
     question = "What is the code of drug7?"
-    found = Search(question, 8, "does not").run(asked, Monitor()).hits
+    found = Search(question, 8, "does-not").run(asked, Monitor()).hits
     answering = found[6].passage  # as the generator will say
     rag = open_rag(asked, run, Monitor())
 
@@ -205,13 +205,13 @@ def test_a_search_is_in_the_order_in_which_passages_are_read_where_the_run_says_
     assert {hit.passage.id for hit in weighed} == {hit.passage.id for hit in found}
     assert [hit.score for hit in weighed] == sorted((hit.score for hit in weighed), reverse=True)
     assert Search(question, 3, "weighs").run(asked, Monitor()).hits == weighed[:3]  # all eight are looked through
-    assert Search(question, 8, "does not").run(asked, Monitor()).hits == found
-    dense = [Search(question, 8, name, "dense").run(asked, Monitor()).hits for name in ("weighs", "does not")]
+    assert Search(question, 8, "does-not").run(asked, Monitor()).hits == found
+    dense = [Search(question, 8, name, "dense").run(asked, Monitor()).hits for name in ("weighs", "does-not")]
     assert dense[0] == dense[1]
     assert rag.answer(question, monitor=Monitor()).hits[0].passage == answering
     asker = Asker(asked, Monitor())
     asked_again = [one for one in asked.workspace.questions.list("validation") if one.question == question]
-    for name, hits in (("weighs", weighed), ("does not", found)):
+    for name, hits in (("weighs", weighed), ("does-not", found)):
         (evaluated,) = asker.hits(asked.run(name), asked_again)
         assert [hit.passage.id for hit in evaluated[:8]] == [hit.passage.id for hit in hits]
 

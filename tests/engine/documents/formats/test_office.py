@@ -122,6 +122,23 @@ def test_rich_text_is_read_with_its_encoding_and_tables() -> None:
     assert content.text == "Grüße €5\n\nDrug | Dose | Form\nDrug: a | Dose: 1 | Form: x\n\nEnd"
 
 
+@pytest.mark.parametrize(
+    ("font", "body", "text"),
+    [
+        (rb"{\f3\fnil\fcharset2 Symbol;}", rb"Give {\f3 m}g if CrCl {\f3 \'b3} 30", "Give µg if CrCl ≥ 30"),
+        (
+            rb"{\f3\fbidi \froman\fcharset2\fprq2{\*\panose 05050102010706020507}Symbol;}",
+            rb"CrCl {\f3\u-3917?} 30, {\f3\u-3987\'6d}g\f0 m",
+            "CrCl ≥ 30, µgm",
+        ),
+        (rb"{\f4\fnil\fcharset2 Wingdings;}", rb"{\f4\'fe} yes", "☑ yes"),
+        (rb"{\f3\fnil Arial;}", rb"{\f3 m\'b3}", "m³"),
+    ],
+)
+def test_signs_of_symbol_fonts_in_rtf_read_as_what_they_mean(font: bytes, body: bytes, text: str) -> None:
+    assert _rtf(rb"{\fonttbl{\f0 Times;}" + font + rb"}\f0 " + body) == text
+
+
 def _rtf(body: bytes) -> str:
     return rtf.read(b"{\\rtf1\\ansi " + body + b"}").text
 
