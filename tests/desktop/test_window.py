@@ -184,7 +184,7 @@ def test_a_passphrase_that_is_not_given_leaves_no_workspace_open(qtbot: QtBot, d
     start(qtbot, desk, Path("/ward"), client)
     qtbot.waitUntil(lambda: desk.window.findChild(PassphraseDialog) is not None)
     desk.window.findChild(PassphraseDialog).reject()
-    assert "no workspace open" in [label.text() for label in desk.window.findChildren(QLabel)]
+    qtbot.waitUntil(lambda: "no workspace open" in [label.text() for label in desk.window.findChildren(QLabel)])
 
 
 def test_opening_another_workspace_asks_only_while_there_is_work_to_lose(
