@@ -39,9 +39,10 @@ HEAVY = {
 
 
 def end_work(desk: Desk) -> None:
-    """End what still runs, so that closing the window asks no one."""
+    """End what still runs, and let closing the window ask no one: a thread takes a moment to end."""
     desk.jobs.close()
     QApplication.processEvents()
+    desk.window._has_running_work = lambda: False
 
 
 @pytest.fixture
