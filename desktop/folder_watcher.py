@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from engine.watching import FolderWatch
 
 _SETTLED_MS = 2000  # without a change: a file that is being copied changes all the time
-_RETRY_MS = 30_000  # until a folder that is away is looked for again: a drive that is plugged in says nothing
+_RETRY_MS = 30_000  # until the folders are looked for again: a drive that is plugged in or out says nothing
 
 
 class FolderWatcher(QObject):
@@ -26,7 +27,7 @@ class FolderWatcher(QObject):
     import_wanted = Signal(tuple)  # of str: paths
     failed = Signal(object)  # EngineError
     _changed = Signal(str)  # from the watching thread
-    _looked = Signal(tuple)  # of str: folders that are back; from the looking thread
+    _looked = Signal(tuple, tuple)  # of str: folders that were looked at, those that are there; from the looking thread
 
     def __init__(self, jobs: JobQueue, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -38,13 +39,13 @@ class FolderWatcher(QObject):
         self._settled = QTimer(self)
         self._settled.setSingleShot(True)
         self._settled.setInterval(_SETTLED_MS)
-        self._settled.timeout.connect(self._want_import)
+        self._settled.timeout.connect(lambda: self._look_at(tuple(self._dirty)))
         self._retry = QTimer(self)
         self._retry.setSingleShot(True)
         self._retry.setInterval(_RETRY_MS)
         self._retry.timeout.connect(self.look_again)
         self._changed.connect(self._note_change)
-        self._looked.connect(self._watch_returned)
+        self._looked.connect(self._note_looked)
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -86,18 +87,34 @@ class FolderWatcher(QObject):
             self._remember()
 
     def look_again(self) -> None:
-        """Watch the folders that were away and have come back."""
+        """See which folders went away and which have come back."""
+        self._look_at(self.folders)
+
+    def _look_at(self, folders: tuple[str, ...]) -> None:
         # In a thread of its own: a server that doesn't answer holds whoever asks for it for many seconds.
-        threading.Thread(target=self._look, args=(self.away,), name="folder looker", daemon=True).start()
+        threading.Thread(target=self._look, args=(folders,), name="folder looker", daemon=True).start()
 
     def _look(self, folders: tuple[str, ...]) -> None:
-        self._looked.emit(tuple(folder for folder in folders if os.path.isdir(folder)))  # noqa: PTH112 - never raises
+        there = tuple(folder for folder in folders if os.path.isdir(folder))  # noqa: PTH112 - never raises
+        with suppress(RuntimeError):  # the window has gone meanwhile
+            self._looked.emit(folders, there)
 
-    def _watch_returned(self, folders: tuple[str, ...]) -> None:
+    def _note_looked(self, folders: tuple[str, ...], there: tuple[str, ...]) -> None:
+        before = self.away
         for folder in folders:
-            if folder in self.away:
+            watch = self._watches.get(folder)
+            if folder in before and folder in there:
                 self._watch_if_there(folder)
-        self._tell()
+            elif watch is not None and folder not in there:
+                watch.stop()
+                self._watches[folder] = None
+                self._dirty.pop(folder, None)
+        if self.away != before:
+            self._tell()
+        elif self.folders:
+            self._retry.start()
+        if not (self._importing or self._settled.isActive()):
+            self._want_import()
 
     def note_import_ended(self) -> None:
         """Import again, if something changed while an import ran."""
@@ -141,7 +158,7 @@ class FolderWatcher(QObject):
         self._tell()
 
     def _tell(self) -> None:
-        if self.away:
+        if self.folders:
             self._retry.start()
         else:
             self._retry.stop()

@@ -37,9 +37,10 @@ class JobThread(QThread):
         self.ticket.cancel()
 
     def pause(self) -> None:
-        """Hold the job."""
-        self.ticket.pause()
-        self._note_paused(True)
+        """Hold the job, unless it ends anyhow."""
+        if not (self.ticket.cancel_asked or self.ticket.ended):
+            self.ticket.pause()
+            self._note_paused(True)
 
     def resume(self) -> None:
         """Let it go on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from contextlib import suppress
 
 try:
     import resource
@@ -37,5 +38,9 @@ def hide_memory() -> None:
 
 
 def private(path: str, flags: int) -> int:
-    """Open a file that only its owner may read; for open()'s `opener`."""
-    return os.open(path, flags, 0o600)
+    """Open a file that only its owner may read, one of an earlier version too; for open()'s `opener`."""
+    descriptor = os.open(path, flags, 0o600)
+    if sys.platform != "win32":
+        with suppress(OSError):  # a disk without rights
+            os.fchmod(descriptor, 0o600)
+    return descriptor

@@ -159,8 +159,8 @@ def _sweep(addons: Path) -> None:
     import psutil  # late: every process of the program passes by this module
 
     for left in addons.glob(f"{_STAGING}*"):
-        process = int(left.name.removeprefix(_STAGING).partition("-")[0])
-        if process == os.getpid() or not psutil.pid_exists(process):
+        process = left.name.removeprefix(_STAGING).partition("-")[0]
+        if process.isdecimal() and (int(process) == os.getpid() or not psutil.pid_exists(int(process))):
             shutil.rmtree(left, ignore_errors=True)
 
 

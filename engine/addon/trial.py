@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 
 import msgspec
@@ -66,6 +65,8 @@ def known_state(addons: Path) -> State | None:
 
     The program may be another version than the one that installed it, and its files may have suffered.
     """
+    from importlib import metadata  # late: every process of the program passes by this module
+
     try:
         require_allowed()
         require_fit(read_manifest(addons / INSTALLED), metadata.version("torch"))

@@ -66,7 +66,7 @@ def untrained(session: Session, questions: Sequence[Question], runs: Sequence[st
     left = tuple(question for question in questions if question.id not in trained)
     if not left:
         raise QuestionError(
-            "The runs were trained on all of these questions, whose split was changed since.",
+            "The runs were trained on all of these questions, when they were not held out.",
             hint="Train a new run, or import questions that the runs were not trained on.",
         )
     return left

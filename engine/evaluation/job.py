@@ -136,7 +136,9 @@ class Amend:
                 amendment,
                 imported_question=_first(amendment.imported_question, before.question if wording is not None else None),
                 imported_answers=_first(amendment.imported_answers, before.answers if answers is not None else None),
-                imported_unanswerable=amendment.imported_unanswerable or before.unanswerable,
+                imported_unanswerable=amendment.imported_unanswerable
+                if amendment.imported_answers is not None
+                else answers is not None and before.unanswerable,
             )
         if self.excluded is not None:
             JudgeQuestions((self.question_id,), "exclude" if self.excluded else "include").run(session, monitor)
@@ -332,7 +334,7 @@ def _notes(session: Session, questions: Sequence[Question], *, trained: int) -> 
     if excluded:
         notes.append(f"{excluded} of the workspace's questions are excluded by hand and were not asked.")
     if trained:
-        notes.append(f"{trained} questions were not asked: a run was trained on them, before their split was changed.")
+        notes.append(f"{trained} questions were not asked: a run was trained on them, when they were not held out.")
     silent = sum(not question.unanswerable and not any(map(str.strip, question.answers)) for question in questions)
     if silent:
         notes.append(f"{silent} questions have no known answer: they count for retrieval only.")

@@ -106,8 +106,8 @@ def from_record(record: Mapping[str, object], *, line: int = 0, place: str = "")
         raise QuestionError(f"its question has {len(question):,} characters", hint="Put the document into `context`.")
     known = _first(fields, NAMES["answer"])
     answers, answer_start = _answers(known)
-    if answer_start is None and isinstance(start := fields.get("answer_start"), int):
-        answer_start = start
+    if answer_start is None and (start := _text(fields.get("answer_start", ""))).isdecimal():  # a table's is text
+        answer_start = int(start)
     context = _joined(_first(fields, NAMES["context"]))
     told = _first(fields, NAMES["unanswerable"])
     unanswerable = _is_empty_list(known) if told is None else _text(told).strip().lower() in _TRUE

@@ -71,7 +71,7 @@ def assign(
     every = sorted([*settled, *questions], key=lambda question: (question.question, question.id))
     like = [(every[one], every[other]) for one, other in near_duplicates([one.question for one in every], check)]
     about = {question.document_id: question for question in reversed(every)}
-    alike = [(about[one], about[other]) for one, other in copies if one in about and other in about]
+    alike = _about_copies(about, copies)
     sizes = Counter(map(group_of, every))
     stood: defaultdict[str, set[Split]] = defaultdict(set)
     for question in settled:
@@ -88,6 +88,20 @@ def assign(
     if large <= divided or len(every) < _LEAST_DIVIDED or wanted <= {one.split for one in (*settled, *found)}:
         return found
     return divide(divided | large)
+
+
+def _about_copies(about: Mapping[str, Question], copies: Iterable[tuple[str, str]]) -> list[tuple[Question, Question]]:
+    """Pair the questions about documents that are nearly the same, also by way of one that no question is about."""
+    pairs = list(copies)
+    ties = {document: document for pair in pairs for document in pair}
+    for one, other in pairs:
+        _join(ties, one, other)
+    first: dict[str, Question] = {}
+    return [
+        (first.setdefault(_root(ties, document), question), question)
+        for document, question in about.items()
+        if document in ties
+    ]
 
 
 def _assigned(

@@ -64,7 +64,9 @@ def check_memory(job: Train, session: Session) -> None:
 
     What its training takes beside it is told once it is loaded, by what one step really keeps.
     """
-    free_bytes = session.device.free_memory_bytes()
+    device = session.device
+    # What this process holds already, the libraries above all, is part of what is needed.
+    free_bytes = device.free_memory_bytes() + (device.resident_bytes() if device.kind == "cpu" else 0)
     for name in filter(None, (job.model, job.encoder)):
         problem = lack_of_memory(name, session.library.get(name).parameters, free_bytes)
         if problem:

@@ -62,7 +62,7 @@ class Course:
         settings_of(job)
         training, _ = lesson_questions(session, job.what)  # both checked before a row is written
         if job.resume:
-            run = replace(run, state="running")
+            run = session.bound(replace(run, state="running"))
             runs.update(run)
             return cls(job, run, session, monitor)
         check_memory(job, session)
@@ -113,7 +113,7 @@ class Course:
             session=self._session,
             monitor=self._monitor,
             run=self._run,
-            parent=self._session.run(self._run.parent),
+            parent=self._session.bound(self._session.run(self._run.parent)),
             training=training,
             validation=validation,
             settings=settings_of(self._job),

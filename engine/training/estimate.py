@@ -75,13 +75,14 @@ class _Reading:
 def estimate(job: Train, session: Session, monitor: Monitor) -> Estimate:
     """Reckon time and peak memory of `job` from a few of its steps.
 
-    Keeps nothing but the converted generator, which the training needs too. Raises what `Train` would at its start.
+    Keeps nothing but what the training needs too: a converted generator, and copies of imported models. Raises what
+    `Train` would at its start.
     """
     settings_of(job)
     training, _ = lesson_questions(session, job.what)
     check_memory(job, session)
     parent = session.run("active")
-    run = replace(parent, **models_to_start_from(job, parent, training, session))
+    run = session.bound(replace(parent, **models_to_start_from(job, parent, training, session)))
     session.device.set_threads()
     estimator = _Estimator(job, run, session, monitor)
     stages = stages_of(job, parent.id, estimator.training)

@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from engine.documents.splitter import SECTION_SEPARATOR
+from engine.errors import TrainingError
 from engine.evaluation.metrics import ndcg_at
 from engine.jobs import Monitor
 from engine.records import Passage, Question, Run
@@ -83,12 +84,14 @@ def tune_on_headings(lesson: Lesson) -> Run:
     base = {name: tensor.detach().clone() for name, tensor in encoder.model.state_dict().items()}
     settings = replace(lesson.settings.retriever, epochs=EPOCHS, hard_negatives=0)
     check = HeldOut(lesson.validation, passages, monitor, seed=lesson.seed)
-    parent = lesson.parent
-    known = (
-        encoder
-        if parent.encoder == lesson.run.encoder
-        else Encoder(session.model_files(parent.encoder), session.device)
-    )
+    parent, known = lesson.parent, encoder
+    if parent.passage_encoder:
+        raise TrainingError(
+            f"Run {parent.id} embeds questions and passages with two encoders: headings can't tell which is better.",
+            hint="Import questions, or promote another run first.",
+        )
+    if parent.encoder != lesson.run.encoder:
+        known = Encoder(session.model_files(parent.encoder), session.device)
     untuned = check.gains(known)
     before = {MEASURE: float(untuned.mean()), **check.guarded(known)}
     pairs = _pairs(lesson.training, passages)

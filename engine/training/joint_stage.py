@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from transformers import PreTrainedModel
 
@@ -17,7 +17,7 @@ from engine.retrieval.index import stored_vectors
 from engine.retrieval.retriever import Retriever, load_retriever, vectors_key
 from engine.session import TUNED
 from engine.training.adapters import add_adapters, merge_adapters
-from engine.training.answering import answered
+from engine.training.answering import answered, reading_of
 from engine.training.candidates import Shortlist
 from engine.training.generator import freeze_position_bias
 from engine.training.generator_stage import RETRIEVED
@@ -111,7 +111,7 @@ def models_of(run: Run) -> tuple[str, str, str]:
 def decide(
     lesson: Lesson, run: Run, start: Retriever, found_before: dict[str, float], *, many: int, reading: Reading
 ) -> Run:
-    """Return the tuned `run` as it answers validation questions best, or the lesson's if that is no worse.
+    """Return the tuned `run` as it answers validation questions best, or with the models before if those are no worse.
 
     Models named to start from are no measure: the run is held against its parent, unless its models were tuned
     separately just now.
@@ -142,7 +142,16 @@ def decide(
     if not kept:
         if run.indexed_by != lesson.run.indexed_by:
             session.workspace.vectors.drop(vectors_key(session, run.indexed_by))
-        chosen = replace(lesson.run, steps=run.steps, best_step=run.best_step)
+        chosen = replace(
+            lesson.run,
+            encoder=known.encoder,
+            passage_encoder=known.passage_encoder,
+            generator=known.generator,
+            fusion=known.fusion,
+            **asdict(reading_of(known)),
+            steps=run.steps,
+            best_step=run.best_step,
+        )
     final = {**found, **said} if kept else {}
     return replace(
         chosen,

@@ -54,6 +54,8 @@ class WorkerClient:
         self._process: WorkerProcess | None = None
         self._opening: Opening | None = None  # of the workspace that is open, and opened again when it was lost
         self._opener: Ticket | None = None  # of the opening that the process has done or is at
+        self._settling = False  # an opening is under way
+        self._held: list[Ticket] = []  # jobs that wait for it: one that fails is followed by a reopening
         self._reopening: Ticket | None = None  # outlives a worker that dies over it: the next one tries again
         self._young_deaths = 0
         self._closed = False
@@ -150,6 +152,9 @@ class WorkerClient:
     def _open(self, opening: Opening, ticket: Ticket) -> None:
         if self._opener is not None:
             self._end_process(KILL_AFTER_S)
+        for held in self._held:  # they were for the workspace that closes
+            self._end_ticket(held, Stopped())
+        self._held.clear()
         self._young_deaths = 0
         self._send_opening(opening, ticket)
 
@@ -158,6 +163,7 @@ class WorkerClient:
             return
         if isinstance(end, Finished):
             self._opening = replace(opening, create=False, name=None, patience_s=REOPEN_PATIENCE_S)
+            self._settle()
         else:
             self._opener = None
             self._reopen()
@@ -165,6 +171,7 @@ class WorkerClient:
     def _reopen(self) -> None:
         """Open again what was open; without that the window would show a workspace that isn't there."""
         if self._opening is None:
+            self._settle()
             return
         if self._reopening is None or self._reopening.ended:
             self._reopening = self._new_opening(self._note_reopened)
@@ -172,18 +179,34 @@ class WorkerClient:
         self._send_opening(self._opening, self._reopening)
 
     def _note_reopened(self, ticket: Ticket, end: End) -> None:
-        if ticket is self._opener and not isinstance(end, Finished):
+        if ticket is not self._opener:
+            return
+        if not isinstance(end, Finished):
             self._opener = self._opening = None
+        self._settle()
+
+    def _settle(self) -> None:
+        """Have done what was asked for while an opening was under way."""
+        self._settling, held, self._held = False, self._held, []
+        for ticket in held:
+            self._run(ticket)
 
     def _send_opening(self, opening: Opening, ticket: Ticket) -> None:
-        self._opener = ticket
+        self._opener, self._settling = ticket, True
         self._send_request(ticket, Message("open", ticket.id, body=encoded(opening)))
 
     def _run(self, ticket: Ticket) -> None:
+        if self._settling:
+            self._held.append(ticket)
+            return
         name = type(ticket.job).__name__
         self._send_request(ticket, Message("run", ticket.id, name, encoded(ticket.job)))
+        if ticket.paused:
+            self._write(Message("pause", ticket.id))
 
     def _send_request(self, ticket: Ticket, message: Message) -> None:
+        if ticket.ended:
+            return
         if ticket.cancel_asked:
             self._end_ticket(ticket, Stopped())
         elif self._young_deaths >= MAX_YOUNG_DEATHS:
@@ -241,6 +264,7 @@ class WorkerClient:
                 self._end_ticket(ticket, Stopped() if ticket.cancel_asked else Failed(error))
         self._reopen()
         for ticket in unharmed:
+            ticket.sent = False
             self._run(ticket)
         if self._young_deaths < MAX_YOUNG_DEATHS:
             self._ensure_started()

@@ -86,6 +86,7 @@ class Ticket:
         self.cancel_asked = False
         self.ends_worker = ends_worker
         self.sent = False
+        self.paused = False
         self.begun = False
         self.ended = False
         self._client = client
@@ -101,10 +102,12 @@ class Ticket:
 
     def pause(self) -> None:
         """Hold the job at its next report."""
+        self.paused = True
         self._client.send(Message("pause", self.id))
 
     def resume(self) -> None:
         """Let it go on."""
+        self.paused = False
         self._client.send(Message("resume", self.id))
 
     def next(self, timeout_s: float | None = None) -> Event | Started | End | None:

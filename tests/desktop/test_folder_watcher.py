@@ -60,6 +60,29 @@ def test_a_folder_that_is_away_is_kept_and_watched_once_it_is_back(
     watcher.stop()
 
 
+def test_a_folder_that_goes_away_is_said_to_be_and_not_imported(
+    qtbot: QtBot, jobs: JobQueue, client: FakeClient, tmp_path: Path
+) -> None:
+    folder = tmp_path / "drive"
+    folder.mkdir()
+    client.ends |= {"ReadWatchedFolders": (str(folder),), "KeepWatchedFolders": ()}
+    watcher = FolderWatcher(jobs)
+    with qtbot.waitSignal(watcher.import_wanted, timeout=20_000):
+        watcher.start_over(tmp_path / "w")
+    watcher.note_import_ended()
+    wanted: list[object] = []
+    watcher.import_wanted.connect(wanted.append)
+    with qtbot.waitSignal(watcher.folders_changed, timeout=20_000) as told:
+        folder.rmdir()
+        watcher.look_again()
+    assert told.args == [(str(folder),), (str(folder),)]
+    assert not wanted
+    folder.mkdir()
+    with qtbot.waitSignal(watcher.import_wanted, timeout=20_000):
+        watcher.look_again()
+    watcher.stop()
+
+
 def test_a_folder_that_is_away_can_be_dismissed(
     qtbot: QtBot, jobs: JobQueue, client: FakeClient, tmp_path: Path
 ) -> None:

@@ -63,3 +63,11 @@ os.abort()
 def test_a_private_file_is_its_owners(tmp_path: Path) -> None:
     with open(tmp_path / "log", "a", opener=private):
         assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights of Unix")
+def test_a_log_of_an_earlier_version_becomes_its_owners_only(tmp_path: Path) -> None:
+    log = tmp_path / "engine.log"
+    log.touch(0o644)
+    with open(log, "a", opener=private):
+        assert log.stat().st_mode & 0o777 == 0o600

@@ -20,6 +20,7 @@ from engine.evaluation.report import ANSWER_METRICS, RETRIEVAL_METRICS
 from engine.generation.remembering import Memory
 from engine.jobs import Monitor, Skipped
 from engine.models.library import ModelLibrary
+from engine.questions.job import EditQuestion
 from engine.records import Answer, Citation, Document, Fusion, Hit, Passage, Question, Run
 from engine.retrieval.retriever import Mode
 from engine.session import Session
@@ -425,6 +426,15 @@ def test_a_question_imported_as_unanswerable_is_so_again(session: Session, monit
     Amend("never", as_imported=True).run(session, monitor)
     after = session.workspace.questions.get("never")
     assert (after.answers, after.unanswerable, after.evidence) == ((), True, ())
+
+
+def test_a_correction_is_taken_back_whatever_the_question_became_meanwhile(session: Session, monitor: Monitor) -> None:
+    imported = session.workspace.questions.get("q1").answers
+    Amend("q1", answers=("another",)).run(session, monitor)
+    EditQuestion("q1", unanswerable=True).run(session, monitor)
+    Amend("q1", question="Asked otherwise?").run(session, monitor)
+    Amend("q1", as_imported=True).run(session, monitor)
+    assert session.workspace.questions.get("q1").answers == imported
 
 
 def test_a_correction_outlives_another_import_and_goes_with_its_question(session: Session, monitor: Monitor) -> None:

@@ -52,6 +52,9 @@ def test_questions_about_documents_that_are_nearly_the_same_stay_together(seed: 
     sides = {one.document_id: one.split for one in assign(_questions(*[2] * 30), given={}, copies=copies, seed=seed)}
     assert sides["d0"] == sides["d1"] == sides["d2"]
     assert sides["d3"] == sides["d4"]
+    between = [("not asked about", "d0"), ("d1", "not asked about")]
+    sides = {one.document_id: one.split for one in assign(_questions(*[2] * 30), given={}, copies=between, seed=seed)}
+    assert sides["d0"] == sides["d1"]
     assert set(sides.values()) == {"train", "validation", "test"}
     earlier = Question("e", "asked before", ("a",), document_id="d0", split="test")
     assert {one.split for one in assign(_questions(0, 3), given={}, settled=[earlier], copies=copies)} == {"test"}

@@ -17,6 +17,7 @@ from engine.serving.job import AnswerBatch, AnswerQuestion
 from engine.session import BASE, TUNED, Session
 from engine.settings import JointSettings
 from engine.training import joint_stage
+from engine.training.answering import reading_of
 from engine.training.job import Train
 from tests.engine.training.joint_tasks import joint_task
 from tests.engine.training.test_train_job import fill
@@ -167,3 +168,4 @@ def test_models_named_to_start_from_are_held_against_the_run_in_use(
     monkeypatch.setattr(joint_stage, "answered", answered)
     run = joint(model=CHAT_GENERATOR, epochs=1).run(filled, Monitor())
     assert (run.before["joint f1"], run.after["joint f1"], run.kept) == (0.6, 0.5, False)
+    assert (run.generator, reading_of(run)) == (base.generator, reading_of(base))

@@ -253,6 +253,21 @@ def test_an_opening_that_fails_leaves_open_what_was(
     assert client.open_workspace(Opening("/elsewhere")).result().path == "/elsewhere"
 
 
+def test_what_is_asked_for_while_an_opening_fails_is_done_in_the_workspace_that_stays(client: WorkerClient) -> None:
+    opening, echo = client.open_workspace(Opening("/elsewhere", passphrase="wrong")), client.submit(Echo("here"))
+    with pytest.raises(PassphraseError):
+        opening.result()
+    assert echo.result() == "here"
+
+
+def test_what_waits_for_one_workspace_is_not_done_in_the_next(client: WorkerClient) -> None:
+    client.open_workspace(Opening("/one"))
+    waiting = client.submit(Echo("for one"))
+    assert client.open_workspace(Opening("/two")).result().path == "/two"
+    with pytest.raises(Cancelled):
+        waiting.result()
+
+
 def test_of_two_openings_at_once_the_later_counts(client: WorkerClient) -> None:
     first, second = client.open_workspace(Opening("/one")), client.open_workspace(Opening("/two"))
     assert second.result().path == "/two"
