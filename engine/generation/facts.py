@@ -9,7 +9,7 @@ from itertools import pairwise, takewhile
 _MINUS = r"(?<![\w%)\]])(?<![\d%]\s)[-−–](?=\d)"  # not the hyphen of IL-6, 15-45 and 15 –45
 _NUMBER = rf"(?:{_MINUS})?\d+(?:[.,]\d+)*"
 _WORD = re.compile(rf"{_NUMBER}|[^\W\d_]+(?:['’]t\b)?|%")
-_SIGNED = re.compile(rf"((?:[<>≤≥=$€£]\s?){0, 3})({_NUMBER})((?:\s?[$€£])?)")
+_SIGNED = re.compile(rf"((?:[<>≤≥=$€£]\s?){{0,3}})({_NUMBER})((?:\s?[$€£])?)")
 _SIGN = re.compile("[<>]=?|[≤≥$€£]")
 _SENTENCE_END = re.compile(r"[.!?]\s")
 _UNITS_WRITTEN = """

@@ -564,7 +564,7 @@ def test_what_the_numbers_were_made_from_is_in_the_report(session: Session, moni
 def test_questions_that_a_run_was_trained_on_are_not_asked(session: Session, monitor: Monitor) -> None:
     session.workspace.runs.add(Run("later", "generator", "e", "g", Fusion(), parent="tuned"))
     session.workspace.runs.trained_on("tuned", ["q1", "q2"])
-    told = "2 questions were not asked: a run was trained on them, before their split was changed."
+    told = "2 questions were not asked: a run was trained on them, when they were not held out."
 
     report = Evaluate("tuned").run(session, monitor)
     other = Evaluate("base", against="tuned").run(session, monitor)

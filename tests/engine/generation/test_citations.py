@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from engine.generation.citations import cite, sentence_bounds, snap
+from engine.generation.facts import missing_facts
 from engine.records import Passage
 
 TEXT = "Adults take 500 mg of amoxicillin three times a day. Children under twelve take half of it. Do not exceed 3 g."
