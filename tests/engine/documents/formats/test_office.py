@@ -75,6 +75,13 @@ def test_repeated_cells_keep_to_a_table_and_spaces_to_a_document(monkeypatch: py
             _odt(body)
 
 
+def test_empty_cells_that_a_row_ends_with_are_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents_content, "TEXT_CHARACTERS_MAX", 1000)
+    empty = "<table:table-cell table:number-columns-repeated='1000'/>"
+    row = f"<table:table-row><table:table-cell><text:p>x</text:p></table:table-cell>{empty}</table:table-row>"
+    assert _odt(f"<table:table>{row * 2}</table:table>").text == "x\nx"
+
+
 def test_a_protected_open_document_is_a_sentence() -> None:
     data = _zip(content_xml=b"\x00noise", **{"META-INF__manifest_xml": "<manifest:encryption-data/>"})
     with pytest.raises(DocumentError, match="password"):
