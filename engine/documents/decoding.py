@@ -34,14 +34,18 @@ def decode(data: bytes, *, declared: str = "", note: Callable[[str], object] | N
         return data.decode(wide, errors="replace")
     if _is_valid(data, "utf-8"):
         return data.decode("utf-8")
+    known = _known(declared)
     lines = data.split(b"\n")
-    others = [line for line in lines if not _is_valid(line, "utf-8")]
-    if len(others) <= sum(not line.isascii() for line in lines) / 2:  # files of two encodings were joined
-        rest = _likeliest(b"\n".join(others))
+    fits = [line.isascii() or _is_valid(line, "utf-8") for line in lines]
+    if fits.count(False) <= sum(not line.isascii() for line in lines) / 2:  # files of two encodings were joined
+        others = b"\n".join(line for line, fitting in zip(lines, fits, strict=True) if not fitting)
+        rest = known if known and _is_valid(others, known) else _likeliest(others)
         if note is not None:
             note(f"Some lines are not UTF-8 as the others are; they were read as {rest}. Check their letters.")
-        return "\n".join(line.decode("utf-8" if _is_valid(line, "utf-8") else rest, errors="replace") for line in lines)
-    known = _known(declared)
+        return "\n".join(
+            line.decode("utf-8" if fitting else rest, errors="replace")
+            for line, fitting in zip(lines, fits, strict=True)
+        )
     if known and _is_valid(data, known):
         return data.decode(known)
     return data.decode(_likeliest(data), errors="replace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from engine.documents.content import ContentBuilder
 from engine.documents.tables import table_lines
 
 _SECTION_CHARACTERS = 900  # of rows that share a section: about what a passage holds
+_LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.')  # signs of a number's format that stand for themselves
 
 
 def shown(cell: Any) -> str:
@@ -19,13 +21,21 @@ def shown(cell: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).upper()
-    if isinstance(value, int | float) and "%" in cell.number_format:
+    if isinstance(value, int | float) and _is_share(cell):
         return f"{value * 100:.15g}%"
     if isinstance(value, float):
         return f"{value:.15g}"
     if isinstance(value, datetime.datetime):
         return value.isoformat(sep=" ").removesuffix(" 00:00:00")
     return str(value)
+
+
+def _is_share(cell: Any) -> bool:
+    try:
+        number_format = str(cell.number_format)
+    except IndexError:  # the workbook has lost its styles
+        return False
+    return "%" in _LITERAL.sub("", number_format).split(";")[0]
 
 
 def add_rows(builder: ContentBuilder, rows: Iterable[Sequence[str]], *, level: int) -> None:

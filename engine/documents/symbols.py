@@ -12,6 +12,7 @@ _SYMBOL = {
         " !∀#∃%&∋()∗+,−./0123456789:;<=>?≅ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ[∴]⊥_"
         "‾αβχδεφγηιϕκλµνοπθρστυϖωξψζ{|}∼"
     ),
+    0x80: bytes(range(0x80, 0xA0)).decode("cp1252", "replace"),  # none of its own: Windows' bullets and dashes
     0xA0: (
         "€ϒ′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…⏐⎯↵ℵℑℜ℘⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉"
         "∠∇®©™∏√⋅¬∧∨⇔⇐⇑⇒⇓◊⟨®©™∑⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪ ⟩∫⌠⎮⌡⎞⎟⎠⎤⎥⎦⎫⎬⎭"
@@ -27,14 +28,17 @@ _FONTS = {
     font: {first + place: sign for first, signs in runs.items() for place, sign in enumerate(signs)}
     for font, runs in (("symbol", _SYMBOL), ("wingdings", _WINGDINGS))
 }
-_PRIVATE_USE = 0xF000  # where Word keeps the codes of symbol fonts
+_CODES = range(0x100)
+_PRIVATE_USE = range(0xF000, 0xF100)  # where Word keeps the codes of symbol fonts
 _RAISED = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
-_FIGURES = re.compile(r"[+\-−]?\d[\d+\-−,.\s]*")
+_FIGURES = re.compile(r"[+\-−]|[+\-−]?\d[\d+\-−,.\s]*")
 
 
 def character(font: str, code: int) -> str:
-    """Return what the sign at `code` of `font` means, U+FFFD where that isn't known."""
-    return _FONTS.get(font.lower(), {}).get(code - _PRIVATE_USE if code >= _PRIVATE_USE else code, UNKNOWN)
+    """Return what the sign at `code` of `font` means, U+FFFD where that isn't known; other codes are characters."""
+    if code in _PRIVATE_USE:
+        code -= _PRIVATE_USE.start
+    return _FONTS.get(font.lower(), {}).get(code, UNKNOWN) if code in _CODES else chr(code)
 
 
 def is_symbol_font(font: str) -> bool:
@@ -43,5 +47,5 @@ def is_symbol_font(font: str) -> bool:
 
 
 def raised(text: str) -> str:
-    """Return superscript `text`, raised where it is a figure: 10⁹ is not 109. Letters and brackets read as they are."""
+    """Return superscript `text`, raised where it is a figure or its sign: 10⁹ is not 109. All else reads as it is."""
     return text.translate(_RAISED) if _FIGURES.fullmatch(text.strip()) else text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
 from typing import cast
@@ -50,53 +51,75 @@ def _header(message: Message, name: str) -> str:
 
 def _bodies(message: EmailMessage) -> Iterator[str | bytes]:
     """Yield the texts in order; of alternatives the plain ones, where they say something."""
-    leaves = [(part, alternative) for part, alternative in _leaves(message) if _is_body(part, alternative, message)]
-    plainly = {id(alternative) for part, alternative in leaves if not _is_page(part) and _text(part).strip()}
-    for part, alternative in leaves:
-        if alternative is not None and _is_page(part) == (id(alternative) in plainly):
+    leaves = [leaf for leaf in _leaves(message) if _is_body(leaf)]
+    plainly = {id(leaf.alternative) for leaf in leaves if not _is_page(leaf.part) and _text(leaf.part).strip()}
+    for leaf in leaves:
+        if leaf.alternative is not None and _is_page(leaf.part) == (id(leaf.alternative) in plainly):
             continue
-        yield _text(part).encode("utf-8") if _is_page(part) else _text(part)
+        text = _text(leaf.part)
+        yield text.encode("utf-8") if _is_page(leaf.part) else text
 
 
 def _attachments(message: EmailMessage) -> list[Message]:
     """The attached files, however deep the parts nest; pictures that belong to the text are none."""
-    return [part for part, alternative in _leaves(message) if _is_attached(part, alternative, message)]
+    return [leaf.part for leaf in _leaves(message) if _is_attached(leaf)]
 
 
-def _leaves(message: Message) -> Iterator[tuple[Message, Message | None]]:
-    """Yield the parts that hold something, each with the outermost choice of alternatives that it belongs to."""
-    waiting: list[tuple[Message, Message | None]] = [(message, None)]
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A part that holds something itself."""
+
+    part: Message
+    alternative: Message | None = None  # the outermost choice of alternatives that it belongs to
+    leads: bool = False  # it opens the mail, or is what its related parts belong to: text, whatever its name
+
+
+def _leaves(message: Message) -> Iterator[_Leaf]:
+    opened = False
+    waiting = [_Leaf(message, leads=True)]
     while waiting:
-        part, alternative = waiting.pop()
+        leaf = waiting.pop()
+        part = leaf.part
         if not part.is_multipart() or (part.get_content_type() == "message/rfc822" and part is not message):
-            yield part, alternative
+            opens = not opened and _is_text(part) and part.get_content_disposition() != "attachment"
+            opened = opened or opens
+            yield replace(leaf, leads=leaf.leads or opens)
             continue
-        if part.get_content_type() == "multipart/alternative":
-            alternative = alternative or part
-        waiting += [(inner, alternative) for inner in reversed(cast(list[Message], part.get_payload()))]
+        kind = part.get_content_type()
+        alternative = leaf.alternative or (part if kind == "multipart/alternative" else None)
+        inner = cast(list[Message], part.get_payload())
+        related = kind == "multipart/related"
+        waiting += [_Leaf(one, alternative, leads=related and one is inner[0]) for one in reversed(inner)]
 
 
-def _is_body(part: Message, alternative: Message | None, message: Message) -> bool:
-    if part.get_content_type() not in ("text/plain", "text/html"):
+def _is_text(part: Message) -> bool:
+    """Whether a part is words, as one is whose own parts can't be told apart."""
+    return part.get_content_type() in ("text/plain", "text/html") or part.get_content_maintype() == "multipart"
+
+
+def _is_body(leaf: _Leaf) -> bool:
+    if not _is_text(leaf.part):
         return False
-    if part is message:
+    if leaf.leads:
         return True
-    named = part.get_filename() and alternative is None
-    return not named and part.get_content_disposition() != "attachment"
+    named = leaf.part.get_filename() and leaf.alternative is None
+    return not named and leaf.part.get_content_disposition() != "attachment"
 
 
-def _is_attached(part: Message, alternative: Message | None, message: Message) -> bool:
-    if _is_body(part, alternative, message) or _is_inline(part):
+def _is_attached(leaf: _Leaf) -> bool:
+    part = leaf.part
+    if _is_body(leaf) or _is_inline(part):
         return False
     if part.get_filename():
         return True
-    # Without a name another form of the text, and the proof of who signed it, are no files.
-    in_words = alternative is not None and part.get_content_maintype() == "text"
-    return not in_words and part.get_content_type() not in _SIGNATURES
+    # Without a name another form of the text, the proof of who signed it and the head of a returned mail are no files.
+    in_words = leaf.alternative is not None and part.get_content_maintype() == "text"
+    return not in_words and part.get_content_type() not in (*_SIGNATURES, "text/rfc822-headers")
 
 
 def _is_inline(part: Message) -> bool:
-    return part.get_content_maintype() == "image" and part.get("Content-ID") is not None
+    nameless = part.get_content_disposition() == "inline" and not part.get_filename()
+    return part.get_content_maintype() == "image" and (nameless or part.get("Content-ID") is not None)
 
 
 def _is_page(part: Message) -> bool:

@@ -19,7 +19,7 @@ _XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 _INVISIBLE = {
     "script", "style", "noscript", "template", "nav", "svg", "math", "object", "iframe", "audio", "video", "canvas",
     "select", "button", "input", "textarea", "datalist", "dialog", "title", "meta", "link",
-    "del", "s", "strike",
+    "del", "strike",  # not "s": unclosed, as in other markup, it would take the text after it along
 }  # fmt: skip
 _BOILERPLATE_ROLES = {"navigation", "search", "banner", "contentinfo", "menu", "menubar", "toolbar"}
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
@@ -33,6 +33,7 @@ _CELLS = {"td", "th"}
 _NUMBERINGS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
 _WITHOUT_NUMBERS = re.compile(r"list-style(?:-type)?\s*:[^;]*\bnone\b", re.IGNORECASE)
 _COLUMNS_MAX = 100  # that cells reach by their spans
+_REPEATED_MAX = 80  # characters that other rows say again; longer than this is text, not the name of a row or column
 
 
 def read(data: bytes) -> Content:
@@ -82,6 +83,7 @@ class _Cell:
     text: str = ""
     named: bool = False  # the cell is a header
     spread: bool = False  # it began in a column before
+    columns: int = 1  # that it stands in
 
 
 class _Walk:
@@ -223,13 +225,13 @@ class _Walk:
             self._builder.add(self._marked(text))
         elif node is not None or text:
             self._fill()
-            first = _Cell(text, named=node is not None and node.name == "th")
-            columns = _integer(node, "colspan", default=1)
+            columns = max(1, min(_integer(node, "colspan", default=1), _COLUMNS_MAX - len(self._row)))
             rows = _integer(node, "rowspan", default=1)
-            copies = min(columns, _COLUMNS_MAX - len(self._row)) - 1
-            for cell in (first, *[replace(first, spread=True)] * copies):
+            first = _Cell(text, named=node is not None and node.name == "th", columns=columns)
+            for cell in (first, *[replace(first, spread=True)] * (columns - 1)):
                 if rows > 1 and len(self._row) < _COLUMNS_MAX:
-                    self._hanging[len(self._row)] = (rows - 1, cell)
+                    below = cell if len(text) <= _REPEATED_MAX else replace(cell, text="")
+                    self._hanging[len(self._row)] = (rows - 1, below)
                 self._row.append(cell)
 
     def _fill(self) -> None:
@@ -247,11 +249,14 @@ class _Walk:
             self._flush()
             return
         self._cell(None)
+        said = bool(self._row)  # more than what hangs down from rows above
         self._fill()
         while len(self._row) < max(self._hanging, default=0):
             self._row.append(_Cell())
             self._fill()
         row, self._row = self._row, None
+        if not said:
+            return
         line = [cell.text for cell in row if cell.text and not cell.spread]
         # One header over the whole width is a title, not the names of columns.
         if all(cell.named for cell in row) and sum(not cell.spread for cell in row) > 1:
@@ -260,9 +265,7 @@ class _Walk:
             self._names_rows = False
             if len(row) == len(self._labels):
                 line = [
-                    f"{label}: {cell.text}" if label else cell.text
-                    for label, cell in zip(self._labels, row, strict=True)
-                    if cell.text and not cell.spread
+                    self._labelled(column, cell) for column, cell in enumerate(row) if cell.text and not cell.spread
                 ]
         if line:
             self._builder.add(self._marked(BAR.join(line)), separator=self._separator)
@@ -271,12 +274,15 @@ class _Walk:
     def _name_columns(self, names: list[str]) -> None:
         """Take a row of headers; below another it goes on with what that says: "Dose", then "mg", is "Dose mg"."""
         if self._names_rows and len(names) == len(self._labels):
-            names = [
-                above if above == name else f"{above} {name}".strip()
-                for above, name in zip(self._labels, names, strict=True)
-            ]
+            names = [_joined(above, name) for above, name in zip(self._labels, names, strict=True)]
         self._labels = names
         self._names_rows = True
+
+    def _labelled(self, column: int, cell: _Cell) -> str:
+        """Return the cell after its column's name; over several columns it has one only where they share it."""
+        names = set(self._labels[column : column + cell.columns])
+        label = names.pop() if len(names) == 1 else ""
+        return f"{label}: {cell.text}" if label else cell.text
 
     def _flush(self) -> None:
         """End a block. Inside a row or a heading a block is only a gap between words."""
@@ -292,6 +298,14 @@ class _Walk:
             self._separator = "\n\n"
 
 
+def _joined(above: str, name: str) -> str:
+    """Return a column's name from two headers, one below the other; the lower where that would become a text."""
+    if name in ("", above):
+        return above
+    joined = f"{above} {name}".strip()
+    return joined if len(joined) <= _REPEATED_MAX else name
+
+
 def _is_hidden(tag: Tag) -> bool:
     if tag.name in _INVISIBLE:
         return True
@@ -303,9 +317,12 @@ def _is_hidden(tag: Tag) -> bool:
 
 
 def _list(tag: Tag) -> _List:
-    if tag.name != "ol" or _WITHOUT_NUMBERS.search(str(tag.get("style", ""))):
+    """Return how a list numbers its items; one that counts in another way than up from a number has none here."""
+    start = _integer(tag, "start", default=-1) if "start" in tag.attrs else 1
+    unnumbered = "reversed" in tag.attrs or start < 0 or _WITHOUT_NUMBERS.search(str(tag.get("style", "")))
+    if tag.name != "ol" or unnumbered:
         return _List("")
-    return _List(_NUMBERINGS.get(str(tag.get("type", "")), "decimal"), _integer(tag, "start", default=1))
+    return _List(_NUMBERINGS.get(str(tag.get("type", "")), "decimal"), start)
 
 
 def _integer(tag: Tag | None, attribute: str, *, default: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lxml import etree
 
@@ -129,23 +129,24 @@ def _note_mark(note: etree._Element) -> str:
 
 def _add_table(builder: ContentBuilder, table: etree._Element) -> None:
     """Add the rows of a table; a table inside a cell reads as part of the cell."""
-    rows: list[list[str]] = []
-    header: bool | None = None
-    characters = 0
-    for row in table.iter(_ROW):
-        if next(row.iterancestors(f"{_TABLE}table"), None) is not table:
-            continue
-        parent = row.getparent()
-        if not rows and parent is not None and parent.tag == f"{_TABLE}table-header-rows":
-            header = True
-        rows.append(list(_cells(row)))
-        characters += sum(len(cell) + len(BAR) for cell in rows[-1])
-        check_length(characters)
-    for place, (_, line) in enumerate(table_lines(rows, header=header)):
+    rows = [row for row in table.iter(_ROW) if next(row.iterancestors(f"{_TABLE}table"), None) is table]
+    parent = rows[0].getparent() if rows else None
+    header = True if parent is not None and parent.tag == f"{_TABLE}table-header-rows" else None
+    for place, (_, line) in enumerate(table_lines(_texts(rows), header=header)):
         builder.add(line, separator="\n" if place else "\n\n")
     for paragraph in table.iter(_PARAGRAPH):
         for note in _notes(paragraph):
             builder.add(note, separator="\n")
+
+
+def _texts(rows: Iterable[etree._Element]) -> Iterator[list[str]]:
+    """Yield the cells of each row, one row at a time: few bytes stand for many of them, and most are empty."""
+    characters = 0
+    for row in rows:
+        cells = list(_cells(row))
+        characters += sum(len(cell) + len(BAR) for cell in cells if cell)
+        check_length(characters)
+        yield cells
 
 
 def _cells(row: etree._Element) -> Iterator[str]:

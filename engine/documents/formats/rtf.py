@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from striprtf.striprtf import destinations, remove_pict_groups, rtf_to_text, specialchars
+from striprtf.striprtf import destinations, font_table_group, remove_pict_groups, rtf_to_text, specialchars
 
 from engine.documents.content import Content, ContentBuilder, one_line
 from engine.documents.symbols import character, is_symbol_font, raised
@@ -16,9 +16,13 @@ _TITLE = re.compile(r"\{\\info\b.{0,2000}?\{\\title ([^{}]*)\}", re.DOTALL)
 _PICTURES = re.compile(rb"(?:[0-9a-fA-F]{64,}[\r\n]*){4,}")  # hex dumps: most of a file's bytes, and no text
 _ROW = re.compile(r"[^\n]*\|[ \t]*")
 _TOKEN = re.compile(r"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'[0-9a-fA-F]{2}|\\.|[{}]|[^\\{}]+|\\", re.DOTALL)
-_FONT = re.compile(r"\\f(\d{1,5})(?:\\[a-z]+-?\d* ?|\{\\\*[^{}]{0,200}\})+ ?([A-Za-z]+);")  # of the font table
+_FONT = re.compile(  # an entry of the font table
+    r"\\f(\d{1,5})(?:\\[a-z]+-?\d* ?|\{\\\*[^{}]{0,200}\}){1,20}+[ \r\n]*([A-Za-z]+)(?:\{\\\*\\falt[^{}]*\})?;"
+)
 _TABLE_MARKS = {"cell", "nestcell", "row"}
 _BLOCK_ENDS = {"par", "sect", "page", "row"}
+_LINE_ENDS = {*_BLOCK_ENDS, "line"}
+_SYNTAX = re.compile(r"[{}\\]")
 _NOTE = "\v"  # opens a footnote's line, as it opens no line of a text
 
 
@@ -30,7 +34,7 @@ def read(data: bytes) -> Content:
             "{name} is damaged: the rich text stops half-way.",
             hint="Get the file again from where it came from, then import it again.",
         )
-    symbols = {number: name for number, name in _FONT.findall(source) if is_symbol_font(name)}
+    symbols = {number: name for number, name in _FONT.findall(font_table_group(source)) if is_symbol_font(name)}
     text = rtf_to_text(_Accepting(symbols).rewrite(remove_pict_groups(source)), errors="replace")
     builder = ContentBuilder()
     table: list[list[str]] = []
@@ -119,7 +123,7 @@ class _Accepting:
         group.look = _look(group.look, word, on=number != "0")
         if left_out and (word == "u" or (word in specialchars and word not in _TABLE_MARKS)):
             return
-        if group.in_note and word in _BLOCK_ENDS:
+        if group.in_note and word in _LINE_ENDS:
             group.written.append("{ }")  # a note is one line
             return
         if word == "u" and group.look.symbols and number:
@@ -149,7 +153,8 @@ def _shown(token: str, look: _Look) -> str:
     if look.symbols:
         codes = [int(token[2:], 16)] if token.startswith(r"\'") else map(ord, token)
         if not token.startswith("\\") or token[1] == "'":
-            return "".join(character(look.symbols, code) if code >= ord(" ") else chr(code) for code in codes)
+            shown = "".join(character(look.symbols, code) if code >= ord(" ") else chr(code) for code in codes)
+            return _SYNTAX.sub(r"\\\g<0>", shown)
     return raised(token) if look.raised and not token.startswith("\\") else token
 
 

@@ -48,6 +48,12 @@ def test_lines_of_another_encoding_among_utf8_are_read_in_theirs(line: str, enco
     assert len(notes) == 1
 
 
+def test_lines_that_are_not_utf8_are_read_in_the_declared_encoding() -> None:
+    lines = ["Übergröße", "№ 5 Ђ"]
+    data = lines[0].encode() + b"\n" + lines[1].encode("cp1251")
+    assert decode(data, declared="windows-1251") == "\n".join(lines)
+
+
 @pytest.mark.parametrize("read", [txt.read, markdown.read, html.read, lambda data: delimited.read(data, print)])
 def test_a_document_says_that_some_of_its_lines_are_in_another_encoding(read: Callable[[bytes], Content]) -> None:
     (note,) = read("Größe,ist\nzehn,zwölf\n".encode() + "groß,elf\n".encode("cp1252")).notes

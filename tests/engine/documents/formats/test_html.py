@@ -43,8 +43,19 @@ def test_tables_become_rows_of_cells() -> None:
             "Drug | Adult | Child\nDrug: A | Adult: 5 | Child: 2\nDrug: A | Adult: 6 | Child: 3\n"
             "Drug: B | Adult: 7 | Child: 4",
         ),
-        ("<tr><th>x<th>2019<th>2020<tr><td>y<td colspan=2>same", "x | 2019 | 2020\nx: y | 2019: same"),
-        ("<tr><th>a<th>b<tr><td>1<td rowspan=2>2<tr><td>3", "a | b\na: 1 | b: 2\na: 3 | b: 2"),
+        ("<tr><th>x<th>2019<th>2020<tr><td>y<td colspan=2>same", "x | 2019 | 2020\nx: y | same"),
+        ("<tr><th>x<th colspan=2>2019<tr><td>y<td colspan=2>same", "x | 2019\nx: y | 2019: same"),
+        (
+            "<tr><th>Drug<th>Dose<th>Form<tr><td colspan=3>Antibiotics<tr><td>A<td>5<td>x",
+            "Drug | Dose | Form\nAntibiotics\nDrug: A | Dose: 5 | Form: x",
+        ),
+        ("<tr><td rowspan=9>a<td>b<tr></tr><tr></tr><tr><td>c", "a | b\na | c"),
+        (f"<tr><td rowspan=3>{'a' * 81}<td>b<tr><td>c<tr><td>d", f"{'a' * 81} | b\nc\nd"),
+        (
+            f"<tr><th>a<th>b<tr><th>a<th>{'c' * 79}<tr><td>1<td>2",
+            f"a | b\na | {'c' * 79}\na: 1 | {'c' * 79}: 2",
+        ),
+        ("<tr><th>a<th>b<tr><td colspan=0>1<td rowspan=2>2<tr><td>3", "a | b\na: 1 | b: 2\na: 3 | b: 2"),
         (
             "<tr><th>a<th>b<th>c<tr><td>1<td>2<td rowspan=3>3<tr><td>4<tr><td>5<td>6",
             "a | b | c\na: 1 | b: 2 | c: 3\na: 4 | c: 3\na: 5 | b: 6 | c: 3",
@@ -67,12 +78,17 @@ def test_numbered_lists_keep_their_numbers() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("counted", ["reversed", "start=-3", "start=1000000"])
+def test_a_list_that_counts_in_another_way_gets_no_false_numbers(counted: str) -> None:
+    assert html.read(f"<ol {counted}><li>Rent<li>Deposit</ol>".encode()).text == "Rent\n\nDeposit"
+
+
 def test_figures_stay_raised_and_struck_words_are_gone() -> None:
     page = (
         b"<p>50 x 10<sup>9</sup>/L on the 1<sup>st</sup><sup>[<a>2</a>]</sup> of "
-        b"<del>30</del><s>40</s><strike>50</strike> 60 days"
+        b"<del>30</del><strike>50</strike> 60 days <s> in all"
     )
-    assert html.read(page).text == "50 x 10\u2079/L on the 1st[2] of 60 days"
+    assert html.read(page).text == "50 x 10\u2079/L on the 1st[2] of 60 days in all"
 
 
 def test_what_is_hidden_in_a_heading_is_not_read() -> None:

@@ -55,6 +55,53 @@ def test_text_after_an_attachment_is_read_and_files_without_a_name_are_attached(
     assert eml.attachment(data, 1) == ("attachment 2", b"%PDF-1.4")
 
 
+_NAMED = "Content-Type: text/{}; name=body.{}\n\n{}"
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        (_mixed(_NAMED.format("plain", "txt", "words"), _NAMED.format("plain", "txt", "file")), "words"),
+        (
+            _mixed(
+                "Content-Type: text/plain\n\nwords",
+                _mixed(_NAMED.format("html", "htm", "<p>page"), _NAMED.format("html", "htm", "file"), kind="related"),
+            ),
+            "words\n\npage",
+        ),
+        (
+            _mixed(
+                "Content-Type: text/plain\nContent-Disposition: attachment; filename=body.txt\n\nfile",
+                "Content-Type: text/plain\n\nwords",
+            ),
+            "words",
+        ),
+    ],
+)
+def test_a_name_makes_no_file_of_what_the_mail_says(parts: str, text: str) -> None:
+    content = eml.read(f"Subject: s\nMIME-Version: 1.0\n{parts}".encode())
+    assert len(content.attachments) == 1
+    assert content.text == f"Subject: s\nAttachments: {content.attachments[0]}\n\n{text}"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "Content-Type: text/rfc822-headers\n\nSubject: returned",
+        "Content-Type: image/png\nContent-Disposition: inline\n\npicture",
+    ],
+)
+def test_what_belongs_to_a_mail_without_a_name_is_no_file(part: str) -> None:
+    parts = _mixed("Content-Type: text/plain\n\nwords", part)
+    assert eml.read(f"Subject: s\nMIME-Version: 1.0\n{parts}".encode()).text == "Subject: s\n\nwords"
+
+
+@pytest.mark.parametrize("boundary", ["", "; boundary=gone"])
+def test_a_mail_whose_parts_cannot_be_told_apart_is_its_words(boundary: str) -> None:
+    content = eml.read(f"Subject: s\nMIME-Version: 1.0\nContent-Type: multipart/mixed{boundary}\n\nwords".encode())
+    assert content.text == "Subject: s\n\nwords"
+
+
 @pytest.mark.parametrize(("plain", "text"), [("plainly", "plainly"), (" ", "as a page\n\ngoes on")])
 def test_of_alternatives_the_plain_one_is_read_where_it_says_something(plain: str, text: str) -> None:
     pages = _mixed("Content-Type: text/html\n\n<p>as a page", "Content-Type: text/html\n\n<p>goes on")

@@ -75,6 +75,13 @@ def test_repeated_cells_keep_to_a_table_and_spaces_to_a_document(monkeypatch: py
             _odt(body)
 
 
+def test_empty_cells_that_a_row_ends_with_are_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents_content, "TEXT_CHARACTERS_MAX", 1000)
+    empty = "<table:table-cell table:number-columns-repeated='1000'/>"
+    row = f"<table:table-row><table:table-cell><text:p>x</text:p></table:table-cell>{empty}</table:table-row>"
+    assert _odt(f"<table:table>{row * 2}</table:table>").text == "x\nx"
+
+
 def test_a_protected_open_document_is_a_sentence() -> None:
     data = _zip(content_xml=b"\x00noise", **{"META-INF__manifest_xml": "<manifest:encryption-data/>"})
     with pytest.raises(DocumentError, match="password"):
@@ -133,10 +140,18 @@ def test_rich_text_is_read_with_its_encoding_and_tables() -> None:
         ),
         (rb"{\f4\fnil\fcharset2 Wingdings;}", rb"{\f4\'fe} yes", "☑ yes"),
         (rb"{\f3\fnil Arial;}", rb"{\f3 m\'b3}", "m³"),
+        (rb"{\f3\fnil Symbol;}", rb"{\f3\'7bm\'7d} kept", "{µ} kept"),
+        (rb"{\f3\fnil Symbol;}", rb"{\f3\u945?\u8226\'95 \'95}", "α• •"),
+        (rb"{\f3\fnil Symbol{\*\falt Arial};}", rb"{\f3 m}g {\f4\b Symbol; m}", "µg Symbol; m"),
     ],
 )
 def test_signs_of_symbol_fonts_in_rtf_read_as_what_they_mean(font: bytes, body: bytes, text: str) -> None:
     assert _rtf(rb"{\fonttbl{\f0 Times;}" + font + rb"}\f0 " + body) == text
+
+
+@pytest.mark.timeout(20)
+def test_rich_text_of_many_fonts_is_read_in_no_time() -> None:
+    assert _rtf(rb"\f1" * 100_000 + b" x") == "x"
 
 
 def _rtf(body: bytes) -> str:
@@ -149,6 +164,7 @@ def _rtf(body: bytes) -> str:
         (rb"is {\deleted 30}{\revised 60} days\par", "is 60 days"),
         (rb"is \deleted\'33\u48?\par\deleted0 60\par", "is 60"),
         (rb"a {\v hidden}{\v \plain b}\par", "a b"),
+        (rb"10{\super -}{\super 3}\par", "10\u207b\u00b3"),
         (rb"10{\super 9}/L, 1{\super st}, {\super\'32}\nosupersub 3\par", "10\u2079/L, 1st, 23"),
         (rb"{\deleted gone{\footnote of it}}kept\par", "kept"),
     ],
@@ -159,7 +175,7 @@ def test_rich_text_reads_as_accepted_and_seen(body: bytes, text: str) -> None:
 
 def test_footnotes_of_rich_text_stand_below_their_paragraph() -> None:
     body = (
-        rb"Rent{\super\chftn{\*\footnote\pard\plain{\super\chftn} monthly\par in {\b advance}}} is due.\par "
+        rb"Rent{\super\chftn{\*\footnote\pard\plain{\super\chftn} monthly\par in\line {\b advance}}} is due.\par "
         rb"Next{\footnote second}{\header page\par}.\par Last{\footnote third}"
     )
     assert _rtf(body) == ("Rent[1] is due.\n[1] monthly in advance\n\nNext[2].\n[2] second\n\nLast[3]\n[3] third")

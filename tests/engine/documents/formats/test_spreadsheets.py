@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import zipfile
 
 import openpyxl
 import pytest
@@ -54,13 +55,38 @@ def test_cells_are_shown_as_a_person_reads_them() -> None:
     assert text == "TRUE | 2024-05-01 | 2024-05-01 12:30:00 | 0.3 | 1000000 | 09:00:00"
 
 
-def test_a_share_is_shown_as_a_percentage() -> None:
+@pytest.mark.parametrize(
+    ("value", "number_format", "text"),
+    [
+        (0.07, "0%", "7%"),
+        (0.07, '0.0%;-0.0%;"none"', "7%"),
+        (5, '0"%"', "5"),
+        (5, "0\\%", "5"),
+        (5, '0;0%;"%"', "5"),
+    ],
+)
+def test_a_share_is_shown_as_a_percentage(value: float, number_format: str, text: str) -> None:
+    assert xlsx.read(_formatted(value, number_format), _report).text == f"{text} | of them"
+
+
+def test_a_workbook_without_its_styles_is_read() -> None:
+    written = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(_formatted(5, "0.00"))) as source,
+        zipfile.ZipFile(written, "w") as target,
+    ):
+        for name in source.namelist():
+            target.writestr(name, source.read(name).replace(b' s="1"', b' s="99"'))
+    assert xlsx.read(written.getvalue(), _report).text == "5 | of them"
+
+
+def _formatted(value: float, number_format: str) -> bytes:
     workbook = openpyxl.Workbook()
-    workbook.active.append([0.07, "of them"])
-    workbook.active["A1"].number_format = "0%"
+    workbook.active.append([value, "of them"])
+    workbook.active["A1"].number_format = number_format
     written = io.BytesIO()
     workbook.save(written)
-    assert xlsx.read(written.getvalue(), _report).text == "7% | of them"
+    return written.getvalue()
 
 
 def test_a_passage_says_which_sheet_and_rows_it_is_from(library: ModelLibrary) -> None:
