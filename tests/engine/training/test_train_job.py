@@ -162,6 +162,7 @@ def test_a_model_too_large_for_the_memory_is_refused_before_it_is_read(
     filled: Session, monkeypatch: pytest.MonkeyPatch, named: dict[str, str]
 ) -> None:
     monkeypatch.setattr(Device, "free_memory_bytes", lambda self: 2**20)
+    monkeypatch.setattr(Device, "resident_bytes", lambda self: 0)
     monkeypatch.setattr(ModelLibrary, "files", None)  # whoever reads one fails
     training = replace(quick("all"), **named)
     for job in (EstimateTraining(training), training):
