@@ -32,22 +32,24 @@ def decode(data: bytes, *, declared: str = "", note: Callable[[str], object] | N
     wide = _unmarked_utf16(data)
     if wide:
         return data.decode(wide, errors="replace")
-    if _is_valid(data, "utf-8"):
-        return data.decode("utf-8")
+    text = _decoded(data, "utf-8")
+    if text is not None:
+        return text
     known = _known(declared)
     lines = data.split(b"\n")
-    fits = [line.isascii() or _is_valid(line, "utf-8") for line in lines]
-    if fits.count(False) <= sum(not line.isascii() for line in lines) / 2:  # files of two encodings were joined
-        others = b"\n".join(line for line, fitting in zip(lines, fits, strict=True) if not fitting)
-        rest = known if known and _is_valid(others, known) else _likeliest(others)
+    texts = [_decoded(line, "utf-8") for line in lines]
+    if texts.count(None) <= sum(not line.isascii() for line in lines) / 2:  # files of two encodings were joined
+        others = b"\n".join(line for line, read in zip(lines, texts, strict=True) if read is None)
+        rest = known if known and _decoded(others, known) is not None else _likeliest(others)
         if note is not None:
             note(f"Some lines are not UTF-8 as the others are; they were read as {rest}. Check their letters.")
         return "\n".join(
-            line.decode("utf-8" if fitting else rest, errors="replace")
-            for line, fitting in zip(lines, fits, strict=True)
+            line.decode(rest, errors="replace") if read is None else read
+            for line, read in zip(lines, texts, strict=True)
         )
-    if known and _is_valid(data, known):
-        return data.decode(known)
+    text = _decoded(data, known) if known else None
+    if text is not None:
+        return text
     return data.decode(_likeliest(data), errors="replace")
 
 
@@ -61,12 +63,12 @@ def is_text(data: bytes) -> bool:
     return odd <= len(data) // 50
 
 
-def _is_valid(data: bytes, encoding: str) -> bool:
+def _decoded(data: bytes, encoding: str) -> str | None:
+    """Return the text of `data`, None where it isn't valid in this encoding."""
     try:
-        data.decode(encoding)
+        return data.decode(encoding)
     except (UnicodeError, LookupError):  # a page may declare a codec that is none of text
-        return False
-    return True
+        return None
 
 
 def _known(declared: str) -> str:
@@ -95,6 +97,6 @@ def _likeliest(data: bytes) -> str:
     best = from_bytes(data[:_SAMPLE_BYTES]).best()
     if best is None:
         return _WESTERN
-    if best.coherence < _TOO_SHORT_TO_TELL and _is_valid(data, _WESTERN):
+    if best.coherence < _TOO_SHORT_TO_TELL and _decoded(data, _WESTERN) is not None:
         return _WESTERN
     return best.encoding
