@@ -6,6 +6,7 @@ The map of the house, lowest room first; a room imports only from rooms below it
     records      frozen Document, Passage, Question, Citation, Answer, Run
     settings     what can be set, each field described once
     machine_settings  what an administrator decides for everybody on this machine
+    staging      where something is made before it takes its place
     jobs         Job, Monitor and events: progress, cancel and errors
     device       CUDA, cores, memory and precision
     offline      no network: flags for the libraries, a filter in the kernel

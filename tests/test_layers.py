@@ -12,7 +12,7 @@ MAX_LINES = 400
 # Lowest first. A room imports from rooms on lower floors, and from its own floor only itself.
 FLOORS = (
     {"errors"},
-    {"records", "settings", "machine_settings"},
+    {"records", "settings", "machine_settings", "staging"},
     {"jobs", "device", "offline", "privacy", "addon"},
     {"workspace", "models"},
     {"session"},

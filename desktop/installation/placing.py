@@ -16,6 +16,7 @@ import platformdirs
 
 from desktop.installation.entries import make_entries, remove_entries
 from engine.errors import StorageError, translated
+from engine.staging import STAGING, sweep
 from engine.workspace.publishing import storage_error
 
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 
 PROGRAM, PREVIOUS = "program", "previous"  # inside the chosen folder: the version in use and the one before
 BILL = "sbom.cdx.json"  # in the program's folder, as the build wrote it
-_UNFINISHED = ".incoming-"  # followed by the number of the process, or by what follows
-_ASIDE = f"{_UNFINISHED}aside"  # the version that was in use, until the one that takes its place stands there
+_ASIDE = f"{STAGING}aside"  # the version that was in use, until the one that takes its place stands there
 _RESERVE_BYTES = 64 << 20
 
 
@@ -155,26 +155,19 @@ def told(failure: str, folder: Path) -> Iterator[None]:
 @contextmanager
 def workroom(folder: Path) -> Iterator[Path]:
     """A place inside `folder` for what comes and what goes, gone in the end; what a crash left is put right first."""
-    with tempfile.TemporaryDirectory(
-        prefix=f"{_UNFINISHED}{os.getpid()}-", dir=folder, ignore_cleanup_errors=True
-    ) as room:
+    with tempfile.TemporaryDirectory(prefix=f"{STAGING}{os.getpid()}-", dir=folder, ignore_cleanup_errors=True) as room:
         _settle(folder, Path(room))
         yield Path(room)
 
 
 def _settle(folder: Path, room: Path) -> None:
     """Undo or finish what a crash left half way, and sweep the rooms of processes that are no more."""
-    import psutil
-
     if (folder / _ASIDE).is_dir():
         if (folder / PROGRAM).is_dir():
             _keep_aside(folder, room)
         else:
             (folder / _ASIDE).rename(folder / PROGRAM)
-    for left in folder.glob(f"{_UNFINISHED}*"):
-        process = left.name.removeprefix(_UNFINISHED).partition("-")[0]
-        if process.isdigit() and not psutil.pid_exists(int(process)):
-            shutil.rmtree(left, ignore_errors=True)
+    sweep(folder, ours=False)
 
 
 def _exchange(new: Path, folder: Path) -> None:
@@ -222,7 +215,7 @@ def _require_ours(folder: Path) -> None:
 def _refuse_foreign(folder: Path) -> None:
     for entry in folder.iterdir() if folder.is_dir() else ():
         ours = entry.name in (PROGRAM, PREVIOUS) and _is_ours(entry)
-        if not ours and not entry.name.startswith(_UNFINISHED):
+        if not ours and not entry.name.startswith(STAGING):
             raise InstallError(f"{folder} holds other files: {entry.name}.", hint="Choose a new or empty folder.")
 
 

@@ -21,11 +21,11 @@ import platformdirs
 
 from engine.errors import EngineError, translated
 from engine.machine_settings import machine_settings
+from engine.staging import STAGING, sweep
 
 MANIFEST = "addon.json"
 INSTALLED, STATE = "cuda", "state.json"  # in the add-ons' folder: what is installed, and what a trial said of it
 MANIFEST_BYTES_MAX = 1 << 20
-_STAGING = ".incoming-"  # followed by the process number
 _BLOCK_BYTES = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 # RuntimeError: an encrypted entry, or (NotImplementedError) a compression that Python doesn't know.
@@ -80,8 +80,8 @@ def install(
         require_fit(addon, torch_version)
         wheels = _checked(source, addon, check)
         addons.mkdir(parents=True, exist_ok=True)
-        _sweep(addons)
-        staged = addons / f"{_STAGING}{os.getpid()}"
+        sweep(addons)
+        staged = addons / f"{STAGING}{os.getpid()}"
         try:
             staged.mkdir()
             for done, (name, digest) in enumerate(wheels.items()):
@@ -102,7 +102,7 @@ def remove(addons: Path) -> bool:
         (addons / STATE).unlink(missing_ok=True)
         if not (addons / INSTALLED).is_dir():
             return False
-        gone = (addons / INSTALLED).rename(addons / f"{_STAGING}{os.getpid()}-removed")
+        gone = (addons / INSTALLED).rename(addons / f"{STAGING}{os.getpid()}-removed")
         shutil.rmtree(gone)
     return True
 
@@ -152,16 +152,6 @@ def _disk_errors(place: Path) -> Iterator[None]:
             if error.errno in _FULL
             else "Make sure that you may use this folder and that its disk is connected, then try again.",
         ) from error
-
-
-def _sweep(addons: Path) -> None:
-    """Remove what killed installations left: it is gigabytes."""
-    import psutil  # late: every process of the program passes by this module
-
-    for left in addons.glob(f"{_STAGING}*"):
-        process = left.name.removeprefix(_STAGING).partition("-")[0]
-        if process.isdecimal() and (int(process) == os.getpid() or not psutil.pid_exists(int(process))):
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def _checked(source: Path, addon: Addon, check: Callable[[], None]) -> dict[str, str]:

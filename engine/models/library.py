@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
-import psutil
 
 from engine.errors import ModelError, StorageError, translated
 from engine.machine_settings import machine_settings
@@ -25,6 +24,7 @@ from engine.models.published import PARTS, Part, check_published, is_published_r
 from engine.models.safety import CONFIG, REQUIRED, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, check_folder
 from engine.models.sentence import SENTENCE, read_sentence_settings
 from engine.records import ModelInfo
+from engine.staging import STAGING, sweep
 from engine.workspace.publishing import storage_errors
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ CHAT_GENERATOR = "SmolLM2-135M-Instruct"
 DESCRIPTION = "vademecum.json"  # in each model's folder: name, kind, parameters, licence, origin, sha256 per file
 MANIFEST = "models.json"  # beside the bundled folder: what the bundled models must be
 LICENCE = "LICENCE"
-_STAGING = ".incoming-"  # followed by the process number
 _UNPACKED = ".unpacked"  # in there: no model's name
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _CHANGED_HINT = "Set a bundled model up again (make setup, or reinstall); remove an imported one and import it again."
@@ -212,7 +211,7 @@ class ModelLibrary:
         with translated(
             StorageError, f"{name} can't be deleted.", hint="Close what uses it and try again.", foreign=OSError
         ):
-            gone = folder.rename(folder.with_name(f"{_STAGING}{os.getpid()}-removed"))  # out of the list in one step
+            gone = folder.rename(folder.with_name(f"{STAGING}{os.getpid()}-removed"))  # out of the list in one step
             shutil.rmtree(gone)
 
     def _finish(self, staged: Path, *, source: Path, name: str, digests: dict[str, str], origin: Path) -> None:
@@ -245,11 +244,8 @@ class ModelLibrary:
         """Yield an empty folder in the library's own file system; what a killed import left there goes first."""
         with self._publishing:
             self.imported.mkdir(parents=True, exist_ok=True)
-            for left in self.imported.glob(f"{_STAGING}*"):
-                process = int(left.name.removeprefix(_STAGING).partition("-")[0])
-                if process == os.getpid() or not psutil.pid_exists(process):
-                    shutil.rmtree(left, ignore_errors=True)
-            staged = self.imported / f"{_STAGING}{os.getpid()}"
+            sweep(self.imported)
+            staged = self.imported / f"{STAGING}{os.getpid()}"
             staged.mkdir(mode=0o700)
             try:
                 yield staged
