@@ -68,6 +68,11 @@ def reading_of(run: Run) -> HowRead:
     return HowRead(**{name: getattr(run, name) for name in asdict(ALL_READINGS[0])})
 
 
+def answering_as(run: Run, other: Run) -> Run:
+    """Return `run` with the generator of another, and read as that one does."""
+    return replace(run, generator=other.generator, **asdict(reading_of(other)))
+
+
 # Every way of reading that is tried, the cheapest first.
 ALL_READINGS = (
     *(HowRead("together", number) for number in READ_TOGETHER),

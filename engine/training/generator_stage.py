@@ -9,7 +9,7 @@ from engine.records import Run
 from engine.retrieval.retriever import load_retriever
 from engine.session import TUNED
 from engine.training.adapters import add_adapters, merge_adapters
-from engine.training.answering import answered, best_reading, reading_of
+from engine.training.answering import answered, answering_as, best_reading
 from engine.training.generator import GeneratorTask, ground
 from engine.training.loop import train
 from engine.training.stage import Lesson
@@ -62,7 +62,7 @@ def tune_generator(lesson: Lesson) -> Run:
         steps=lesson.run.steps + outcome.steps,
         best_step=outcome.best_step,
     )
-    parent = replace(lesson.run, generator=lesson.parent.generator, **asdict(reading_of(lesson.parent)))
+    parent = answering_as(lesson.run, lesson.parent)
     before = answered(lesson, parent, retriever, validation_hits)
     reading, after = best_reading(lesson, run, validation_hits)
     kept = after["f1"] > before["f1"]

@@ -6,7 +6,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from engine.records import Passage, Question, Run
 from engine.retrieval.encoder import Encoder
 from engine.retrieval.retriever import embed_missing
 from engine.session import TUNED
-from engine.training.answering import reading_of
+from engine.training.answering import answering_as
 from engine.training.chance import exceeds
 from engine.training.forgetting import GENERAL, MOST_FORGOTTEN, general_ndcg
 from engine.training.loop import train
@@ -110,11 +110,9 @@ def tune_on_headings(lesson: Lesson) -> Run:
     after = {MEASURE: float(tuned.mean()), **check.guarded(encoder)}
     kept = exceeds(tuned - untuned, errors=SURE) and not suffers(before, after)
     run = replace(
-        lesson.run,
+        answering_as(lesson.run, parent),
         encoder=parent.encoder,
         passage_encoder=parent.passage_encoder,
-        generator=parent.generator,
-        **asdict(reading_of(parent)),
         steps=lesson.run.steps + outcome.steps,
         best_step=outcome.best_step,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from transformers import PreTrainedModel
 
@@ -17,7 +17,7 @@ from engine.retrieval.index import stored_vectors
 from engine.retrieval.retriever import Retriever, load_retriever, vectors_key
 from engine.session import TUNED
 from engine.training.adapters import add_adapters, merge_adapters
-from engine.training.answering import answered, reading_of
+from engine.training.answering import answered, answering_as
 from engine.training.candidates import Shortlist
 from engine.training.generator import freeze_position_bias
 from engine.training.generator_stage import RETRIEVED
@@ -143,12 +143,10 @@ def decide(
         if run.indexed_by != lesson.run.indexed_by:
             session.workspace.vectors.drop(vectors_key(session, run.indexed_by))
         chosen = replace(
-            lesson.run,
+            answering_as(lesson.run, known),
             encoder=known.encoder,
             passage_encoder=known.passage_encoder,
-            generator=known.generator,
             fusion=known.fusion,
-            **asdict(reading_of(known)),
             steps=run.steps,
             best_step=run.best_step,
         )
