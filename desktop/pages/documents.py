@@ -9,7 +9,6 @@ from PySide6.QtCore import QCoreApplication, QLocale, QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QDialog,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QMessageBox,
@@ -32,6 +31,7 @@ from desktop.widgets.password_dialog import PasswordDialog
 from desktop.widgets.table import make_table, selected_records
 from desktop.widgets.tag_dialog import TagDialog
 from desktop.widgets.watched_folders import WatchedFolders
+from desktop.widgets.wrapping_row import WrappingRow
 from desktop.wording import counted, duration, plainly_joined
 from engine.jobs import Skipped
 from engine.records import Document
@@ -115,13 +115,7 @@ class DocumentsPage(QWidget):
         QShortcut(
             QKeySequence.StandardKey.Delete, self.table, self._ask_to_remove, context=Qt.ShortcutContext.WidgetShortcut
         )
-        tools = QHBoxLayout()
-        tools.addWidget(self._filter)
-        tools.addWidget(self._count)
-        tools.addStretch(1)
-        tools.addWidget(self._open)
-        tools.addWidget(self._tag)
-        tools.addWidget(self._remove)
+        tools = WrappingRow(self._filter, self._count, trailing=(self._open, self._tag, self._remove))
         filled = QWidget()
         list_column = QVBoxLayout(filled)
         list_column.setContentsMargins(0, 0, 0, 0)

@@ -32,6 +32,7 @@ from desktop.widgets.measures import Measures
 from desktop.widgets.notice import Notice
 from desktop.widgets.question_results import QuestionResults
 from desktop.widgets.table import make_table
+from desktop.widgets.wrapping_row import WrappingRow
 from desktop.wording import counted, duration, milliseconds, plainly_joined
 
 if TYPE_CHECKING:
@@ -241,22 +242,15 @@ class EvaluationPage(QWidget):
     def _choices(self) -> QWidget:
         card = QFrame()
         card.setObjectName("card")
-        row = QHBoxLayout(card)
+        row = WrappingRow(
+            _labelled(self.tr("&Run"), self._run),
+            _labelled(self.tr("&against"), self._against),
+            _labelled(self.tr("&on"), self._split),
+            trailing=(self._card, self._write, self._start),
+        )
         row.setContentsMargins(16, 12, 16, 12)
         row.setSpacing(SPACING)
-        for label, box in (
-            (self.tr("&Run"), self._run),
-            (self.tr("&against"), self._against),
-            (self.tr("&on"), self._split),
-        ):
-            name = QLabel(label)
-            name.setBuddy(box)
-            row.addWidget(name)
-            row.addWidget(box)
-        row.addStretch(1)
-        row.addWidget(self._card)
-        row.addWidget(self._write)
-        row.addWidget(self._start)
+        card.setLayout(row)
         return card
 
     def _results(self) -> QWidget:
@@ -370,3 +364,15 @@ class EvaluationPage(QWidget):
             if pinned.worse
             else self.tr("None of the {0} pinned questions got worse in {1}.").format(len(pinned.results), pinned.run)
         )
+
+
+def _labelled(label: str, box: QComboBox) -> QWidget:
+    """Keep a choice and what it is called together."""
+    name = QLabel(label)
+    name.setBuddy(box)
+    both = QWidget()
+    row = QHBoxLayout(both)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(name)
+    row.addWidget(box)
+    return both

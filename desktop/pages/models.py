@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QMessageBox,
     QPlainTextEdit,
     QPushButton,
@@ -20,6 +19,7 @@ from desktop.widgets.drop_area import DropArea
 from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.notice import Notice
 from desktop.widgets.table import make_table, selected_records
+from desktop.widgets.wrapping_row import WrappingRow
 from desktop.wording import plainly_joined
 from engine.models.memory import answering_bytes, training_bytes
 from engine.records import ModelInfo
@@ -96,11 +96,7 @@ class ModelsPage(QWidget):
         self._remove = self._button(
             "remove", self.tr("Remove"), self.tr("Remove the selected model"), self._ask_to_remove
         )
-        tools = QHBoxLayout()
-        for button in (self._try, self._licence, self._verify):
-            tools.addWidget(button)
-        tools.addStretch(1)
-        tools.addWidget(self._remove)
+        tools = WrappingRow(self._try, self._licence, self._verify, trailing=(self._remove,))
         self.detail = QPlainTextEdit()
         self.detail.setReadOnly(True)
         self.detail.setAccessibleName(self.tr("What was found out about a model"))

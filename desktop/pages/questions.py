@@ -9,7 +9,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QComboBox,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -31,6 +30,7 @@ from desktop.widgets.notice import Notice
 from desktop.widgets.problem_list import ProblemList
 from desktop.widgets.question_dialogs import QuestionDialog, SplitDialog
 from desktop.widgets.table import make_table, select_ids, selected_records
+from desktop.widgets.wrapping_row import WrappingRow
 from desktop.wording import counted, plainly_joined
 from engine.questions.columns import Preview
 from engine.questions.job import (
@@ -321,10 +321,7 @@ class QuestionsPage(QWidget):
         self._count = QLabel()
         self._count.setObjectName("page_subtitle")
         self._count.setAccessibleName(self.tr("How many questions there are"))
-        filters = QHBoxLayout()
-        for widget in (self._filter, self._of_split, self._of_state, self._count):
-            filters.addWidget(widget)
-        filters.addStretch(1)
+        filters = WrappingRow(self._filter, self._of_split, self._of_state, self._count)
         self._add = _button(self.tr("&Add…"), self.tr("Add a question"), self.add_question)
         self._edit = _button(self.tr("&Edit…"), self.tr("Edit the selected question"), self._edit_selected)
         self._exclude = _button(
@@ -347,11 +344,8 @@ class QuestionsPage(QWidget):
         )
         self._drop.setIcon(icon("remove"))
         self._divide = _button(self.tr("Di&vide…"), self.tr("Divide the questions anew"), self.ask_to_split)
-        actions = QHBoxLayout()
-        for button in (self._add, self._edit, self._exclude, self._include, self._confirm, self._drop):
-            actions.addWidget(button)
-        actions.addStretch(1)
-        actions.addWidget(self._divide)
+        chosen = (self._edit, self._exclude, self._include, self._confirm, self._drop)
+        actions = WrappingRow(self._add, *chosen, trailing=(self._divide,))
         filled = QWidget()
         column = QVBoxLayout(filled)
         column.setContentsMargins(0, 0, 0, 0)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFileDialog,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QMessageBox,
@@ -32,6 +31,7 @@ from desktop.widgets.table import make_table, select_ids, selected_records
 from desktop.widgets.tool_button import tool_button
 from desktop.widgets.training_estimate import TrainingEstimate
 from desktop.widgets.training_form import TrainingForm
+from desktop.widgets.wrapping_row import WrappingRow
 from desktop.wording import duration, plainly_joined, untuned_run
 from engine.jobs import Measured, Progress
 from engine.records import Run
@@ -210,7 +210,7 @@ class TrainingPage(QWidget):
         self._stage.setText(self.tr("Starting…"))
         self._show_running()
 
-    def _run_tools(self) -> QGridLayout:
+    def _run_tools(self) -> WrappingRow:
         title = QLabel(self.tr("Runs"))
         title.setObjectName("section")
         self._resume = tool_button(self.tr("Resume"), self.tr("Resume the selected run"), self._resume_selected)
@@ -225,13 +225,8 @@ class TrainingPage(QWidget):
         self._packages.run_imported.connect(self.reload)
         self._packages.failed.connect(self._notice.warn)
         self._packages.told.connect(self._stage.setText)
-        tools = QGridLayout()  # two lines: one would be wider than a screen of 1280 has room for
-        tools.addWidget(title, 0, 0)
-        tools.addWidget(self._packages, 0, 1, 1, 4, Qt.AlignmentFlag.AlignRight)
-        for column, button in enumerate((self._resume, self._show_curves, self._promote, self._rollback)):
-            tools.addWidget(button, 1, column)
-        tools.setColumnStretch(4, 1)
-        return tools
+        chosen = (self._resume, self._show_curves, self._promote, self._rollback)
+        return WrappingRow(title, *chosen, trailing=(self._packages,))
 
     def _add_points(self, points: Sequence[Measured]) -> None:
         self._curves.add(points, model=self._default_model())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QWidget
 
 from desktop.theme import icon
+from desktop.widgets.wrapping_row import WrappingRow
 from engine.records import Asking
 
 
@@ -40,13 +41,7 @@ class AnswerManner(QWidget):
         again.setAccessibleName(self.tr("New conversation"))
         again.setToolTip(self.tr("Questions that point back (\u201cand for children?\u201d) look back to here only."))
         again.clicked.connect(self.started_over)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(label)
-        row.addWidget(self.sureness)
-        row.addWidget(self.extractive)
-        row.addStretch(1)
-        row.addWidget(again)
+        self.setLayout(WrappingRow(label, self.sureness, self.extractive, trailing=(again,)))
 
     def asking(self, earlier: tuple[str, ...]) -> Asking:
         """What is chosen, with the questions asked before."""

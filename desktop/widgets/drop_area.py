@@ -9,6 +9,7 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPalette
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from desktop.theme import icon, pixmap
+from desktop.widgets.wrapping_row import WrappingRow
 
 
 class DropArea(QFrame):
@@ -25,6 +26,7 @@ class DropArea(QFrame):
         picture.setPixmap(pixmap("drop", 32, self.palette().color(QPalette.ColorRole.PlaceholderText)))
         heading = QLabel(title)
         heading.setObjectName("section")
+        heading.setWordWrap(True)
         explanation = QLabel(text)
         explanation.setObjectName("page_subtitle")
         explanation.setWordWrap(True)
@@ -37,16 +39,20 @@ class DropArea(QFrame):
         row.setSpacing(14)
         row.addWidget(picture)
         row.addLayout(texts, 1)
+        buttons: list[QPushButton] = []
         if files:
             several = QPushButton(icon("add"), self.tr("Add &files…"))
             several.setAccessibleName(self.tr("Add files"))
             several.clicked.connect(self._choose_files)
-            row.addWidget(several)
+            buttons.append(several)
         if folders:
             folder = QPushButton(icon("folder"), self.tr("Add f&older…"))
             folder.setAccessibleName(self.tr("Add a folder"))
             folder.clicked.connect(self._choose_folder)
-            row.addWidget(folder)
+            buttons.append(folder)
+        choosing = WrappingRow(*buttons)
+        row.addLayout(choosing)
+        row.setAlignment(choosing, Qt.AlignmentFlag.AlignVCenter)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
         """Take a drag that carries local files."""

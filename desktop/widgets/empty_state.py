@@ -24,7 +24,7 @@ class EmptyState(QWidget):
         self._text.setWordWrap(True)
         self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._text.setFixedWidth(_WIDTH)
+        self._text.setMaximumWidth(_WIDTH)
         self._text.setObjectName("page_subtitle")
         column = QVBoxLayout(self)
         column.setSpacing(SPACING)
@@ -33,7 +33,7 @@ class EmptyState(QWidget):
         column.addWidget(name, 0, Qt.AlignmentFlag.AlignHCenter)
         middle = QHBoxLayout()  # an alignment would keep the label from growing with its lines
         middle.addStretch(1)
-        middle.addWidget(self._text)
+        middle.addWidget(self._text, _WIDTH)  # all there is, up to its own width
         middle.addStretch(1)
         column.addLayout(middle)
         for button in buttons:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from desktop.models.record_table import Column, RecordTable
 from desktop.theme import SPACING
 from desktop.widgets.amend_dialog import AmendDialog
 from desktop.widgets.question_detail import QuestionDetailView
 from desktop.widgets.table import make_table
+from desktop.widgets.wrapping_row import WrappingRow
 from desktop.wording import points
 
 if TYPE_CHECKING:
@@ -53,13 +54,8 @@ class QuestionResults(QWidget):
         self._correct = self._button(self.tr("&Correct…"), self.tr("Correct the selected question"), self._ask)
         self._exclude = self._button(self.tr("E&xclude"), self.tr("Leave the selected question out"), self._leave_out)
         self._pin = self._button(self.tr("&Pin"), self.tr("Ask the selected question of every new run"), self._pin_it)
-        top = QHBoxLayout()
+        top = WrappingRow(self._wrong, self._words, trailing=(self._pin, self._correct, self._exclude))
         top.setSpacing(SPACING)
-        top.addWidget(self._wrong)
-        top.addWidget(self._words)
-        top.addStretch(1)
-        for button in (self._pin, self._correct, self._exclude):
-            top.addWidget(button)
         self._table = make_table(self.model, name=self.tr("Question by question"))
         self._table.selectionModel().currentRowChanged.connect(self._choose)
         self.model.modelReset.connect(self._clear)
