@@ -60,10 +60,13 @@ def held_out(session: Session, split: Split) -> tuple[Question, ...]:
 
 
 def untrained(session: Session, questions: Sequence[Question], runs: Sequence[str]) -> tuple[Question, ...]:
-    """Those that none of `runs` trained on: a question may have had another split then. Raises QuestionError where all
-    were."""
+    """Those that none of `runs` trained on: a question may have had another split then, or in the workspace where an
+    imported run was trained. Raises QuestionError where all were."""
+    from engine.questions.identity import fingerprints
+
     trained = {question for run in runs for question in session.workspace.runs.trained(run)}
-    left = tuple(question for question in questions if question.id not in trained)
+    known = zip(questions, fingerprints(questions, session.workspace), strict=True)
+    left = tuple(question for question, fingerprint in known if trained.isdisjoint((question.id, fingerprint)))
     if not left:
         raise QuestionError(
             "The runs were trained on all of these questions, when they were not held out.",

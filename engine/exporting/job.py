@@ -44,6 +44,7 @@ class ExportRun:
         import msgspec
 
         from engine.exporting.package import FORMAT, VECTORS, Manifest, digest_of, write_package
+        from engine.questions.identity import FINGERPRINT, fingerprints
         from engine.retrieval.index import stored_vectors
         from engine.retrieval.retriever import vectors_key
         from engine.workspace.publishing import storage_errors
@@ -72,6 +73,9 @@ class ExportRun:
             report for report in session.workspace.runs.reports() if report.run == run.id and "/" not in report.split
         ]
         digests = {row.id: row.digest for row in session.workspace.documents.list()}
+        trained = session.workspace.runs.trained(run.id)
+        here = [question for question in session.workspace.questions.every() if question.id in trained]
+        elsewhere = [one for one in trained if one.startswith(FINGERPRINT)]
         manifest = Manifest(
             format=FORMAT,
             program=__version__,
@@ -85,6 +89,7 @@ class ExportRun:
             passages=tuple((passage_id, _digest(embedded[passage_id].indexed_text)) for passage_id in ids),
             dimension=int(vectors.shape[1]) if ids else 0,
             learned_from=tuple((one, digests.get(one, "")) for one in sorted(session.workspace.runs.learned(run.id))),
+            trained_on=tuple(sorted({*fingerprints(here, session.workspace), *elsewhere})),
         )
         monitor.progress("Writing the package", 0, None)
         with storage_errors(target):
@@ -113,6 +118,7 @@ class ImportRun:
                 session.workspace.runs.learned_from(
                     run.id, [here.get(digest, document) for document, digest in package.manifest.learned_from]
                 )
+                session.workspace.runs.trained_on(run.id, package.manifest.trained_on)
                 for point in package.manifest.points:
                     session.workspace.runs.add_point(run.id, point)
                 for split, report in package.manifest.reports.items():

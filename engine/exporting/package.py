@@ -1,7 +1,7 @@
 """The package of a run: one ZIP file, uncompressed, whose manifest holds the digest of everything in it.
 
 It holds the models, the vectors of the passages (not the passages), the settings, the curves and the scores. No text of
-a document and no question is in it; but a tuned model may remember what it read.
+a document and no question is in it, only digests that tell them again; but a tuned model may remember what it read.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class Manifest:
     passages: tuple[tuple[str, str], ...] = ()  # id and SHA-256 of the embedded text, a row of the vectors each
     dimension: int = 0
     learned_from: tuple[tuple[str, str], ...] = ()  # id and SHA-256 of each document it trained on; "" once removed
+    trained_on: tuple[str, ...] = ()  # fingerprints of the questions it trained on that are still there
     files: dict[str, Member] = field(default_factory=dict)
 
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from engine.documents.content import one_line
 from engine.documents.document_import import DocumentImport
 from engine.errors import QuestionError
 from engine.jobs import Monitor
 from engine.questions.columns import ColumnMap, ColumnMemory
 from engine.questions.evidence import Evidence
 from engine.questions.folding import fold
+from engine.questions.identity import content_of
 from engine.questions.problems import ProblemList, QuestionProblem
 from engine.questions.raw import RawQuestion
 from engine.questions.reader import QuestionReader
@@ -154,7 +154,7 @@ class QuestionImport:
     def _learn(self, question: Question) -> None:
         """Remember a question that is in the workspace."""
         self._known[question.id] = question
-        self._twins.setdefault(_content(question), []).append(question)
+        self._twins.setdefault(content_of(question), []).append(question)
 
     def _question(self, raw: RawQuestion, evidence: Evidence | None, path: Path, linker: WorkspaceLinker) -> Question:
         document_id = evidence.document_id if evidence else ""
@@ -180,7 +180,7 @@ class QuestionImport:
 
         An id of this file's last import is not taken: there the question has changed, and is replaced.
         """
-        own = hashlib.sha256(json.dumps(_content(question), ensure_ascii=False).encode()).hexdigest()[:8]
+        own = hashlib.sha256(json.dumps(content_of(question), ensure_ascii=False).encode()).hexdigest()[:8]
         wanted = (question.id, f"{Path(question.source).stem}/{question.id}")
         for name in wanted:
             holder = seen.get(name) or self._known.get(name)
@@ -193,7 +193,7 @@ class QuestionImport:
 
         Its split is settled, and as two questions they would stand on both sides of it.
         """
-        for twin in self._twins.get(_content(question), ()):
+        for twin in self._twins.get(content_of(question), ()):
             texts = [*linker.texts_of(question.evidence), raw.context]
             if twin.source != question.source and _share_text(linker.texts_of(twin.evidence), texts):
                 return twin
@@ -228,14 +228,8 @@ class QuestionImport:
         return self._linker
 
 
-def _content(question: Question) -> tuple[str, tuple[str, ...], bool]:
-    """What makes two questions the same, white space aside: a context and its copy may be laid out differently."""
-    answers = tuple(one_line(answer) for answer in question.answers)
-    return one_line(question.question), answers, question.unanswerable
-
-
 def _same(one: Question, other: Question) -> bool:
-    return _content(one) == _content(other)
+    return content_of(one) == content_of(other)
 
 
 def _share_text(one: Sequence[str], other: Sequence[str]) -> bool:

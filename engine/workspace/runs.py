@@ -179,14 +179,16 @@ class RunStore:
         return {row[0] for row in self._database.rows("SELECT document_id FROM learned_from WHERE run = ?", (run_id,))}
 
     def trained_on(self, run_id: str, question_ids: Iterable[str]) -> None:
-        """Note which questions a run trained on, beside those of its parent."""
+        """Note which questions a run trained on, beside those of its parent: by id, or by fingerprint where it trained
+        in another workspace."""
         with self._database.transaction() as connection:
             connection.executemany(
                 "INSERT OR IGNORE INTO trained_on VALUES (?, ?)", [(run_id, question) for question in question_ids]
             )
 
     def trained(self, run_id: str) -> set[str]:
-        """Return the ids of the questions a run and those before it trained on, whatever their split is now."""
+        """Return the ids and fingerprints of the questions a run and those before it trained on, whatever their split
+        is now."""
         return {row[0] for row in self._database.rows("SELECT question FROM trained_on WHERE run = ?", (run_id,))}
 
     def that_learned_from(self, document_ids: Sequence[str]) -> tuple[str, ...]:

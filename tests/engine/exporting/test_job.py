@@ -12,7 +12,9 @@ import pytest
 
 from engine.device import Device
 from engine.errors import EngineError, ModelError, RunError, StorageError
+from engine.evaluation.asked import untrained
 from engine.exporting.job import ExportRun, ImportRun
+from engine.exporting.package import open_package
 from engine.importing import ImportFiles
 from engine.jobs import Measured, Monitor
 from engine.models.library import ModelLibrary
@@ -78,6 +80,35 @@ def test_what_a_run_learned_from_comes_along(filled: Session, other: Session, tm
     ImportRun(str(tmp_path / "p")).run(other, Monitor())
     assert other.workspace.runs.learned("all-1") == {"by-another-name", "gone"}
     assert other.workspace.documents.remove(["by-another-name"]).runs_that_learned_from_it == ("all-1",)
+    other.close()
+
+
+def test_questions_a_run_was_trained_on_elsewhere_are_known_by_what_they_ask_of_what(
+    filled: Session, other: Session, tmp_path: Path
+) -> None:
+    """The same questions under other ids, imported after the run; another document's question of the same words."""
+    (tmp_path / "aspirin.txt").write_text("The dose is ten units. Heparin is not mentioned.", encoding="utf-8")
+    record = {"question": "Is a dose given?", "answer": "dose"}
+    records = [
+        {"id": "1", "split": "test", "document": "heparin.txt", **record},
+        {"id": "2", "split": "test", "document": "aspirin.txt", **record},
+    ]
+    for session, ids in ((filled, "12"), (other, "78")):
+        named = [one | {"id": name} for one, name in zip(records, ids, strict=True)]
+        (tmp_path / "q.json").write_text(json.dumps(named), encoding="utf-8")
+        paths = [tmp_path / name for name in ("heparin.txt", "aspirin.txt", "q.json")]
+        ImportFiles(tuple(map(str, paths))).run(session, Monitor())
+        if session is filled:
+            filled.workspace.runs.trained_on("all-1", ["1"])
+            ExportRun("all-1", str(tmp_path / "p")).run(filled, Monitor())
+            ImportRun(str(tmp_path / "p")).run(other, Monitor())
+            ExportRun("all-1", str(tmp_path / "again")).run(other, Monitor())
+    for session in (filled, other):
+        asked = untrained(session, session.workspace.questions.list("test"), ["all-1"])
+        (document,) = {question.document_id for question in asked}
+        assert session.workspace.documents.get(document).title == "aspirin"
+    with open_package(tmp_path / "p") as first, open_package(tmp_path / "again") as second:
+        assert first.manifest.trained_on == second.manifest.trained_on != ()
     other.close()
 
 
