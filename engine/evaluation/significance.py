@@ -89,8 +89,9 @@ def compare(
         verdict = _verdict((low, high), p_value, questions, group_counts[column], smallest_difference)
         needed = 0
         if verdict == "not enough questions to tell":
-            few = max(FEWEST_QUESTIONS, math.ceil(questions * FEWEST_GROUPS / group_counts[column]))
-            needed = max(few, _needed(abs(mean), (high - low) / 2, questions, smallest_difference))
+            needed = max(FEWEST_QUESTIONS, math.ceil(questions * FEWEST_GROUPS / group_counts[column]))
+            if not _leaves_out_zero((low, high), p_value):  # else only their number is wanting
+                needed = max(needed, _needed(abs(mean), (high - low) / 2, questions, smallest_difference))
         found.append(Difference(float(mean), (low, high), p_value, verdict, questions, needed))
     return found
 
@@ -112,16 +113,18 @@ def _at_least_two(groups: Sequence[str]) -> Sequence[str]:
     return groups if len(set(groups)) > 1 else [str(place) for place in range(len(groups))]
 
 
+def _leaves_out_zero(interval: tuple[float, float], p_value: float) -> bool:
+    return not interval[0] <= 0 <= interval[1] and p_value < _SURE
+
+
 def _verdict(
     interval: tuple[float, float], p_value: float, questions: int, groups: int, smallest_difference: float
 ) -> Verdict:
     low, high = interval
     if questions < FEWEST_QUESTIONS or groups < FEWEST_GROUPS:
         return "not enough questions to tell"
-    if low > 0 and p_value < _SURE:
-        return "better"
-    if high < 0 and p_value < _SURE:
-        return "worse"
+    if _leaves_out_zero(interval, p_value):
+        return "better" if low > 0 else "worse"
     small = -smallest_difference < low and high < smallest_difference
     return "no difference shown" if small else "not enough questions to tell"
 

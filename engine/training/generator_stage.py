@@ -28,7 +28,7 @@ def tune_generator(lesson: Lesson) -> Run:
     training_hits = retriever.search([question.question for question in lesson.training], top_k=RETRIEVED)
     monitor.progress("Retrieving passages for the examples", 1, 2)
     validation_hits = retriever.search([question.question for question in lesson.validation], top_k=RETRIEVED)
-    monitor.progress("Retrieving passages for the examples", 2, 2)
+    monitor.progress("Reading the generator", 0, None)
     files = with_verdict(session.model_files(lesson.run.generator))
     model = load_generator(files).to(session.device.kind)
     adapters = add_adapters(model, seed=lesson.seed)

@@ -119,6 +119,7 @@ def train(task: Task, plan: Plan, *, run_id: str, workspace: Workspace, device: 
     model = task.model
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = _optimizer(parameters, learning_rate=plan.learning_rate)
+    monitor.progress("Finding the fastest precision", 0, None)
     probe = probe_precision(lambda precision: _probe_step(task, device, precision), device)
     state = checkpoint.restore(workspace, run_id, model, optimizer, task.name)
     probe = replace(probe, precision=_precision(state, probe))
@@ -138,6 +139,8 @@ def train(task: Task, plan: Plan, *, run_id: str, workspace: Workspace, device: 
         return values
 
     if state.step == 0:
+        monitor.progress("Measuring before the first step", 0, None)
+        monitor.check()
         values = measure()
         state = replace(state, best_score=_deciding(values))
         monitor.report(Measured(0, _named(task, values)))

@@ -92,6 +92,19 @@ def test_few_questions_never_tell_whatever_the_difference() -> None:
     assert found.questions_needed == 20
 
 
+@pytest.mark.parametrize(("questions", "documents", "needed"), [(14, 10, 20), (30, 7, 35)])
+def test_a_sure_difference_needs_no_more_than_the_fewest_questions_and_documents(
+    questions: int, documents: int, needed: int
+) -> None:
+    ours = np.random.default_rng(0).normal(0.5, 0.3, (questions, 1))
+    groups = [str(row % documents) for row in range(questions)]
+
+    found = compare(ours, np.zeros_like(ours), groups, seed=0)[0]
+
+    assert found.interval[0] > 0
+    assert (found.verdict, found.questions_needed) == ("not enough questions to tell", needed)
+
+
 def test_one_document_never_tells() -> None:
     found = compare(np.ones((100, 1)), np.zeros((100, 1)), ["one"] * 100, seed=0)[0]
 

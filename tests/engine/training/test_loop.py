@@ -10,7 +10,7 @@ from torch import nn
 
 from engine.device import Device, Precision, Probe
 from engine.errors import Cancelled, TrainingError
-from engine.jobs import Event, Measured, Monitor
+from engine.jobs import Event, Measured, Monitor, Progress
 from engine.records import Fusion, Run
 from engine.training import checkpoint
 from engine.training.loop import Plan, train
@@ -80,6 +80,10 @@ def test_training_learns_and_reports_every_step_and_validation(workspace: Worksp
     assert outcome.steps == len(losses) == 20
     assert losses[-1] < losses[0]
     assert [point.step for point in points if "generator/score" in point.values] == [0, 5, 10, 15, 20]
+    stages = list(dict.fromkeys(event.stage for event in events if isinstance(event, Progress)))
+    assert stages == [
+        "Finding the fastest precision", "Measuring before the first step", "Training the generator",
+    ]  # fmt: skip
 
 
 def test_the_best_weights_are_left_in_the_model_not_the_last(workspace: Workspace, run: Run) -> None:
