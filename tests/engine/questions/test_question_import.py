@@ -160,6 +160,21 @@ def test_a_new_division_obeys_what_files_say_unless_told_otherwise(session: Sess
     assert SplitQuestions(Shares(50, 20, 30), also_given=True).run(session, Monitor()).moved == 0
 
 
+def test_an_unanswerable_question_belongs_to_the_document_of_its_context(session: Session, tmp_path: Path) -> None:
+    impossible = {"answers": {"text": [], "answer_start": []}}
+    records = [
+        {"question": f"{word} {place}?", "context": TEXT.format(place)} | answer
+        for place in ("Ulm", "Rom", "Oslo", "Kiel", "Bern", "Graz")
+        for word, answer in (("How long in", {"answer": "three months"}), ("Who owns", impossible))
+    ]
+    _run(session, _file(tmp_path / "q.jsonl", *records, {"question": "Who?", "context": TEXT.format(9)} | impossible))
+    asked = session.workspace.questions.list()
+    sides = {(question.document_id, question.split) for question in asked}
+    assert len(sides) == len({question.document_id for question in asked}) == 7
+    assert [bool(question.evidence) for question in asked] == [True, False] * 6 + [False]
+    assert session.workspace.documents.remove([asked[0].document_id]).questions == 2
+
+
 def test_no_library_leaves_a_file_outside_the_workspace(session: Session, tmp_path: Path) -> None:
     caches = [Path(os.environ[name]) for name in ("XDG_CACHE_HOME", "HF_HOME")]
     before = {file for cache in caches for file in cache.rglob("*")}
