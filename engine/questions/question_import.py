@@ -14,14 +14,14 @@ from engine.jobs import Monitor
 from engine.questions.columns import ColumnMap, ColumnMemory
 from engine.questions.evidence import Evidence
 from engine.questions.folding import fold
-from engine.questions.identity import content_of
+from engine.questions.identity import Content, content_of
 from engine.questions.problems import ProblemList, QuestionProblem
 from engine.questions.raw import RawQuestion
 from engine.questions.reader import QuestionReader
 from engine.questions.review import Review
 from engine.questions.row_reader import RowReader
 from engine.questions.shares import DEFAULT_SHARES, Shares
-from engine.questions.split import assign, document_groups, split_of_file
+from engine.questions.split import assign, document_groups, group_of, split_of_file
 from engine.questions.table import QuestionTable
 from engine.questions.workspace_linker import WorkspaceLinker
 from engine.records import Question, Split
@@ -29,6 +29,15 @@ from engine.workspace.workspace import Workspace
 
 _STORED_TOGETHER = 2000
 _PROGRESS_QUESTIONS = 50
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The questions of one file that are to be stored."""
+
+    drawn: list[Question] = field(default_factory=list)
+    given: dict[str, Split] = field(default_factory=dict)  # to some of these, by id, as the file says
+    placed: list[Question] = field(default_factory=list)  # those that keep the split they have
 
 
 @dataclass(slots=True)
@@ -49,14 +58,12 @@ class QuestionImport:
     problems: ProblemList = field(default_factory=ProblemList)
     reader: QuestionReader = field(init=False)
     _known: dict[str, Question] = field(default_factory=dict)  # by id
-    _twins: dict[tuple[str, tuple[str, ...], bool], list[Question]] = field(default_factory=dict)  # by content
+    _twins: dict[Content, list[str]] = field(default_factory=dict)  # ids, by content
     _linker: WorkspaceLinker | None = None
 
     def __post_init__(self) -> None:
         rows = RowReader(check=self.monitor.check)
         self.reader = QuestionReader(rows, ColumnMemory(self.workspace), self.columns)
-        for question in self.workspace.questions.every():
-            self._learn(question)
 
     def add_file(self, path: Path) -> list[QuestionProblem]:
         """Import a question file; return what is wrong with it, by line. Raises EngineError."""
@@ -83,9 +90,9 @@ class QuestionImport:
     def _add(self, table: QuestionTable, path: Path) -> list[QuestionProblem]:
         linker = self._ready()
         made = self._add_contexts(table, path, linker)
-        review = Review(str(path), file_split=split_of_file(str(path)), has_documents=linker.has_documents)
-        questions: list[Question] = []
-        given: dict[str, Split] = {}
+        file_split = split_of_file(str(path))
+        review = Review(str(path), file_split=file_split, has_documents=linker.has_documents)
+        batch = _Batch()
         seen: dict[str, Question] = {}
         for done, raw in enumerate(table):
             if done % _PROGRESS_QUESTIONS == 0:
@@ -101,60 +108,56 @@ class QuestionImport:
                 self.unchanged += 1
                 continue
             seen[question.id] = question
-            kept = self._kept(question, raw, given, linker, split_of_file(str(path)))
-            if kept is not None:
-                questions.append(kept)
+            held = self._known.get(question.id) or self._twin(question, raw, linker)
+            self._take(question, held, raw.split or file_split, batch)
         self.monitor.progress(f"Linking {path.name}", len(table), len(table))
-        self._store(questions, given, linker)
+        self._store(batch, linker)
         return review.found(self._known)
 
-    def _kept(
-        self,
-        question: Question,
-        raw: RawQuestion,
-        given: dict[str, Split],
-        linker: WorkspaceLinker,
-        file_split: Split | None,
-    ) -> Question | None:
-        """The question as it is to be stored; None for one that is there already."""
-        held = self._known.get(question.id) or self._twin(question, raw, linker)
+    def _take(self, question: Question, held: Question | None, split: Split | None, batch: _Batch) -> None:
+        """Put a question into the batch, unless it is there (`held`) as it is to be, or a person edited it there."""
         if held is not None and (held.edited or _same(held, question)):
             self.unchanged += 1
-            if held.evidence or not question.evidence or held.edited or held.state == "dropped":
-                return None
-            given[held.id] = held.split
-            # Its document came later: it is linked, where it is.
-            return replace(question, id=held.id, excluded=held.excluded)
-        self.added += 1
-        split = raw.split or file_split
-        if split:
-            given[question.id] = split  # type: ignore[assignment]  # the table keeps the words of Split
-        return question
+        else:
+            self.added += 1
+        if held is not None and held.edited:
+            return
+        now = question if held is None else _renewed(held, question)
+        # One file's word on a question that several hold: else each import would move it to the other's side.
+        obeyed = split and (held is None or held.source == question.source or not held.split_given)
+        if split and obeyed and (now != held or (now.split, now.split_given) != (split, True)):
+            batch.given[now.id] = split
+            batch.drawn.append(now)
+        elif held is None or not _is_settled(held, question):
+            batch.drawn.append(now)
+        elif now != held:
+            batch.placed.append(now)
 
-    def _store(self, questions: Sequence[Question], given: Mapping[str, Split], linker: WorkspaceLinker) -> None:
-        ids = {question.id for question in questions}
+    def _store(self, batch: _Batch, linker: WorkspaceLinker) -> None:
+        ids = {question.id for question in (*batch.drawn, *batch.placed)}
         settled = [question for question in self._known.values() if question.id not in ids]
         check = self.monitor.still_at("Splitting")
         assigned = assign(
-            questions,
-            given=given,
-            settled=settled,
+            batch.drawn,
+            given=batch.given,
+            settled=[*settled, *batch.placed],
             divisible=document_groups(linker.groups),
             copies=self.workspace.likeness.pairs(),
             shares=self.shares,
             seed=self.seed,
             check=check,
         )
-        for start in range(0, len(assigned), _STORED_TOGETHER):
-            self.monitor.progress("Storing questions", start, len(assigned))
-            self.workspace.questions.add_many(assigned[start : start + _STORED_TOGETHER])
-        for question in assigned:
+        stored = [*batch.placed, *assigned]
+        for start in range(0, len(stored), _STORED_TOGETHER):
+            self.monitor.progress("Storing questions", start, len(stored))
+            self.workspace.questions.add_many(stored[start : start + _STORED_TOGETHER])
+        for question in stored:
             self._learn(question)
 
     def _learn(self, question: Question) -> None:
         """Remember a question that is in the workspace."""
         self._known[question.id] = question
-        self._twins.setdefault(content_of(question), []).append(question)
+        self._twins.setdefault(content_of(question), []).append(question.id)
 
     def _question(self, raw: RawQuestion, evidence: Evidence | None, path: Path, linker: WorkspaceLinker) -> Question:
         document_id = evidence.document_id if evidence else ""
@@ -193,9 +196,10 @@ class QuestionImport:
 
         Its split is settled, and as two questions they would stand on both sides of it.
         """
-        for twin in self._twins.get(content_of(question), ()):
+        for twin in (self._known[name] for name in self._twins.get(content_of(question), ())):
             texts = [*linker.texts_of(question.evidence), raw.context]
-            if twin.source != question.source and _share_text(linker.texts_of(twin.evidence), texts):
+            is_other = twin.source != question.source and _same(twin, question)  # as it was when it was learnt
+            if is_other and _share_text(linker.texts_of(twin.evidence), texts):
                 return twin
         return None
 
@@ -222,14 +226,45 @@ class QuestionImport:
         return {fold(text).text for text in new.values()}
 
     def _ready(self) -> WorkspaceLinker:
-        """The linker over all documents, made with the first file that needs it."""
+        """The linker over all documents, made with the first file that needs it: documents come before questions.
+
+        What is known is learnt then too: a document that was replaced has taken its evidence along.
+        """
         if self._linker is None:
             self._linker = WorkspaceLinker.over(self.workspace, self.monitor)
+            for question in self.workspace.questions.every():
+                self._learn(question)
         return self._linker
 
 
 def _same(one: Question, other: Question) -> bool:
     return content_of(one) == content_of(other)
+
+
+def _is_settled(held: Question, question: Question) -> bool:
+    """Whether a question that has changed is still the one that was divided: asks the same, or of the same group.
+
+    Else it is another one that bears its id.
+    """
+    return content_of(held)[0] == content_of(question)[0] or group_of(held) == group_of(question)
+
+
+def _renewed(held: Question, question: Question) -> Question:
+    """The question in the workspace as its file has it now; what was decided about it stays so."""
+    if not _same(held, question):
+        kept = replace(question, excluded=held.excluded)
+        return replace(kept, split=held.split, split_given=held.split_given) if _is_settled(held, question) else kept
+    if held.evidence or not question.evidence or held.state == "dropped":
+        return held
+    return replace(  # its document came later, or its text has left it
+        held,
+        evidence=question.evidence,
+        group=question.group,
+        document_id=question.document_id,
+        link=question.link,
+        score=question.score,
+        state=question.state,
+    )
 
 
 def _share_text(one: Sequence[str], other: Sequence[str]) -> bool:

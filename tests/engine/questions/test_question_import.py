@@ -175,6 +175,64 @@ def test_an_unanswerable_question_belongs_to_the_document_of_its_context(session
     assert session.workspace.documents.remove([asked[0].document_id]).questions == 2
 
 
+def test_evidence_follows_a_context_that_left_its_document_in_the_same_import(session: Session, tmp_path: Path) -> None:
+    lease = tmp_path / "lease.txt"
+    lease.write_text(TEXT.format(1), encoding="utf-8")
+    _file(tmp_path / "q.jsonl", {"id": "q", "question": "How long?", "answer": "three months", "context": TEXT[:34]})
+    for text in (TEXT.format(1), "Nothing is said of giving notice."):
+        lease.write_text(text, encoding="utf-8")
+        report = ImportFiles((str(tmp_path),)).run(session, Monitor())
+        assert report.questions_with_evidence == session.workspace.questions.with_evidence_count() == 1
+    asked = session.workspace.questions.get("q")
+    assert (session.workspace.documents.get(asked.document_id).kind, asked.split_given) == ("context", False)
+
+
+def _asked(count: int, answer: str = "three months", **more: object) -> list[dict[str, object]]:
+    """So many questions of different words about as many contexts."""
+    names = ("Ulm", "Rom", "Oslo", "Kiel", "Bern", "Graz", "Linz", "Paris", "Riga", "Turin", "Wien", "York")[:count]
+    return [
+        {"id": name, "question": f"What of {name}?", "answer": answer, "context": TEXT.format(name)} | more
+        for name in names
+    ]
+
+
+def _sides(session: Session) -> dict[str, str]:
+    return {question.id: question.split for question in session.workspace.questions.every()}
+
+
+def test_a_corrected_answer_moves_no_question_to_another_split(session: Session, tmp_path: Path) -> None:
+    records = _asked(12)
+    _run(session, _file(tmp_path / "q.jsonl", *records))
+    drawn = _sides(session)
+    JudgeQuestions(("Graz",), "exclude").run(session, Monitor())
+    tested = [name for name, split in drawn.items() if split == "test"]
+    assert len(tested) == 2
+    again = [record | ({"answer": "3 months"} if record["id"] in [*tested, "Graz"] else {}) for record in records]
+    report = _run(session, _file(tmp_path / "q.jsonl", *again))
+    assert (_sides(session), report.questions_added) == (drawn, len({*tested, "Graz"}))
+    changed = session.workspace.questions.get("Graz")
+    assert (changed.answers, changed.excluded, changed.split_given) == (("3 months",), True, False)
+
+
+def test_an_id_that_another_question_has_got_is_divided_anew(session: Session, tmp_path: Path) -> None:
+    _run(session, _file(tmp_path / "q.jsonl", *(record | {"split": "test"} for record in _asked(2))))
+    other = {"question": "Who heats the stable?", "answer": "the groom", "context": "The groom heats the stable."}
+    report = _run(session, _file(tmp_path / "q.jsonl", _asked(1)[0], other | {"id": "Rom", "split": None}))
+    assert (report.questions_added, _sides(session)) == (1, {"Ulm": "test", "Rom": "train"})
+
+
+def test_a_split_that_a_file_says_later_is_obeyed(session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    _run(session, _file(path, *_asked(12)))
+    EditQuestion("Bern", split="validation").run(session, Monitor())
+    report = _run(session, _file(path, *_asked(6, split="test"), *_asked(12, split="train")[6:]))
+    assert [*_sides(session).values()] == ["test"] * 4 + ["validation", "test"] + ["train"] * 6
+    assert all(question.split_given for question in session.workspace.questions.every())
+    assert (report.questions_added, report.questions_unchanged, report.problems) == (0, 12, ())
+    _run(session, _file(path, *_asked(12)), _file(tmp_path / "train.jsonl", *_asked(6)))
+    assert [*_sides(session).values()].count("test") == 5  # one that is silent, and another file's copies
+
+
 def test_no_library_leaves_a_file_outside_the_workspace(session: Session, tmp_path: Path) -> None:
     caches = [Path(os.environ[name]) for name in ("XDG_CACHE_HOME", "HF_HOME")]
     before = {file for cache in caches for file in cache.rglob("*")}
