@@ -59,10 +59,10 @@ def assign(
     """Return `questions` with their split. `check` may raise to give up at any time.
 
     `given` holds, by question id, what a record or its file's name says: it is obeyed. `settled` are the questions that
-    have their split already. Questions of one group stay together, and so do groups that hold near-duplicates of each
-    other, or are about documents that are nearly the same: `copies`, by their ids. What has a side keeps it; the others
-    are drawn with `seed`, whole, so that `shares` are met as well as the groups allow. The same questions give the same
-    split, in whatever order they come.
+    have their split already. Questions of one group stay together, those without one with the groups that ask about
+    their document, and so do groups that hold near-duplicates of each other, or are about documents that are nearly the
+    same: `copies`, by their ids. What has a side keeps it; the others are drawn with `seed`, whole, so that `shares`
+    are met as well as the groups allow. The same questions give the same split, in whatever order they come.
 
     Where nothing would be left to train on or to test with, as most questions are about one document, the `divisible`
     groups (documents, not what a person called a group) that hold more than half are divided by their passages, and
@@ -80,7 +80,8 @@ def assign(
 
     def divide(parted: Collection[str]) -> tuple[Question, ...]:
         units = {one.id: part_of(one) if group_of(one) in parted else group_of(one) for one in every}
-        return _assigned(questions, settled, _tied(every, units, like, alike), given=given, shares=shares, seed=seed)
+        joined = [*alike, *_about_grouped(every, frozenset(divisible) - frozenset(parted))]
+        return _assigned(questions, settled, _tied(every, units, like, joined), given=given, shares=shares, seed=seed)
 
     found = divide(divided)
     wanted = {split for split in _NEEDED if shares.of(split, 1)}
@@ -102,6 +103,12 @@ def _about_copies(about: Mapping[str, Question], copies: Iterable[tuple[str, str
         for document, question in about.items()
         if document in ties
     ]
+
+
+def _about_grouped(questions: Sequence[Question], documents: Collection[str]) -> list[tuple[Question, Question]]:
+    """Pair the questions that have no group but their document (one of `documents`) with the others about it."""
+    without = {one.document_id: one for one in questions if one.document_id and group_of(one) in documents}
+    return [(without[one.document_id], one) for one in questions if one.document_id in without]
 
 
 def _assigned(
@@ -143,7 +150,7 @@ def _tied(
     alike: Sequence[tuple[Question, Question]],
 ) -> dict[str, str]:
     """Return, by question id, the name of what it is tied to, the first of these units: by near-duplicate questions
-    (`like`), and by documents that are nearly the same (`alike`: a question about each).
+    (`like`), and by documents that are the same or nearly so (`alike`: a question about each).
 
     Where that ties more than half of all questions together (the same questions asked of every contract), only those
     with the same answer tie, and where that is still too much (contracts from one template), nothing does: the

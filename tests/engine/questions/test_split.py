@@ -129,6 +129,14 @@ def test_what_a_person_called_a_group_is_never_divided() -> None:
     assert {question.split for question in assign(asked, given={}, divisible={"d"})} == {"train"}
 
 
+def test_questions_without_a_group_stay_with_those_that_have_one_about_their_document() -> None:
+    asked = [replace(one, group="" if one.id.endswith("/0") else "g" + one.id) for one in _questions(*[3] * 30)]
+    split = assign(asked, given={}, divisible={f"d{number}" for number in range(30)})
+    assert len({(one.document_id, one.split) for one in split}) == 30
+    split = assign([one for one in asked if one.group], given={}, divisible={f"d{number}" for number in range(30)})
+    assert len({(one.document_id, one.split) for one in split}) > 30  # as their groups say
+
+
 def test_few_questions_about_one_document_are_for_training() -> None:
     assert {question.split for question in assign(_of_one_document(*[1] * 9), given={}, divisible={"d"})} == {"train"}
 
