@@ -38,6 +38,7 @@ class _Batch:
     drawn: list[Question] = field(default_factory=list)
     given: dict[str, Split] = field(default_factory=dict)  # to some of these, by id, as the file says
     placed: list[Question] = field(default_factory=list)  # those that keep the split they have
+    left: set[str] = field(default_factory=set)  # the documents that they were about, or had evidence in, until now
 
 
 @dataclass(slots=True)
@@ -59,6 +60,7 @@ class QuestionImport:
     reader: QuestionReader = field(init=False)
     _known: dict[str, Question] = field(default_factory=dict)  # by id
     _twins: dict[Content, list[str]] = field(default_factory=dict)  # ids, by content
+    _contexts: set[str] = field(default_factory=set)  # ids of documents that stand in for those of a context
     _linker: WorkspaceLinker | None = None
 
     def __post_init__(self) -> None:
@@ -97,7 +99,7 @@ class QuestionImport:
         for done, raw in enumerate(table):
             if done % _PROGRESS_QUESTIONS == 0:
                 self.monitor.progress(f"Linking {path.name}", done, len(table))
-            evidence = linker.link(raw)
+            evidence = self._evidence(raw, linker)
             question = self._identified(self._question(raw, evidence, path, linker), seen)
             new = question.id not in seen
             review.take(raw, question, linker, is_new=new, own_context=fold(raw.context).text in made)
@@ -112,7 +114,21 @@ class QuestionImport:
             self._take(question, held, raw.split or file_split, batch)
         self.monitor.progress(f"Linking {path.name}", len(table), len(table))
         self._store(batch, linker)
+        self._remove_unused(batch.left & self._contexts)
         return review.found(self._known)
+
+    def _evidence(self, raw: RawQuestion, linker: WorkspaceLinker) -> Evidence | None:
+        """Where the question's evidence is: in imported documents, once they hold its context."""
+        evidence = linker.link(raw)
+        located = linker.locate(raw) if evidence and evidence.document_id in self._contexts else None
+        for match in located.matches if located else ():
+            if match.document_id not in self._contexts:
+                evidence = linker.link(replace(raw, documents=(match.document_id, *raw.documents)))
+                break
+        if evidence is None or evidence.document_id in self._contexts:
+            return evidence
+        own = (passage for passage in evidence.passages if _document_of(passage) not in self._contexts)
+        return replace(evidence, passages=tuple(own))
 
     def _take(self, question: Question, held: Question | None, split: Split | None, batch: _Batch) -> None:
         """Put a question into the batch, unless it is there (`held`) as it is to be, or a person edited it there."""
@@ -122,7 +138,9 @@ class QuestionImport:
             self.added += 1
         if held is not None and held.edited:
             return
-        now = question if held is None else _renewed(held, question)
+        now = question if held is None else self._renewed(held, question)
+        if held is not None:
+            batch.left |= _documents_of(held) - _documents_of(now)
         # One file's word on a question that several hold: else each import would move it to the other's side.
         obeyed = split and (held is None or held.source == question.source or not held.split_given)
         if split and obeyed and (now != held or (now.split, now.split_given) != (split, True)):
@@ -132,6 +150,42 @@ class QuestionImport:
             batch.drawn.append(now)
         elif now != held:
             batch.placed.append(now)
+
+    def _renewed(self, held: Question, question: Question) -> Question:
+        """The question in the workspace as its file has it now; what was decided about it stays so."""
+        if not _is_settled(held, question):
+            return question
+        if not _same(held, question):
+            return replace(question, split=held.split, split_given=held.split_given, excluded=held.excluded)
+        if not self._is_found(held, question):
+            return held
+        return replace(
+            held,
+            evidence=question.evidence,
+            group=question.group,
+            document_id=question.document_id,
+            link=question.link,
+            score=question.score,
+            state=question.state,
+        )
+
+    def _is_found(self, held: Question, question: Question) -> bool:
+        """Whether a question has evidence now that it had not, or in an imported document where a context stood in."""
+        if held.state == "dropped" or not (question.evidence or question.unanswerable):
+            return False
+        stood_in = {"", *self._contexts}
+        return (bool(question.evidence) and not held.evidence) or (
+            held.document_id in stood_in and question.document_id not in stood_in
+        )
+
+    def _remove_unused(self, contexts: set[str]) -> None:
+        """Remove those of these documents that no question needs any more: their text would be found twice."""
+        unused = contexts.difference(*map(_documents_of, self._known.values()))
+        if unused:
+            self.workspace.documents.remove(sorted(unused))
+            self.documents.removed += len(unused)
+            self._contexts -= unused
+            self._linker = None  # which knows them
 
     def _store(self, batch: _Batch, linker: WorkspaceLinker) -> None:
         ids = {question.id for question in (*batch.drawn, *batch.placed)}
@@ -223,6 +277,7 @@ class QuestionImport:
                 linker.groups[document.id] = document.group
         self.documents.flush()
         linker.include(new)
+        self._contexts.update(new)
         return {fold(text).text for text in new.values()}
 
     def _ready(self) -> WorkspaceLinker:
@@ -232,6 +287,7 @@ class QuestionImport:
         """
         if self._linker is None:
             self._linker = WorkspaceLinker.over(self.workspace, self.monitor)
+            self._contexts = self.workspace.documents.contexts()
             for question in self.workspace.questions.every():
                 self._learn(question)
         return self._linker
@@ -249,22 +305,12 @@ def _is_settled(held: Question, question: Question) -> bool:
     return content_of(held)[0] == content_of(question)[0] or group_of(held) == group_of(question)
 
 
-def _renewed(held: Question, question: Question) -> Question:
-    """The question in the workspace as its file has it now; what was decided about it stays so."""
-    if not _same(held, question):
-        kept = replace(question, excluded=held.excluded)
-        return replace(kept, split=held.split, split_given=held.split_given) if _is_settled(held, question) else kept
-    if held.evidence or not question.evidence or held.state == "dropped":
-        return held
-    return replace(  # its document came later, or its text has left it
-        held,
-        evidence=question.evidence,
-        group=question.group,
-        document_id=question.document_id,
-        link=question.link,
-        score=question.score,
-        state=question.state,
-    )
+def _documents_of(question: Question) -> set[str]:
+    return {question.document_id, *map(_document_of, question.evidence)}
+
+
+def _document_of(passage_id: str) -> str:
+    return passage_id.rsplit(":", 1)[0]
 
 
 def _share_text(one: Sequence[str], other: Sequence[str]) -> bool:

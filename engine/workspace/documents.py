@@ -175,6 +175,10 @@ class DocumentStore:
         rows = self._database.rows("SELECT path, id, digest FROM documents")
         return {row[0]: (row[1], row[2]) for row in rows}
 
+    def contexts(self) -> set[str]:
+        """Return the ids of the documents that are contexts of question files, where no other document held them."""
+        return {row[0] for row in self._database.rows("SELECT id FROM documents WHERE kind = 'context'")}
+
     def scanned_page(self, document_id: str, page: int) -> ScannedPage | None:
         """Return where the recognised words of a page stand; None where the page has a text of its own."""
         row = self._database.row(

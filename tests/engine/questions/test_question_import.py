@@ -233,6 +233,29 @@ def test_a_split_that_a_file_says_later_is_obeyed(session: Session, tmp_path: Pa
     assert [*_sides(session).values()].count("test") == 5  # one that is silent, and another file's copies
 
 
+def test_documents_that_come_later_take_the_place_of_contexts(session: Session, tmp_path: Path) -> None:
+    path = _file(tmp_path / "q.jsonl", *_asked(6), {"id": "no", "question": "Who?", "context": TEXT.format("Ulm"),
+                 "unanswerable": True})  # fmt: skip
+    _run(session, path)
+    drawn = _sides(session)
+    both = _file(tmp_path / "more.jsonl", {"question": "When?", "answer": "a quarter", "context": TEXT.format("Kiel")})
+    _run(session, both)
+    (tmp_path / "leases.txt").write_text("Before. " + "\n\n".join(TEXT.format(n) for n in ("Ulm", "Rom", "Kiel")))
+    ImportFiles((str(tmp_path / "leases.txt"),)).run(session, Monitor())
+    report = _run(session, path)
+    asked = {question.id: question for question in session.workspace.questions.every()}
+    kinds = {row.id: row.kind for row in session.workspace.documents.list()}
+    assert [kinds[question.document_id] for question in asked.values()] == [
+        "txt", "txt", "context", "txt", "context", "context", "txt", "context"
+    ]  # fmt: skip
+    evidence = [kinds[passage.rsplit(":", 1)[0]] for passage in (*asked["Ulm"].evidence, *asked["Kiel"].evidence)]
+    assert set(evidence) == {"txt"} and asked["Ulm"].link == "exact" and not asked["no"].evidence
+    assert sorted(kinds.values()) == ["context"] * 4 + ["txt"]  # that of Kiel is needed: its other file was not read
+    assert (report.documents_removed, report.questions_unchanged) == (2, 7)
+    assert {name: split for name, split in _sides(session).items() if name in drawn} == drawn
+    assert (_run(session, path, both).documents_removed, len(session.workspace.documents.list())) == (1, 4)
+
+
 def test_no_library_leaves_a_file_outside_the_workspace(session: Session, tmp_path: Path) -> None:
     caches = [Path(os.environ[name]) for name in ("XDG_CACHE_HOME", "HF_HOME")]
     before = {file for cache in caches for file in cache.rglob("*")}
