@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +40,25 @@ class _Batch:
     given: dict[str, Split] = field(default_factory=dict)  # to some of these, by id, as the file says
     placed: list[Question] = field(default_factory=list)  # those that keep the split they have
     left: set[str] = field(default_factory=set)  # the documents that they were about, or had evidence in, until now
+
+
+@dataclass(slots=True)
+class _Versions:
+    """Finds what a record without an id was before it was corrected: its id is made of what it says."""
+
+    earlier: dict[str, list[Question]]  # those of the file's last import whose records are gone from it, by their words
+    ids: dict[str, str] = field(default_factory=dict)  # a record's id → that of its earlier version
+
+    def id_of(self, question: Question, *, has_place: bool) -> str:
+        """The id of the earlier version: the same question, about the same document where its record names a place."""
+        if question.id not in self.ids:
+            asked = self.earlier.get(content_of(question)[0], [])
+            same = (one for one in asked if not has_place or one.document_id == question.document_id)
+            held = min(same, key=lambda one: not _same(one, question), default=question)
+            self.ids[question.id] = held.id
+            if held is not question:
+                asked.remove(held)
+        return self.ids[question.id]
 
 
 @dataclass(slots=True)
@@ -94,13 +114,18 @@ class QuestionImport:
         made = self._add_contexts(table, path, linker)
         file_split = split_of_file(str(path))
         review = Review(str(path), file_split=file_split, has_documents=linker.has_documents)
+        versions = self._versions(table, path)
         batch = _Batch()
         seen: dict[str, Question] = {}
         for done, raw in enumerate(table):
             if done % _PROGRESS_QUESTIONS == 0:
                 self.monitor.progress(f"Linking {path.name}", done, len(table))
             evidence = self._evidence(raw, linker)
-            question = self._identified(self._question(raw, evidence, path, linker), seen)
+            question = self._question(raw, evidence, path, linker)
+            if not raw.id and question.id not in self._known:
+                has_place = bool(raw.context.strip() or raw.documents)
+                question = replace(question, id=versions.id_of(question, has_place=has_place))
+            question = self._identified(question, seen)
             new = question.id not in seen
             review.take(raw, question, linker, is_new=new, own_context=fold(raw.context).text in made)
             self.with_evidence += bool(question.evidence)
@@ -129,6 +154,14 @@ class QuestionImport:
             return evidence
         own = (passage for passage in evidence.passages if _document_of(passage) not in self._contexts)
         return replace(evidence, passages=tuple(own))
+
+    def _versions(self, table: QuestionTable, path: Path) -> _Versions:
+        present = {_id_of(raw) for raw in table}
+        earlier: defaultdict[str, list[Question]] = defaultdict(list)
+        for question in self._known.values():
+            if question.source == str(path) and question.id not in present:
+                earlier[content_of(question)[0]].append(question)
+        return _Versions(earlier)
 
     def _take(self, question: Question, held: Question | None, split: Split | None, batch: _Batch) -> None:
         """Put a question into the batch, unless it is there (`held`) as it is to be, or a person edited it there."""
@@ -215,10 +248,9 @@ class QuestionImport:
 
     def _question(self, raw: RawQuestion, evidence: Evidence | None, path: Path, linker: WorkspaceLinker) -> Question:
         document_id = evidence.document_id if evidence else ""
-        content = json.dumps([raw.question, raw.answers, raw.context or raw.documents], ensure_ascii=False)
         is_sure = evidence is None or evidence.link in ("", "exact", "normalised")
         return Question(
-            id=raw.id or hashlib.sha256(content.encode()).hexdigest()[:16],
+            id=_id_of(raw),
             question=raw.question,
             answers=raw.answers,
             evidence=evidence.passages if evidence else (),
@@ -291,6 +323,11 @@ class QuestionImport:
             for question in self.workspace.questions.every():
                 self._learn(question)
         return self._linker
+
+
+def _id_of(raw: RawQuestion) -> str:
+    content = json.dumps([raw.question, raw.answers, raw.context or raw.documents], ensure_ascii=False)
+    return raw.id or hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _same(one: Question, other: Question) -> bool:

@@ -256,6 +256,27 @@ def test_documents_that_come_later_take_the_place_of_contexts(session: Session, 
     assert (_run(session, path, both).documents_removed, len(session.workspace.documents.list())) == (1, 4)
 
 
+def test_a_corrected_record_without_an_id_replaces_the_one_before(session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "q.csv"
+    text = "It is three months, or two months in York. "
+
+    def answers(*rows: tuple[str, int]) -> list[tuple[str, ...]]:
+        lines = [f'How long?,{answer},"{text * lease}"' for answer, lease in rows]
+        path.write_text("\n".join(["question,answer,context", *lines, lines[-1]]), encoding="utf-8")
+        _run(session, path)
+        return [question.answers for question in session.workspace.questions.every()]
+
+    assert answers(("two months", 1), ("two months", 2)) == [("two months",), ("two months",)]
+    (first, other) = session.workspace.questions.every()
+    assert answers(("two months", 1), ("three months", 2)) == [("two months",), ("three months",)]
+    assert [question.id for question in session.workspace.questions.every()] == [first.id, other.id]
+    assert answers(("two months", 1), ("three months", 2)) == [("two months",), ("three months",)]
+    assert answers(("two months", 1), ("three months", 2), ("months", 2))[2:] == [("months",)]
+    both = [("two months",), ("3 months",), ("York",)]
+    assert answers(("two months", 1), ("3 months", 2), ("York", 2)) == both
+    assert answers(("two months", 1), ("York", 2), ("3 months", 2)) == both
+
+
 def test_no_library_leaves_a_file_outside_the_workspace(session: Session, tmp_path: Path) -> None:
     caches = [Path(os.environ[name]) for name in ("XDG_CACHE_HOME", "HF_HOME")]
     before = {file for cache in caches for file in cache.rglob("*")}
