@@ -149,7 +149,7 @@ def test_a_question_for_the_search_alone_is_edited_without_an_answer(session: Se
 
 def test_a_new_division_obeys_what_files_say_unless_told_otherwise(session: Session, tmp_path: Path) -> None:
     records = [
-        {"question": f"What is clause {word} for?", "answer": "three months", "context": TEXT.format(word)}
+        {"question": f"What is clause {word} for?", "answer": "three months", "context": f"For {word}, three months."}
         for word in ("apple", "birch", "cedar", "daisy", "elder", "fern", "grass", "hazel", "iris", "juniper")
     ]
     _run(session, _file(tmp_path / "test.jsonl", *records[:4]), _file(tmp_path / "q.jsonl", *records[4:]))
