@@ -206,14 +206,16 @@ class QuestionImport:
         """Whether a question has evidence now that it had not, or in an imported document where a context stood in."""
         if held.state == "dropped" or not (question.evidence or question.unanswerable):
             return False
-        stood_in = {"", *self._contexts}
-        return (bool(question.evidence) and not held.evidence) or (
-            held.document_id in stood_in and question.document_id not in stood_in
-        )
+        if question.evidence and not held.evidence:
+            return True
+        return self._is_imported(question.document_id) and not self._is_imported(held.document_id)
+
+    def _is_imported(self, document_id: str) -> bool:
+        return document_id not in self._contexts and document_id != ""
 
     def _remove_unused(self, contexts: set[str]) -> None:
         """Remove those of these documents that no question needs any more: their text would be found twice."""
-        unused = contexts.difference(*map(_documents_of, self._known.values()))
+        unused = contexts and contexts.difference(*map(_documents_of, self._known.values()))
         if unused:
             self.workspace.documents.remove(sorted(unused))
             self.documents.removed += len(unused)
