@@ -103,10 +103,15 @@ class EvidenceLinker:
         return list(dict.fromkeys(self.names[name] for name in raw.documents if name in self.names))
 
     def link(self, raw: RawQuestion) -> Evidence | None:
-        """Return the question's evidence, None when no known document has its context or its answer."""
-        if raw.unanswerable:
-            return None
+        """Return the question's evidence, None when no known document has its context or its answer.
+
+        That of an unanswerable one is no passage, but a document: it stays on its side of the split, and goes with it.
+        """
         named = self.named(raw)
+        if raw.unanswerable:
+            located = self.locate(raw) if raw.context.strip() else None
+            about = [located.matches[0].document_id] if located else named
+            return Evidence(about[0], (), "") if about else None
         if not raw.context.strip():
             return self._in_named(raw, named) if named else self._by_answer(raw)
         located = self.locate(raw)

@@ -21,6 +21,7 @@ HELD_OUT_MAX = 150  # more validation questions cost time at every validation an
 _STEM_SPLIT = re.compile(r"(?:^|[^a-z])(train|training|validation|valid|val|dev|test)$")
 _NEEDED: tuple[Split, ...] = ("train", "test")  # validation questions are held out of the training ones if need be
 _LEAST_DIVIDED = 10  # questions: fewer tell nothing, whatever is done with them
+_SHARED_MAX = 3  # documents: evidence that stands in more is a clause that contracts repeat, and would tie them all
 _MOST = 0.5  # of the questions: near-duplicates that tie more than this together leave nothing to test with
 
 
@@ -59,10 +60,11 @@ def assign(
     """Return `questions` with their split. `check` may raise to give up at any time.
 
     `given` holds, by question id, what a record or its file's name says: it is obeyed. `settled` are the questions that
-    have their split already. Questions of one group stay together, and so do groups that hold near-duplicates of each
-    other, or are about documents that are nearly the same: `copies`, by their ids. What has a side keeps it; the others
-    are drawn with `seed`, whole, so that `shares` are met as well as the groups allow. The same questions give the same
-    split, in whatever order they come.
+    have their split already. Questions of one group stay together, those without one with the groups that ask about
+    their document, and so do groups that hold near-duplicates of each other, have evidence in each other's documents
+    (in few of them), or are about documents that are nearly the same: `copies`, by their ids. What has a side keeps it;
+    the others are drawn with `seed`, whole, so that `shares` are met as well as the groups allow. The same questions
+    give the same split, in whatever order they come.
 
     Where nothing would be left to train on or to test with, as most questions are about one document, the `divisible`
     groups (documents, not what a person called a group) that hold more than half are divided by their passages, and
@@ -80,7 +82,10 @@ def assign(
 
     def divide(parted: Collection[str]) -> tuple[Question, ...]:
         units = {one.id: part_of(one) if group_of(one) in parted else group_of(one) for one in every}
-        return _assigned(questions, settled, _tied(every, units, like, alike), given=given, shares=shares, seed=seed)
+        joined = [*alike, *_about_grouped(every, frozenset(divisible) - frozenset(parted))]
+        shared = _sharing_evidence([one for one in every if group_of(one) not in parted])
+        ties = _tied(every, units, [*like, *shared], joined)
+        return _assigned(questions, settled, units, ties, given=given, shares=shares, seed=seed)
 
     found = divide(divided)
     wanted = {split for split in _NEEDED if shares.of(split, 1)}
@@ -104,18 +109,39 @@ def _about_copies(about: Mapping[str, Question], copies: Iterable[tuple[str, str
     ]
 
 
+def _about_grouped(questions: Sequence[Question], documents: Collection[str]) -> list[tuple[Question, Question]]:
+    """Pair the questions that have no group but their document (one of `documents`) with the others about it."""
+    without = {one.document_id: one for one in questions if one.document_id and group_of(one) in documents}
+    return [(without[one.document_id], one) for one in questions if one.document_id in without]
+
+
+def _sharing_evidence(questions: Sequence[Question]) -> list[tuple[Question, Question]]:
+    """Pair questions with evidence in several documents, though few, with one about each of the others of these."""
+    about = {question.document_id: question for question in reversed(questions)}
+    pairs: list[tuple[Question, Question]] = []
+    for question in questions:
+        documents = {passage.rsplit(":", 1)[0] for passage in question.evidence}
+        if len(documents) <= _SHARED_MAX:
+            others = sorted(documents - {question.document_id})
+            pairs += [(about.setdefault(document, question), question) for document in others]
+    return pairs
+
+
 def _assigned(
     questions: Sequence[Question],
     settled: Sequence[Question],
+    units: Mapping[str, str],
     ties: Mapping[str, str],
     *,
     given: Mapping[str, Split],
     shares: Shares,
     seed: int,
 ) -> tuple[Question, ...]:
-    """Give each question the split of what it is tied to, by its id."""
+    """Give each question the split of its unit, else of what that is tied to, both by the question's id."""
+    homes: dict[str, Split] = {}  # of units: those tied to each other only now may have two
     sides: dict[str, Split] = {}
     for question in sorted(settled, key=lambda question: question.id):
+        homes.setdefault(units[question.id], question.split)
         sides.setdefault(ties[question.id], question.split)
     for question in sorted(questions, key=lambda question: question.id):
         if question.id in given:
@@ -129,7 +155,7 @@ def _assigned(
     return tuple(
         replace(
             question,
-            split=given.get(question.id) or sides[ties[question.id]],
+            split=given.get(question.id) or homes.get(units[question.id]) or sides[ties[question.id]],
             split_given=question.id in given,
         )
         for question in questions
@@ -142,8 +168,8 @@ def _tied(
     like: Sequence[tuple[Question, Question]],
     alike: Sequence[tuple[Question, Question]],
 ) -> dict[str, str]:
-    """Return, by question id, the name of what it is tied to, the first of these units: by near-duplicate questions
-    (`like`), and by documents that are nearly the same (`alike`: a question about each).
+    """Return, by question id, the name of what it is tied to, the first of these units: by near-duplicate questions and
+    shared evidence (`like`), and by documents that are the same or nearly so (`alike`: a question about each).
 
     Where that ties more than half of all questions together (the same questions asked of every contract), only those
     with the same answer tie, and where that is still too much (contracts from one template), nothing does: the

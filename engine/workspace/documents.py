@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from engine.errors import DocumentError
 from engine.jobs import Skipped
-from engine.records import Document, Heading, Passage, ScannedPage
+from engine.records import Document, Passage, ScannedPage
 from engine.workspace import dbapi
 from engine.workspace.answers import AnswerCache
 from engine.workspace.audit import AuditLog
 from engine.workspace.database import AMONG, Database, decoded, encoded, listed
+from engine.workspace.document_rows import document_row, to_document
 from engine.workspace.matching import matched_text, query_terms
 from engine.workspace.objects import ObjectStore
 from engine.workspace.passages import PASSAGE_COLUMNS, to_passage, to_row
@@ -131,7 +131,7 @@ class DocumentStore:
         row = self._database.row("SELECT * FROM documents WHERE id = ?", (document_id,))
         if row is None:
             raise _no_document(document_id)
-        return _to_document(row)
+        return to_document(row)
 
     def find(self, *, digest: str | None = None, path: str | None = None) -> Document | None:
         """Return the first document of this content or path, None when there is none."""
@@ -139,7 +139,7 @@ class DocumentStore:
             "SELECT * FROM documents WHERE (?1 IS NULL OR digest = ?1) AND (?2 IS NULL OR path = ?2) ORDER BY rowid",
             (digest, path),
         )
-        return None if row is None else _to_document(row)
+        return None if row is None else to_document(row)
 
     def list(self) -> tuple[DocumentRow, ...]:
         """Return a line for each document, in the order of import."""
@@ -174,6 +174,10 @@ class DocumentStore:
         """Return id and digest of each document by its path."""
         rows = self._database.rows("SELECT path, id, digest FROM documents")
         return {row[0]: (row[1], row[2]) for row in rows}
+
+    def contexts(self) -> set[str]:
+        """Return the ids of the documents that are contexts of question files, where no other document held them."""
+        return {row[0] for row in self._database.rows("SELECT id FROM documents WHERE kind = 'context'")}
 
     def scanned_page(self, document_id: str, page: int) -> ScannedPage | None:
         """Return where the recognised words of a page stand; None where the page has a text of its own."""
@@ -282,7 +286,7 @@ class DocumentStore:
             "INSERT INTO documents (id, title, path, digest, kind, text, page_starts, headings, group_name, pages, "
             "characters, language, notes, furniture, confidence, date) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [_to_row(document) for document, _, _ in items],
+            [document_row(document) for document, _, _ in items],
         )
         connection.executemany(
             "INSERT INTO scanned_pages VALUES (?, ?, ?)",
@@ -335,7 +339,11 @@ class DocumentStore:
         self, connection: dbapi.Connection, links: Sequence[_Link], by_old_id: dict[str, ImportedDocument]
     ) -> None:
         renamed = [(item[0].id, old) for old, item in by_old_id.items() if item[0].id != old]
-        connection.executemany("UPDATE questions SET document_id = ? WHERE document_id = ?", renamed)
+        connection.executemany(  # a group that is the document stays so
+            "UPDATE questions SET document_id = ?1, group_name = iif(group_name = ?2, ?1, group_name) "
+            "WHERE document_id = ?2",
+            renamed,
+        )
         kept: list[tuple[int, int, str]] = []
         for question, place, old, text, answers in links:
             document, passages, _ = by_old_id[old]
@@ -358,43 +366,3 @@ class DocumentStore:
 
 def _no_document(document_id: str) -> DocumentError:
     return DocumentError(f"There is no document {document_id}.", hint="List the documents to see their ids.")
-
-
-def _to_row(document: Document) -> tuple[Any, ...]:
-    return (
-        document.id,
-        document.title,
-        document.path,
-        document.digest,
-        document.kind,
-        document.text,
-        encoded(document.page_starts),
-        encoded(document.headings),
-        document.group,
-        len(document.page_starts),
-        len(document.text),
-        document.language,
-        encoded(document.notes),
-        encoded(document.furniture),
-        document.confidence,
-        document.date,
-    )
-
-
-def _to_document(row: dbapi.Row) -> Document:
-    return Document(
-        id=row["id"],
-        title=row["title"],
-        path=row["path"],
-        digest=row["digest"],
-        kind=row["kind"],
-        text=row["text"],
-        page_starts=decoded(row["page_starts"], tuple[int, ...]),
-        headings=decoded(row["headings"], tuple[Heading, ...]),
-        group=row["group_name"],
-        language=row["language"],
-        notes=decoded(row["notes"], tuple[str, ...]),
-        furniture=decoded(row["furniture"], tuple[tuple[int, int], ...]),
-        confidence=row["confidence"],
-        date=row["date"],
-    )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.questions.evidence import EvidenceLinker
+from engine.questions.evidence import Evidence, EvidenceLinker
 from engine.questions.folding import fold
 from engine.questions.raw import RawQuestion
 from engine.records import Passage
@@ -157,7 +157,8 @@ def test_what_is_nowhere_has_no_evidence() -> None:
         is None
     )
     assert linker.link(RawQuestion("q", ("a",))) is None
-    assert linker.link(RawQuestion("q", context=_filler(1), unanswerable=True)) is None
+    assert linker.link(RawQuestion("q", context=_filler(1), unanswerable=True)) == Evidence("d", (), "")
+    assert linker.link(RawQuestion("q", documents=("d",), unanswerable=True)) == Evidence("d", (), "")
 
 
 def test_a_context_read_from_paper_is_linked_with_a_score() -> None:

@@ -149,7 +149,7 @@ def test_a_question_for_the_search_alone_is_edited_without_an_answer(session: Se
 
 def test_a_new_division_obeys_what_files_say_unless_told_otherwise(session: Session, tmp_path: Path) -> None:
     records = [
-        {"question": f"What is clause {word} for?", "answer": "three months", "context": TEXT.format(word)}
+        {"question": f"What is clause {word} for?", "answer": "three months", "context": f"For {word}, three months."}
         for word in ("apple", "birch", "cedar", "daisy", "elder", "fern", "grass", "hazel", "iris", "juniper")
     ]
     _run(session, _file(tmp_path / "test.jsonl", *records[:4]), _file(tmp_path / "q.jsonl", *records[4:]))
@@ -158,6 +158,123 @@ def test_a_new_division_obeys_what_files_say_unless_told_otherwise(session: Sess
     report = SplitQuestions(Shares(50, 20, 30), also_given=True).run(session, Monitor())
     assert report.sizes == {"train": 5, "validation": 2, "test": 3}
     assert SplitQuestions(Shares(50, 20, 30), also_given=True).run(session, Monitor()).moved == 0
+
+
+def test_an_unanswerable_question_belongs_to_the_document_of_its_context(session: Session, tmp_path: Path) -> None:
+    impossible = {"answers": {"text": [], "answer_start": []}}
+    records = [
+        {"question": f"{word} {place}?", "context": TEXT.format(place)} | answer
+        for place in ("Ulm", "Rom", "Oslo", "Kiel", "Bern", "Graz")
+        for word, answer in (("How long in", {"answer": "three months"}), ("Who owns", impossible))
+    ]
+    _run(session, _file(tmp_path / "q.jsonl", *records, {"question": "Who?", "context": TEXT.format(9)} | impossible))
+    asked = session.workspace.questions.list()
+    sides = {(question.document_id, question.split) for question in asked}
+    assert len(sides) == len({question.document_id for question in asked}) == 7
+    assert [bool(question.evidence) for question in asked] == [True, False] * 6 + [False]
+    assert session.workspace.documents.remove([asked[0].document_id]).questions == 2
+
+
+def test_evidence_follows_a_context_that_left_its_document_in_the_same_import(session: Session, tmp_path: Path) -> None:
+    lease = tmp_path / "lease.txt"
+    lease.write_text(TEXT.format(1), encoding="utf-8")
+    _file(tmp_path / "q.jsonl", {"id": "q", "question": "How long?", "answer": "three months", "context": TEXT[:34]})
+    for text in (TEXT.format(1), "Nothing is said of giving notice."):
+        lease.write_text(text, encoding="utf-8")
+        report = ImportFiles((str(tmp_path),)).run(session, Monitor())
+        assert report.questions_with_evidence == session.workspace.questions.with_evidence_count() == 1
+    asked = session.workspace.questions.get("q")
+    assert (session.workspace.documents.get(asked.document_id).kind, asked.split_given) == ("context", False)
+
+
+def _asked(count: int, answer: str = "three months", **more: object) -> list[dict[str, object]]:
+    """So many questions of different words about as many contexts."""
+    names = ("Ulm", "Rom", "Oslo", "Kiel", "Bern", "Graz", "Linz", "Paris", "Riga", "Turin", "Wien", "York")[:count]
+    return [
+        {"id": name, "question": f"What of {name}?", "answer": answer, "context": TEXT.format(name)} | more
+        for name in names
+    ]
+
+
+def _sides(session: Session) -> dict[str, str]:
+    return {question.id: question.split for question in session.workspace.questions.every()}
+
+
+def test_a_corrected_answer_moves_no_question_to_another_split(session: Session, tmp_path: Path) -> None:
+    records = _asked(12)
+    _run(session, _file(tmp_path / "q.jsonl", *records))
+    drawn = _sides(session)
+    JudgeQuestions(("Graz",), "exclude").run(session, Monitor())
+    tested = [name for name, split in drawn.items() if split == "test"]
+    assert len(tested) == 2
+    again = [record | ({"answer": "3 months"} if record["id"] in [*tested, "Graz"] else {}) for record in records]
+    report = _run(session, _file(tmp_path / "q.jsonl", *again))
+    assert (_sides(session), report.questions_added) == (drawn, len({*tested, "Graz"}))
+    changed = session.workspace.questions.get("Graz")
+    assert (changed.answers, changed.excluded, changed.split_given) == (("3 months",), True, False)
+
+
+def test_an_id_that_another_question_has_got_is_divided_anew(session: Session, tmp_path: Path) -> None:
+    _run(session, _file(tmp_path / "q.jsonl", *(record | {"split": "test"} for record in _asked(2))))
+    other = {"question": "Who heats the stable?", "answer": "the groom", "context": "The groom heats the stable."}
+    report = _run(session, _file(tmp_path / "q.jsonl", _asked(1)[0], other | {"id": "Rom", "split": None}))
+    assert (report.questions_added, _sides(session)) == (1, {"Ulm": "test", "Rom": "train"})
+
+
+def test_a_split_that_a_file_says_later_is_obeyed(session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    _run(session, _file(path, *_asked(12)))
+    EditQuestion("Bern", split="validation").run(session, Monitor())
+    report = _run(session, _file(path, *_asked(6, split="test"), *_asked(12, split="train")[6:]))
+    assert [*_sides(session).values()] == ["test"] * 4 + ["validation", "test"] + ["train"] * 6
+    assert all(question.split_given for question in session.workspace.questions.every())
+    assert (report.questions_added, report.questions_unchanged, report.problems) == (0, 12, ())
+    _run(session, _file(path, *_asked(12)), _file(tmp_path / "train.jsonl", *_asked(6)))
+    assert [*_sides(session).values()].count("test") == 5  # one that is silent, and another file's copies
+
+
+def test_documents_that_come_later_take_the_place_of_contexts(session: Session, tmp_path: Path) -> None:
+    path = _file(tmp_path / "q.jsonl", *_asked(6), {"id": "no", "question": "Who?", "context": TEXT.format("Ulm"),
+                 "unanswerable": True})  # fmt: skip
+    _run(session, path)
+    drawn = _sides(session)
+    both = _file(tmp_path / "more.jsonl", {"question": "When?", "answer": "a quarter", "context": TEXT.format("Kiel")})
+    _run(session, both)
+    (tmp_path / "leases.txt").write_text("Before. " + "\n\n".join(TEXT.format(n) for n in ("Ulm", "Rom", "Kiel")))
+    ImportFiles((str(tmp_path / "leases.txt"),)).run(session, Monitor())
+    report = _run(session, path)
+    asked = {question.id: question for question in session.workspace.questions.every()}
+    kinds = {row.id: row.kind for row in session.workspace.documents.list()}
+    assert [kinds[question.document_id] for question in asked.values()] == [
+        "txt", "txt", "context", "txt", "context", "context", "txt", "context"
+    ]  # fmt: skip
+    evidence = [kinds[passage.rsplit(":", 1)[0]] for passage in (*asked["Ulm"].evidence, *asked["Kiel"].evidence)]
+    assert set(evidence) == {"txt"} and asked["Ulm"].link == "exact" and not asked["no"].evidence
+    assert sorted(kinds.values()) == ["context"] * 4 + ["txt"]  # that of Kiel is needed: its other file was not read
+    assert (report.documents_removed, report.questions_unchanged) == (2, 7)
+    assert {name: split for name, split in _sides(session).items() if name in drawn} == drawn
+    assert (_run(session, path, both).documents_removed, len(session.workspace.documents.list())) == (1, 4)
+
+
+def test_a_corrected_record_without_an_id_replaces_the_one_before(session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "q.csv"
+    text = "It is three months, or two months in York. "
+
+    def answers(*rows: tuple[str, int]) -> list[tuple[str, ...]]:
+        lines = [f'How long?,{answer},"{text * lease}"' for answer, lease in rows]
+        path.write_text("\n".join(["question,answer,context", *lines, lines[-1]]), encoding="utf-8")
+        _run(session, path)
+        return [question.answers for question in session.workspace.questions.every()]
+
+    assert answers(("two months", 1), ("two months", 2)) == [("two months",), ("two months",)]
+    (first, other) = session.workspace.questions.every()
+    assert answers(("two months", 1), ("three months", 2)) == [("two months",), ("three months",)]
+    assert [question.id for question in session.workspace.questions.every()] == [first.id, other.id]
+    assert answers(("two months", 1), ("three months", 2)) == [("two months",), ("three months",)]
+    assert answers(("two months", 1), ("three months", 2), ("months", 2))[2:] == [("months",)]
+    both = [("two months",), ("3 months",), ("York",)]
+    assert answers(("two months", 1), ("3 months", 2), ("York", 2)) == both
+    assert answers(("two months", 1), ("York", 2), ("3 months", 2)) == both
 
 
 def test_no_library_leaves_a_file_outside_the_workspace(session: Session, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -58,6 +59,46 @@ def test_questions_about_documents_that_are_nearly_the_same_stay_together(seed: 
     assert set(sides.values()) == {"train", "validation", "test"}
     earlier = Question("e", "asked before", ("a",), document_id="d0", split="test")
     assert {one.split for one in assign(_questions(0, 3), given={}, settled=[earlier], copies=copies)} == {"test"}
+
+
+def _sharing(copies: int) -> list[Question]:
+    """Twelve clauses that each stand in so many documents, asked about once; and a question about each document."""
+    shared = [
+        Question(f"s{n}", f"shared {n}", (f"s{n}",), tuple(f"d{n}.{copy}:0" for copy in range(copies)))
+        for n in range(12)
+    ]
+    own = [
+        Question(f"o{n}.{copy}", f"of {n} alone {copy}", (f"o{n}.{copy}",), (f"d{n}.{copy}:9",))
+        for n in range(12)
+        for copy in range(copies)
+    ]
+    return [replace(one, document_id=one.evidence[0].rsplit(":", 1)[0]) for one in (*shared, *own)]
+
+
+def _documents_on_two_sides(questions: Sequence[Question]) -> int:
+    sides: dict[str, set[Split]] = {}
+    for question in questions:
+        for passage in question.evidence:
+            sides.setdefault(passage.rsplit(":", 1)[0], set()).add(question.split)
+    return sum(len(splits) > 1 for splits in sides.values())
+
+
+def test_documents_that_share_evidence_stay_together_where_they_are_few() -> None:
+    few = assign(_sharing(3), given={})
+    assert _documents_on_two_sides(few) == 0
+    assert {question.split for question in few} == {"train", "validation", "test"}
+    unasked = [question for question in _sharing(2) if question.id[0] == "s"]
+    again = [replace(one, id="a" + one.id, question="again: " + one.id, document_id="e" + one.id) for one in unasked]
+    assert _documents_on_two_sides(assign([*unasked, *again], given={})) == 0
+    assert _documents_on_two_sides(assign(_sharing(4), given={})) > 0  # a clause that stands everywhere ties nothing
+
+
+def test_documents_tied_only_now_keep_their_sides() -> None:
+    held = [replace(one, split="test" if one.document_id == "d0" else "train") for one in _questions(1, 1)]
+    tie = Question("t", "of both", ("t",), ("d0:0", "d1:0"), document_id="d0")
+    more = [replace(one, id="more" + one.id, question="more" + one.question) for one in _questions(2, 2)]
+    split = assign([tie, *more], given={}, settled=held)
+    assert [one.split for one in split] == ["test", "test", "test", "train", "train"]
 
 
 def test_documents_of_one_template_are_told_apart_or_nothing_were_left_to_test_with() -> None:
@@ -127,6 +168,14 @@ def test_a_document_is_left_whole_where_another_can_be_tested_with() -> None:
 def test_what_a_person_called_a_group_is_never_divided() -> None:
     asked = [replace(question, group="cardiology") for question in _of_one_document(*[1] * 50)]
     assert {question.split for question in assign(asked, given={}, divisible={"d"})} == {"train"}
+
+
+def test_questions_without_a_group_stay_with_those_that_have_one_about_their_document() -> None:
+    asked = [replace(one, group="" if one.id.endswith("/0") else "g" + one.id) for one in _questions(*[3] * 30)]
+    split = assign(asked, given={}, divisible={f"d{number}" for number in range(30)})
+    assert len({(one.document_id, one.split) for one in split}) == 30
+    split = assign([one for one in asked if one.group], given={}, divisible={f"d{number}" for number in range(30)})
+    assert len({(one.document_id, one.split) for one in split}) > 30  # as their groups say
 
 
 def test_few_questions_about_one_document_are_for_training() -> None:

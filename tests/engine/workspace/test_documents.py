@@ -75,7 +75,7 @@ def test_new_content_at_the_same_path_replaces_the_document(workspace: Workspace
     original = workspace.objects.publish(b"old")
     workspace.documents.add(old, passages(old), original=original)
     workspace.vectors.add("encoder", ["a:0", "a:25"], np.ones((2, 3), dtype=np.float32))
-    workspace.questions.add_many([question("q", "a:25", "a:0", of="a")])
+    workspace.questions.add_many([question("q", "a:25", "a:0", of="a"), replace(question("r", of="a"), group="a")])
     workspace.answers.put("key", "{}")
     workspace.documents.add(new, passages(new))
     assert [row.id for row in workspace.documents.list()] == ["b"]
@@ -84,6 +84,7 @@ def test_new_content_at_the_same_path_replaces_the_document(workspace: Workspace
     assert [passage.id for passage in workspace.vectors.missing("encoder")] == ["b:0", "b:25"]
     moved = workspace.questions.get("q")
     assert (moved.document_id, moved.evidence) == ("b", ("b:0",))  # the passage whose text is still there
+    assert [asked.group for asked in workspace.questions.every()] == ["g", "b"]  # else it would be split anew
     assert workspace.answers.get("key") is None
     assert workspace.index_version == 2
     with pytest.raises(DamagedError):
