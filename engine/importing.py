@@ -98,8 +98,8 @@ class ImportFiles:
                                 documents.add_file(path, problems.note)
                         documents.redate(path)
                 if self.remove_missing:
-                    documents.remove_missing([path for path in paths if _is_folder(path)])
-                documents.flush()
+                    documents.vanish_missing([path for path in paths if _is_folder(path)])
+                documents.settle()
                 # Files that name their split come first: the same question elsewhere must not be drawn into another.
                 question_files.sort(key=lambda path: split_of_file(str(path)) is None)
                 for path in monitor.track(question_files, "Reading questions"):
