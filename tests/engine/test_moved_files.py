@@ -196,6 +196,16 @@ def test_the_copy_of_a_changed_file_keeps_the_old_text(session: Session, folder:
     assert _counts(_run(session, folder)) == (0, 2, 0, 0)
 
 
+@pytest.mark.parametrize("copy", ["a.eml", "zz.eml"])
+def test_the_copy_of_a_changed_mail_keeps_what_is_attached(session: Session, folder: Path, copy: str) -> None:
+    mail = _mail(folder / "z.eml", "0.txt")
+    _run(session, folder)
+    (folder / copy).write_bytes(mail.read_bytes())
+    _mail(mail, body="Nothing is attached any more.")
+    _run(session, folder)
+    assert sorted(_held(session)) == sorted([copy, f"{copy}#1-0.txt", "z.eml"])
+
+
 def test_files_that_change_places_keep_their_questions(session: Session, folder: Path) -> None:
     (folder / "a.txt").write_text(TEXTS[0])
     (folder / "b.txt").write_text(TEXTS[1])
