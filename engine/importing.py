@@ -98,8 +98,8 @@ class ImportFiles:
                                 documents.add_file(path, problems.note)
                         documents.redate(path)
                 if self.remove_missing:
-                    documents.remove_missing([path for path in paths if _is_folder(path)])
-                documents.flush()
+                    documents.vanish_missing([path for path in paths if _is_folder(path)])
+                documents.settle()
                 # Files that name their split come first: the same question elsewhere must not be drawn into another.
                 question_files.sort(key=lambda path: split_of_file(str(path)) is None)
                 for path in monitor.track(question_files, "Reading questions"):
@@ -234,12 +234,16 @@ def _found(path: Path, problems: _Problems, kind: ImportKind) -> list[Path]:
 
 
 def _walk(folder: Path, problems: _Problems) -> Iterator[Path]:
-    """Yield the files of a folder. What can't be read, and what is a workspace, is a line: one matter stays one."""
+    """Yield the files of a folder. What can't be read is a line.
+
+    So is a workspace in it, and a link that leads out of it: one matter stays one.
+    """
     from engine.workspace.workspace import is_workspace
 
     def skip(error: OSError) -> None:
         problems.skip(str(error.filename), _unreadable(error))
 
+    root = Path(os.path.realpath(folder))
     inside = any(is_workspace(above) for above in folder.parents)
     for where, folders, files in os.walk(folder, onerror=skip):
         if inside or is_workspace(Path(where)):
@@ -249,10 +253,16 @@ def _walk(folder: Path, problems: _Problems) -> Iterator[Path]:
             )
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
+        for name in sorted([*folders, *(name for name in files if not name.startswith(_PASSING))]):
             file = Path(where, name)
             try:
-                if not name.startswith(_PASSING) and file.is_file():
+                if file.is_symlink() and not Path(os.path.realpath(file)).is_relative_to(root):
+                    problems.skip(
+                        str(file),
+                        "It is a link that leads out of the folder, and is not followed. "
+                        "If what it leads to belongs here, import that itself.",
+                    )
+                elif file.is_file():
                     yield file
             except OSError as error:
                 skip(error)

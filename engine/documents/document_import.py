@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from engine.documents.content import Content
 from engine.documents.formats.corpus import BadRecord, Record, read_records, survey
+from engine.documents.holdings import Holdings, Place, last_changed, title_at
 from engine.documents.language import recognise
 from engine.documents.reader import Reader, ReadFile
 from engine.documents.sketch import sketch
@@ -44,21 +45,14 @@ class DocumentImport:
     unchanged: int = 0
     replaced: int = 0
     removed: int = 0  # records and attachments that are no longer in their file
-    _paths: dict[str, tuple[str, str]] = field(default_factory=dict)  # path → document id and digest
-    _digests: dict[str, str] = field(default_factory=dict)  # digest → document id
-    _owners: dict[str, str] = field(default_factory=dict)  # document id → path
-    _parts: dict[str, set[str]] = field(default_factory=dict)  # file → paths of its records or attachments
+    _held: Holdings = field(init=False)
     _dates: dict[str, str] = field(default_factory=dict)  # path → date of its file, where that may be another now
     _waiting: list[tuple[Document, str | bytes]] = field(default_factory=list)  # its original: object digest, or bytes
     _waiting_characters: int = 0
     _flushed: float = 0.0
 
     def __post_init__(self) -> None:
-        self._paths = self.workspace.documents.paths()
-        self._digests = self.workspace.documents.ids_by_digest()
-        self._owners = {document_id: path for path, (document_id, _) in self._paths.items()}
-        for path in self._paths:
-            self._note_part(path)
+        self._held = Holdings(self.workspace)
         self._flushed = self.monitor.clock()
 
     def add_file(self, path: Path, problem: Callable[[str], None]) -> None:
@@ -67,8 +61,8 @@ class DocumentImport:
         Raises DocumentError when the file can't be read; `problem` is told of attachments that can't.
         """
         digest = _digest_of(path)
-        if self._is_known(str(path), digest):
-            self.unchanged += len(self._parts.get(str(path), ()))
+        if self._is_known(Place(str(path), digest, title=path.stem)):
+            self.unchanged += len(self._held.parts.get(str(path), ()))
             return
         read = self._read(path)
         if read.digest != digest:
@@ -77,8 +71,10 @@ class DocumentImport:
         if read.content.attachments and isinstance(original, bytes):
             original = self.workspace.objects.publish(original)  # which all of them refer to
         self.add(self._file_document(read, str(path), title=path.stem, date=last_changed(path)), original=original)
-        kept = self._add_attachments(path, read.content, (), problem, original=original)
-        self._remove_parts(path, kept)
+        kept: set[str] = set()
+        if isinstance(original, str):
+            kept = self._add_attachments(path, read.content, (), problem, original=original)
+        self._held.vanish(self._held.parts.get(str(path), set()) - kept)
 
     def _add_attachments(
         self,
@@ -87,7 +83,7 @@ class DocumentImport:
         way: tuple[int, ...],
         problem: Callable[[str], None],
         *,
-        original: str | bytes,
+        original: str,
     ) -> set[str]:
         """Import what is attached to the mail that `way` leads to; return the paths of what could be read."""
         kept: set[str] = set()
@@ -101,11 +97,9 @@ class DocumentImport:
                 problem(f"Attachment {name}: {error.message} {error.hint}")
                 continue
             kept.add(source)
-            if not self._is_known(source, read.digest):
-                self.add(
-                    self._file_document(read, source, title=PurePath(name).stem, date=last_changed(path)),
-                    original=original,
-                )
+            title = PurePath(name).stem
+            if not self._is_known(Place(source, read.digest, title=title, original=original)):
+                self.add(self._file_document(read, source, title=title, date=last_changed(path)), original=original)
             kept |= self._add_attachments(path, read.content, here, problem, original=original)
         return kept
 
@@ -128,7 +122,7 @@ class DocumentImport:
     def _file_document(self, read: ReadFile, source: str, *, title: str, date: str) -> Document:
         content = read.content
         return Document(
-            id=self._free_id(read.digest[:16], source, read.digest),
+            id=self._held.free_id((read.digest[:16],), source, read.digest),
             title=content.title or title,
             path=source,
             digest=read.digest,
@@ -146,6 +140,7 @@ class DocumentImport:
     def add_corpus(self, path: Path, problem: Callable[[str], None]) -> None:
         """Import each record of a corpus as a document; tell `problem` of bad ones. Raises DocumentError."""
         surveyed = survey(path)
+        self._follow_records(path)
         original = ""
         seen: set[str] = set()
         whole = True
@@ -157,29 +152,46 @@ class DocumentImport:
                 problem(f"Record {record.number:,}: {record.reason}.")
                 whole = False
                 continue
-            source = f"{path}#{record.id or record.digest[:16]}"
-            if source in seen and record.id:
+            place = _place_of(record, path)
+            if place.path in seen and record.id:
                 problem(f"Record {record.number:,}: another record has the id {record.id} already.")
                 continue
-            seen.add(source)
-            if self._is_known(source, record.digest):
+            seen.add(place.path)
+            if self._is_known(place):
                 continue
             if not original and path.is_file():  # a datasets folder is several files; its records are what is kept
                 original = self.workspace.objects.publish(_chunks(path))
             group = record.title if record.title in surveyed.shared_titles else ""
-            self.add(self._record_document(record, source, path, group=group), original=original)
+            self.add(self._record_document(record, place, path, group=group), original=original)
         if whole:  # else one that can't be read may be one that was there before
-            self._remove_parts(path, seen)
+            self._held.vanish(self._held.parts.get(str(path), set()) - seen)
         self.monitor.progress(stage, surveyed.records, surveyed.records)
+
+    def _follow_records(self, path: Path) -> None:
+        """Let documents follow their records to new ids, before a new record takes the id of one: files number them."""
+        if not self._held.parts.get(str(path)):
+            return
+        places: dict[str, Place] = {}
+        check = self.monitor.still_at(f"Comparing {path.name}")
+        for record in read_records(path):
+            check()
+            if isinstance(record, Record):
+                place = _place_of(record, path)
+                places.setdefault(place.path, place)
+        moves = self._held.moved_within(path, places)
+        if moves:
+            self.flush()
+            self._held.move(moves)
 
     def add_context(self, text: str, *, title: str, group: str, source: Path) -> Document | None:
         """Import a context that a question file brings along as a small document. None when its content is known."""
         digest = hashlib.sha256(f"{title}\0{text}".encode()).hexdigest()
         path = f"{source}#context-{digest[:16]}"
-        if self._is_known(path, digest):
+        if self._held.holds(digest):
+            self.unchanged += 1
             return None
         document = Document(
-            id=self._free_id(digest[:16], path, digest),
+            id=self._held.free_id((digest[:16],), path, digest),
             title=title or _first_words(text),
             path=path,
             digest=digest,
@@ -199,23 +211,51 @@ class DocumentImport:
 
     def add(self, document: Document, *, original: str | bytes) -> None:
         """Take a document in; it is stored with its batch."""
-        if document.path in self._paths:
+        if document.path in self._held.paths:
             self.replaced += 1
+            place = self._held.give_up(document.path)
+            if place is not None:
+                self._keep_copy(document.path, place)
         else:
             self.added += 1
-        self._paths[document.path] = (document.id, document.digest)
-        self._digests.setdefault(document.digest, document.id)
-        self._owners[document.id] = document.path
-        self._note_part(document.path)
+        self._held.put(document)
         self._waiting.append((document, original))
         self._waiting_characters += len(document.text)
         full = len(self._waiting) >= _BATCH_DOCUMENTS or self._waiting_characters >= _BATCH_CHARACTERS
         if full or self.monitor.clock() - self._flushed >= _BATCH_S:
             self.flush()
 
+    def _keep_copy(self, path: str, place: Place) -> None:
+        """Store what is at `path` where else it was met, before another content replaces it."""
+        self.flush()
+        documents = self.workspace.documents
+        old = documents.get(self._held.paths[path][0])
+        pages = (documents.scanned_page(old.id, number + 1) for number in range(len(old.page_starts)))
+        copy = replace(
+            old,
+            id=self._held.free_id(place.ids or (old.digest[:16],), place.path, old.digest),
+            path=place.path,
+            title=title_at(place, path, old.title),
+            date=last_changed(self._held.file_of(place.path)),
+            scanned=tuple(page for page in pages if page is not None),
+        )
+        if place.path in self._held.paths:
+            self.replaced -= 1  # as it was counted when it was met
+        else:
+            self.unchanged -= 1
+        self.add(copy, original=self._original_at(place, path) or documents.original(old.id))
+
+    def _original_at(self, place: Place, path: str) -> str:
+        """The object digest of the file at `place`, for what was attached to a mail at `path`; "" as before."""
+        if place.original or not place.title or self._held.file_of(path) == Path(path):
+            return place.original
+        with suppress(DocumentError):  # it changed meanwhile: the next import replaces it
+            return self.workspace.objects.publish(_chunks(Path(place.path), place.digest))
+        return ""
+
     def redate(self, path: Path) -> None:
         """Give what came from this file its date with the next batch: a file that was only touched adds nothing."""
-        self._dates |= dict.fromkeys((str(path), *self._parts.get(str(path), ())), last_changed(path))
+        self._dates |= dict.fromkeys((str(path), *self._held.parts.get(str(path), ())), last_changed(path))
 
     def flush(self, *, quietly: bool = False) -> None:
         """Split and store what waits, in one transaction; `quietly` after a cancel, which reports would repeat."""
@@ -252,75 +292,37 @@ class DocumentImport:
         with ThreadPoolExecutor(_PUBLISHED_AT_ONCE, thread_name_prefix="publish") as pool:
             return list(pool.map(publish, originals))
 
-    def _note_part(self, path: str) -> None:
-        file, part, _ = path.partition("#")
-        if part:
-            self._parts.setdefault(file, set()).add(path)
+    def vanish_missing(self, folders: Sequence[Path]) -> None:
+        """Have `settle` remove the documents whose file was in one of `folders` and is no longer there."""
+        self._held.vanish(self._held.missing(folders))
 
-    def _remove_parts(self, file: Path, kept: set[str]) -> None:
-        """Remove the records or attachments of `file` that are not there any more."""
-        gone = {path for path in self._parts.get(str(file), set()) - kept if not Path(path).exists()}
-        if not gone:
-            return
+    def settle(self) -> None:
+        """Store what waits; when all files are read, let documents go where their content went, or go."""
         self.flush()
-        self.workspace.documents.remove([self._paths[path][0] for path in sorted(gone)])
-        for path in gone:
-            del self._owners[self._paths.pop(path)[0]]
-        self._parts[str(file)] -= gone
-        self._digests = self.workspace.documents.ids_by_digest()
-        self.removed += len(gone)
+        moves = {
+            path: replace(place, original=self._original_at(place, path)) for path, place in self._held.moved().items()
+        }
+        self.removed += self._held.settle(moves)
 
-    def remove_missing(self, folders: Sequence[Path]) -> None:
-        """Remove the documents whose file was in one of `folders` and is no longer there."""
-        files = {file for path in self._paths if (file := self._file_of(path)).is_absolute()}
-        gone = {file for file in files if any(file.is_relative_to(one) for one in folders) and _is_gone(file)}
-        paths = [path for path in self._paths if self._file_of(path) in gone]
-        if not paths:
-            return
-        self.flush()
-        self.workspace.documents.remove([self._paths[path][0] for path in paths])
-        for path in paths:
-            del self._owners[self._paths.pop(path)[0]]
-        for file in gone:
-            self._parts.pop(str(file), None)
-        self._digests = self.workspace.documents.ids_by_digest()
-        self.removed += len(paths)
-
-    def _file_of(self, path: str) -> Path:
-        """The file a document came from: that of the mail or corpus it was in."""
-        file, part, _ = path.partition("#")
-        return Path(file) if part and path in self._parts.get(file, ()) and not Path(path).exists() else Path(path)
-
-    def _is_known(self, path: str, digest: str) -> bool:
-        """Whether this content is in the workspace. What was at `path` before gives way."""
-        held = self._paths.get(path)
-        if held is not None and held[1] == digest:
+    def _is_known(self, place: Place) -> bool:
+        """Whether this content is in the workspace, here or elsewhere; `settle` knows where it belongs."""
+        if self._held.has(place):
             self.unchanged += 1
             return True
-        if digest not in self._digests:
+        if not self._held.holds(place.digest):
             return False
-        if held is None:
+        if place.path in self._held.paths:
+            self.replaced += 1
+        else:
             self.unchanged += 1
-            return True
-        self.flush()
-        self.workspace.documents.remove([held[0]])
-        del self._paths[path], self._owners[held[0]]
-        self._digests = self.workspace.documents.ids_by_digest()
-        self.replaced += 1
+        self.unchanged += self._held.meet(place)
         return True
 
-    def _free_id(self, wanted: str, path: str, digest: str) -> str:
-        taken = self._owners.get(wanted, path)
-        return wanted if taken == path else f"{wanted}-{hashlib.sha256(f'{path}{digest}'.encode()).hexdigest()[:8]}"
-
-    def _record_document(self, record: Record, source: str, path: Path, *, group: str) -> Document:
-        wanted = record.id or record.digest[:16]
-        if self._owners.get(wanted, source) != source:
-            wanted = f"{path.stem}/{wanted}"
+    def _record_document(self, record: Record, place: Place, path: Path, *, group: str) -> Document:
         return Document(
-            id=self._free_id(wanted, source, record.digest),
+            id=self._held.free_id(place.ids, place.path, record.digest),
             title=record.title,
-            path=source,
+            path=place.path,
             digest=record.digest,
             kind="record",
             text=record.text,
@@ -333,20 +335,9 @@ def _nowhere(done: int, total: int) -> None:
     pass
 
 
-def _is_gone(file: Path) -> bool:
-    """Whether a file is surely no longer there: one that can't be looked at may be."""
-    try:
-        return not file.exists()
-    except OSError:
-        return False
-
-
-def last_changed(path: Path) -> str:
-    """Return the ISO date a file was last changed on, in local time; "" when it is gone or its clock was wrong."""
-    try:
-        return datetime.date.fromtimestamp(path.stat().st_mtime).isoformat()
-    except (OSError, ValueError, OverflowError):
-        return ""
+def _place_of(record: Record, path: Path) -> Place:
+    name = record.id or record.digest[:16]
+    return Place(f"{path}#{name}", record.digest, ids=(name, f"{path.stem}/{name}"))
 
 
 def _first_words(text: str) -> str:

@@ -551,3 +551,16 @@ def test_a_document_whose_folder_can_not_be_read_is_not_taken_for_gone(
     report = _run(session, folder, endless, remove_missing=True)
     assert report.documents_removed == 0
     assert [skipped.item for skipped in report.skipped] == [str(file), str(endless)]
+
+
+def test_a_link_out_of_the_folder_is_a_line(session: Session, folder: Path) -> None:
+    outside = _write(folder.parent / "elsewhere" / "secret.txt", "Words of another matter.")
+    _write(folder / "deep" / "a.txt", TEXT)
+    (folder / "deep" / "inside.txt").symlink_to(folder / "deep" / "a.txt")
+    (folder / "deep" / "out.txt").symlink_to(outside)
+    (folder / "out").symlink_to(outside.parent)
+    report = _run(session, folder)
+    assert (report.documents_added, report.documents_unchanged) == (1, 1)
+    assert [skipped.item for skipped in report.skipped] == [str(folder / "out"), str(folder / "deep" / "out.txt")]
+    assert report.skipped[0].reason.startswith("It is a link that leads out of the folder, and is not followed.")
+    assert _run(session, folder / "deep" / "out.txt").documents_added == 1  # who names it means it
