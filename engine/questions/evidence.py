@@ -53,14 +53,14 @@ class Located:
 class EvidenceLinker:
     """Links questions to passages of the documents it was given.
 
-    `texts` are the documents' texts by id; `passages_of` gives a document's passages in order; `names` gives the id of
-    a document by what a question file may call it; `search` finds the passages that hold a phrase and, given a
+    `texts` are the documents' texts by id; `passages_of` gives a document's passages in order; `called` gives the ids
+    of the documents that a question file may call so; `search` finds the passages that hold a phrase and, given a
     question, share a word with it, best first.
     """
 
     texts: Mapping[str, str]
     passages_of: Callable[[str], Sequence[Passage]]
-    names: Mapping[str, str] = field(default_factory=dict)
+    called: Callable[[str], Sequence[str]] = lambda name: ()
     search: PhraseSearch | None = None
     check: Callable[[], None] = lambda: None
     may_be_like: Callable[[str], bool] = lambda document_id: True  # whether a document may be linked fuzzily
@@ -83,7 +83,7 @@ class EvidenceLinker:
         if key not in self._contexts:
             self._contexts[key] = self._search(raw.context)
         found = self._contexts[key]
-        named = self.named(raw)
+        named = [document_id for namesakes in self._named(raw) for document_id in namesakes]
         if not named or (found is not None and found.matches[0].document_id == named[0]):
             return found
         wanted = fold(raw.context)
@@ -98,15 +98,11 @@ class EvidenceLinker:
             return found
         return Located(tuple(sorted(found.matches, key=lambda match: match.document_id not in named)), found.link)
 
-    def named(self, raw: RawQuestion) -> list[str]:
-        """Return the ids of the documents the question names, as far as they are known."""
-        return list(dict.fromkeys(self.names[name] for name in raw.documents if name in self.names))
-
     def link(self, raw: RawQuestion) -> Evidence | None:
         """Return the question's evidence, None when no known document has its context or its answer."""
         if raw.unanswerable:
             return None
-        named = self.named(raw)
+        named = self._named(raw)
         if not raw.context.strip():
             return self._in_named(raw, named) if named else self._by_answer(raw)
         located = self.locate(raw)
@@ -116,11 +112,31 @@ class EvidenceLinker:
         for match in located.matches:
             passages += self._in_document(raw, match.document_id, (match.start, match.end))
         document_id = located.matches[0].document_id
-        for other in named:
-            if other not in {match.document_id for match in located.matches} and raw.answers:
-                passages += self._in_other(raw, other)
+        seen = {match.document_id for match in located.matches}
+        for namesakes in named:
+            others = self._meant(raw, namesakes) if raw.answers and seen.isdisjoint(namesakes) else ()
+            if len(others) == 1:
+                passages += self._in_other(raw, others[0])
         found = tuple(dict.fromkeys(passages))
         return Evidence(document_id, self._with_repeats(found), located.link, located.score)
+
+    def _named(self, raw: RawQuestion) -> list[tuple[str, ...]]:
+        """The documents the question names, as far as they are known: of each name all that go by it."""
+        return list(dict.fromkeys(ids for name in raw.documents if (ids := tuple(self.called(name)))))
+
+    def _meant(self, raw: RawQuestion, namesakes: Sequence[str]) -> Sequence[str]:
+        """The one document of a name; of several, those that hold an answer whole."""
+        if len(namesakes) == 1:
+            return namesakes
+        answers = {wanted for answer in raw.answers if (wanted := folded(answer))}
+        return [document_id for document_id in namesakes if self._holds(document_id, answers, raw)]
+
+    def _holds(self, document_id: str, answers: set[str], raw: RawQuestion) -> bool:
+        self.check()
+        if not any(answer in self._ready().folded(document_id).text for answer in answers):
+            return False
+        text = self.texts[document_id]
+        return any(folded(text[start:end]) in answers for start, end in answer_spans(raw, text, (0, len(text))))
 
     def _search(self, context: str) -> Located | None:
         wanted = fold(context)
@@ -143,13 +159,14 @@ class EvidenceLinker:
         whole = tuple(match for match in found if match)
         return Located(whole, self._how(context, whole[0])) if whole else None
 
-    def _holding(self, phrase: str, about: str = "") -> Ranked:
+    def _holding(self, phrase: str, about: str = "", among: Sequence[str] | None = None) -> Ranked:
         """Passages that hold a phrase, to the letter but for what folding takes away, best first."""
         wanted = folded(phrase)
-        if self.search is not None:
+        if self.search is not None and among is None:
             return [found for found in self.search(phrase, about) if wanted in folded(found[0].text)]
         asked = telling_words(about)
-        every = (passage for document_id in self.texts for passage in self.passages_of(document_id))
+        documents = self.texts if among is None else among
+        every = (passage for document_id in documents for passage in self.passages_of(document_id))
         holding = [
             (passage, float(len(asked & telling_words(passage.indexed_text))))
             for passage in every
@@ -180,17 +197,24 @@ class EvidenceLinker:
         spans = answer_spans(raw, text, context)
         return overlapping(passages, spans or [context])
 
-    def _in_named(self, raw: RawQuestion, named: Sequence[str]) -> Evidence:
-        """Evidence in a document that is named without a context: where the answer stands in it."""
-        for document_id in named:
+    def _in_named(self, raw: RawQuestion, named: Sequence[Sequence[str]]) -> Evidence | None:
+        """Evidence in a document that is named without a context: where the answer stands in it.
+
+        Where several go by the name and more than one holds the answer, or none: see `_by_answer`.
+        """
+        meant = [self._meant(raw, namesakes) for namesakes in named]
+        for document_id in (ids[0] for ids in meant if len(ids) == 1):
             text = self.texts[document_id]
             spans = answer_spans(raw, text, (0, len(text)))
             if spans:
                 found = tuple(overlapping(self.passages_of(document_id), spans))
                 return Evidence(document_id, self._with_repeats(found), "exact")
-        passages = self.passages_of(named[0])  # a whole named document is no evidence, unless it is small
+        if any(len(ids) != 1 for ids in meant):
+            return self._by_answer(raw, [document_id for ids in meant for document_id in ids])
+        first = meant[0][0]
+        passages = self.passages_of(first)  # a whole named document is no evidence, unless it is small
         few = tuple(passage.id for passage in passages) if len(passages) <= _WHOLE_PASSAGES_MAX else ()
-        return Evidence(named[0], few, "exact" if few else "")
+        return Evidence(first, few, "exact" if few else "")
 
     def _in_other(self, raw: RawQuestion, document_id: str) -> list[str]:
         """Passages of a further document that the file names as evidence: those with a piece of the answer."""
@@ -200,12 +224,12 @@ class EvidenceLinker:
             return overlapping(passages, spans)
         return [passage.id for passage in passages] if len(passages) <= _WHOLE_PASSAGES_MAX else []
 
-    def _by_answer(self, raw: RawQuestion) -> Evidence | None:
+    def _by_answer(self, raw: RawQuestion, among: Sequence[str] | None = None) -> Evidence | None:
         """Evidence of a question that names no place: the passage that holds its answer and ranks best for it.
 
-        None where a passage with another text ranks as well. An answer that no passage holds whole may run over from
-        one into the next: then the passages that hold its ends. The score is the share of the question's telling words
-        that the passages have.
+        With `among`, in those documents only. None where a passage with another text ranks as well. An answer that no
+        passage holds whole may run over from one into the next: then the passages that hold its ends. The score is the
+        share of the question's telling words that the passages have.
         """
         for answer in raw.answers:
             if len(folded(answer)) < _ANSWER_CHARACTERS_MIN or folded(answer) in folded(raw.question):
@@ -213,7 +237,7 @@ class EvidenceLinker:
             words = answer.split()
             ends = [" ".join(words[:_END_WORDS]), " ".join(words[-_END_WORDS:])] if len(words) > _END_WORDS else []
             for parts in ([answer], ends):
-                best = [found for part in parts if (found := self._best_holding(part, raw.question))]
+                best = [found for part in parts if (found := self._best_holding(part, raw.question, among))]
                 if best and len({passage.document_id for passage in best}) == 1:
                     asked = telling_words(raw.question)
                     shared = asked & telling_words(" ".join(passage.indexed_text for passage in best))
@@ -222,8 +246,8 @@ class EvidenceLinker:
                     return Evidence(best[0].document_id, self._with_repeats(ids), "answer", score)
         return None
 
-    def _best_holding(self, phrase: str, question: str) -> Passage | None:
-        ranked = self._holding(phrase, question)
+    def _best_holding(self, phrase: str, question: str, among: Sequence[str] | None) -> Passage | None:
+        ranked = self._holding(phrase, question, among)
         rivals = [one for one, score in ranked[1:] if score > _ALIKE * ranked[0][1]]
         if not ranked or any(folded(one.text) != folded(ranked[0][0].text) for one in rivals):
             return None

@@ -17,7 +17,7 @@ FILLER = "Nothing of note is said in this sentence about matter number {}. "
 
 
 def _linker(texts: dict[str, str], *, passage_characters: int = 120, **names: str) -> EvidenceLinker:
-    """A linker over documents cut into passages of equal length."""
+    """A linker over documents cut into passages of equal length; `names` of one or several, with a space between."""
 
     def passages_of(document_id: str) -> Sequence[Passage]:
         text = texts[document_id]
@@ -36,7 +36,10 @@ def _linker(texts: dict[str, str], *, passage_characters: int = 120, **names: st
             for end in [min(start + passage_characters, len(text))]
         ]
 
-    return EvidenceLinker(texts=texts, passages_of=passages_of, names={**{name: name for name in texts}, **names})
+    def called(name: str) -> Sequence[str]:
+        return [name] if name in texts else names.get(name, "").split()
+
+    return EvidenceLinker(texts=texts, passages_of=passages_of, called=called)
 
 
 def _filler(number: int, sentences: int = 6) -> str:
@@ -148,6 +151,34 @@ def test_a_document_named_without_context_gives_the_passage_of_the_answer() -> N
     assert evidence is not None and evidence.passages == (f"d:{document.index('5 mg') // 120 * 120}",)
     nothing = linker.link(RawQuestion("q", ("not there at all",), documents=("guide.pdf",)))
     assert nothing is not None and nothing.passages == ()
+
+
+def test_of_documents_with_one_name_the_one_with_the_answer_or_the_context_is_meant() -> None:
+    texts = {"2023": "The monthly rent is 900 euros. " + _filler(1), "2024": "The rent is 1100 euros. " + _filler(2)}
+    linker = _linker(texts, **{"lease.txt": "2023 2024"})
+    for year, rent in (("2023", "900 euros"), ("2024", "1100 euros")):
+        for context in ("", texts[year][:60]):
+            evidence = linker.link(RawQuestion("What is the rent?", (rent,), context=context, documents=("lease.txt",)))
+            assert evidence is not None
+            assert (evidence.document_id, evidence.passages, evidence.link) == (year, (f"{year}:0",), "exact")
+    assert linker.link(RawQuestion("What is the rent?", ("1000 euros",), documents=("lease.txt",))) is None
+    assert linker.link(RawQuestion("What of note?", ("Nothing of note",), documents=("lease.txt",))) is None
+
+
+def test_of_namesakes_that_all_hold_the_answer_the_one_that_speaks_of_the_question_is_to_be_checked() -> None:
+    texts = {"a": "Deposit: 900 euros. " + _filler(1), "b": "Monthly rent: 900 euros. " + _filler(2)}
+    linker = _linker(texts | {"c": "Monthly rent of a garage: 900 euros."}, **{"lease.txt": "a b"})
+    evidence = linker.link(RawQuestion("What is the monthly rent?", ("900 euros",), documents=("lease.txt",)))
+    assert evidence is not None
+    assert (evidence.document_id, evidence.passages, evidence.link) == ("b", ("b:0",), "answer")
+
+
+def test_a_namesake_of_a_further_document_is_evidence_only_where_the_answer_stands() -> None:
+    texts = {"a": _filler(1), "b": "The rent is 900 euros. " + _filler(2), "c": _filler(3)}
+    linker = _linker(texts, **{"lease.txt": "b c"})
+    asked = RawQuestion("q", ("900 euros",), context=texts["a"][:200], documents=("a", "lease.txt"))
+    evidence = linker.link(asked)
+    assert evidence is not None and set(evidence.passages) == {"a:0", "a:120", "b:0"}
 
 
 def test_what_is_nowhere_has_no_evidence() -> None:

@@ -81,6 +81,22 @@ def test_questions_about_a_copy_follow_those_about_the_document(session: Session
     assert [question.split for question in session.workspace.questions.list()] == ["test"] * 5
 
 
+@pytest.mark.parametrize("name", ["lease.txt", "2024/lease.txt", "2024\\lease.txt", "./2024/lease.txt"])
+def test_a_file_name_that_two_documents_share_leads_to_the_one_with_the_answer(
+    session: Session, tmp_path: Path, name: str
+) -> None:
+    for year, rent in ((2023, 900), (2024, 1100)):
+        (tmp_path / str(year)).mkdir()
+        (tmp_path / str(year) / "lease.txt").write_text(f"The monthly rent is {rent} euros.", encoding="utf-8")
+    ImportFiles((str(tmp_path / "2023"), str(tmp_path / "2024"))).run(session, Monitor())
+    asked = {"question": "What is the rent?", "answer": "1100 euros", "document": name}
+    assert _run(session, _file(tmp_path / "q.jsonl", asked)).problems == ()
+    (question,) = session.workspace.questions.list()
+    (document,) = (row for row in session.workspace.documents.list() if row.id == question.document_id)
+    assert (Path(document.path).parent.name, question.link, question.state) == ("2024", "exact", "")
+    assert len(question.evidence) == 1
+
+
 def test_what_a_person_decided_survives_another_import(session: Session, tmp_path: Path) -> None:
     path = _file(
         tmp_path / "q.jsonl",
