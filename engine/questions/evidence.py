@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from engine.questions.answer_spans import Span, answer_spans, telling_words
 from engine.questions.folding import Folded, fold, folded, numbers
@@ -89,7 +90,7 @@ class EvidenceLinker:
         wanted = fold(raw.context)
         if not wanted.text:
             return found
-        own = tuple(match for document_id in named if (match := self._whole_in(document_id, wanted)))
+        own = tuple(match for document_id in named for match in self._ready().places(document_id, wanted))
         if own:
             others = found.matches if found is not None and found.link != "fuzzy" else ()
             rest = tuple(match for match in others if match.document_id not in named)
@@ -155,8 +156,8 @@ class EvidenceLinker:
 
     def _search_short(self, context: str, wanted: Folded) -> Located | None:
         documents = [passage.document_id for passage, _ in self._holding(context)]
-        found = (self._whole_in(document_id, wanted) for document_id in dict.fromkeys(documents))
-        whole = tuple(match for match in found if match)
+        places = (self._ready().places(document_id, wanted) for document_id in dict.fromkeys(documents))
+        whole = tuple(match for found in places for match in islice(found, 1))  # so little may stand within other words
         return Located(whole, self._how(context, whole[0])) if whole else None
 
     def _holding(self, phrase: str, about: str = "", among: Sequence[str] | None = None) -> Ranked:
@@ -178,13 +179,6 @@ class EvidenceLinker:
         if self._index is None:
             self._index = indexed(self.texts, lambda document_id: self.check())
         return self._index
-
-    def _whole_in(self, document_id: str, wanted: Folded) -> Match | None:
-        held = self._ready().folded(document_id)
-        position = held.text.find(wanted.text)
-        if position < 0:
-            return None
-        return Match(document_id, *held.span(position, position + len(wanted.text)), 1.0)
 
     def _how(self, context: str, match: Match) -> Link:
         """Whether the context stands there letter by letter, white space aside."""

@@ -227,6 +227,19 @@ def test_a_clause_that_stands_in_two_contracts_is_evidence_in_both() -> None:
     assert evidence.passages == ("a:0", "b:0")  # c says it with another number
 
 
+def test_a_clause_that_stands_twice_in_a_document_is_evidence_in_both_places() -> None:
+    clause = "Either party may end this agreement with thirty days of written notice to the other party. "
+    texts = {"d": _filler(1) + clause + _filler(2, 12) + clause + _filler(3), "e": _filler(4)}
+    size = len(clause)
+    places = {f"d:{texts['d'].find(clause, start) // size * size}" for start in (0, 800)}
+    for documents in ((), ("d",), ("e", "d")):
+        raw = RawQuestion("How?", ("thirty days",), context=clause, documents=documents)
+        evidence = _linker(texts, passage_characters=size).link(raw)
+        assert evidence is not None
+        assert len(places) == 2 and places <= set(evidence.passages)
+        assert evidence.link == "exact"
+
+
 def test_numbers_that_differ_make_another_context() -> None:
     text = "Give 5.0 mg of the drug twice a day for 12 days to every adult on the ward. " + _filler(4)
     linker = _linker({"d": text})
