@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -274,6 +275,48 @@ def test_an_answer_that_runs_into_the_next_passage_has_evidence_in_both() -> Non
         RawQuestion("What shall the lessee leave?", (answer,))
     )
     assert evidence is not None and evidence.passages == ("d:0", "d:64")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Für Überführungen prüfen Ärzte zusätzlich Gefäßöffnungen.",
+        "Bệnh nhân phải được kiểm tra.",
+        "Настоящий договор займа",
+        "आरोपी ने ज़मीन का क़ानून पढ़ा",
+        "ผู้ป่วยต้องได้รับการตรวจที่น้ำ",
+        "آمَنَ مُحَمَّدٌ بِالعَقْدِ فوراً",
+        "שָׁלוֹם עֲלֵיכֶם",
+        "がんの治療ガイドライン",
+        "환자는 검사를 받는다",
+        "Ọ̀rọ̀ náà ṣẹ̀",
+    ],
+)
+def test_decomposed_text_is_folded_as_composed_text_is_and_leads_back_to_itself(text: str) -> None:
+    composed, decomposed = (unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
+    one, other = fold(composed), fold(decomposed)
+    assert one.text == other.text
+    assert one.words.tolist() == other.words.tolist()
+    for first in range(len(other.tokens)):
+        for last in range(first, len(other.tokens)):
+            end = other.tokens[last + 1] if last + 1 < len(other.tokens) else len(other.text)
+            assert other.span(int(other.tokens[first]), int(end)) == (other.starts[first], other.ends[last])
+
+
+def test_vowel_signs_tell_words_apart_and_points_that_may_be_left_out_do_not() -> None:
+    assert fold("की").text != fold("का").text
+    assert fold("مُحَمَّدٌ فوراً").text == fold("محمد فورا").text
+    assert fold("שָׁלוֹם").text == fold("שלום").text
+
+
+def test_a_decomposed_context_is_found_in_a_composed_document() -> None:
+    sentence = "Für Überführungen müssen Prüfärzte zusätzlich überprüfte Gefäßöffnungen öffnen. "
+    texts = {"a": _filler(1) + sentence + _filler(2), "b": _filler(3)}
+    for form, other in (("NFC", "NFD"), ("NFD", "NFC")):
+        documents = {name: unicodedata.normalize(form, text) for name, text in texts.items()}
+        raw = RawQuestion("Wer?", context=unicodedata.normalize(other, sentence))
+        evidence = _linker(documents).link(raw)
+        assert evidence is not None and (evidence.document_id, evidence.link) == ("a", "normalised")
 
 
 @given(

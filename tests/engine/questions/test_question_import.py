@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,27 @@ def test_a_file_name_that_two_documents_share_leads_to_the_one_with_the_answer(
     (document,) = (row for row in session.workspace.documents.list() if row.id == question.document_id)
     assert (Path(document.path).parent.name, question.link, question.state) == ("2024", "exact", "")
     assert len(question.evidence) == 1
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_an_answer_is_found_however_its_accents_and_those_of_the_document_are_written(
+    session: Session, tmp_path: Path, form: str
+) -> None:
+    written = {"NFC": "NFD", "NFD": "NFC"}[form]
+    text = "Die Prüfärzte öffnen die Gefäße.\n\nНастоящий договор займа заключён.\n\nガイドラインがある。"
+    (tmp_path / "d.txt").write_text(unicodedata.normalize(form, text), encoding="utf-8")
+    ImportFiles((str(tmp_path / "d.txt"),)).run(session, Monitor())
+    asked = (("Wer öffnet die Gefäße?", "Die Prüfärzte"), ("Какой договор?", "займа заключён"), ("ある？", "ガイド"))
+    records = (
+        {
+            name: unicodedata.normalize(written, value)
+            for name, value in {"question": question, "answer": answer}.items()
+        }
+        for question, answer in asked
+    )
+    report = _run(session, _file(tmp_path / "q.jsonl", *records))
+    assert report.problems == ()
+    assert [question.link for question in session.workspace.questions.list()] == ["answer"] * 3
 
 
 def test_what_a_person_decided_survives_another_import(session: Session, tmp_path: Path) -> None:
