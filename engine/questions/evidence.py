@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ _ANSWER_CHARACTERS_MIN = 3  # folded: "no" stands everywhere
 _ALIKE = 0.95  # of the best passage's score: another that comes so close may be the one that is meant
 _END_WORDS = 8  # at either end of an answer that runs from one passage into the next
 _RUN_TOKENS = 3  # a context of fewer words has no run to be found by
+_GAP = re.compile(r"\n\s*\n|[\[(]?(?:…|\.(?: ?\.){2,})[\])]?")  # between the pieces of a context
 
 Ranked = Sequence[tuple[Passage, float]]
 PhraseSearch = Callable[[str, str], Ranked]
@@ -109,10 +111,10 @@ class EvidenceLinker:
         located = self.locate(raw)
         if located is None:
             return None
-        passages: list[str] = []
-        for match in located.matches:
-            passages += self._in_document(raw, match.document_id, (match.start, match.end))
-        document_id = located.matches[0].document_id
+        places = [(match, self._answer_in(raw, match)) for match in located.matches]
+        places.sort(key=lambda place: not place[1])  # of pieces, those with the answer first
+        passages = [one for match, spans in places for one in self._overlapping(match, spans)]
+        document_id = places[0][0].document_id
         seen = {match.document_id for match in located.matches}
         for namesakes in named:
             others = self._meant(raw, namesakes) if raw.answers and seen.isdisjoint(namesakes) else ()
@@ -147,12 +149,33 @@ class EvidenceLinker:
             return self._search_short(context, wanted)
         index = self._ready()
         among = index.candidates(wanted)
-        whole = tuple(index.containing(wanted, among))
+        whole = tuple(index.containing(wanted, among)) or self._in_pieces(context)
         if whole:
             return Located(whole, self._how(context, whole[0]))
         among = [candidate for candidate in among if self.may_be_like(candidate.document_id)]
         alike = index.alike(wanted, among, least=NEARLY)
         return Located((alike[0],), "fuzzy") if alike else None
+
+    def _in_pieces(self, context: str) -> tuple[Match, ...]:
+        """Where the pieces of a context stand that was put together, when every one stands somewhere as a whole.
+
+        In documents that hold all of them, where there are such; what is short must stand in those of the others.
+        """
+        pieces = [piece for part in _GAP.split(context) if (piece := fold(part)).text]
+        found: list[list[Match]] = []
+        for piece in pieces if len(pieces) > 1 else ():
+            if len(piece.words) >= _RUN_TOKENS:
+                self.check()
+                found.append(list(self._ready().containing(piece, self._ready().candidates(piece))))
+                if not found[-1]:
+                    return ()
+        each = [{match.document_id for match in matches} for matches in found]
+        holding = set.intersection(*each) or set.union(*each) if each else set[str]()
+        short = [piece for piece in pieces if len(piece.words) < _RUN_TOKENS]
+        texts = [self._ready().folded(document_id) for document_id in (holding if short else ())]
+        if not all(any(text.holds(piece) for text in texts) for piece in short):
+            return ()
+        return tuple(match for matches in found for match in matches if match.document_id in holding)
 
     def _search_short(self, context: str, wanted: Folded) -> Located | None:
         documents = [passage.document_id for passage, _ in self._holding(context)]
@@ -185,11 +208,12 @@ class EvidenceLinker:
         there = self.texts[match.document_id][match.start : match.end]
         return "exact" if " ".join(there.split()) in " ".join(context.split()) else "normalised"
 
-    def _in_document(self, raw: RawQuestion, document_id: str, context: Span) -> list[str]:
-        """Passages with the answer within the context; those of the whole context when the answer isn't in it."""
-        text, passages = self.texts[document_id], self.passages_of(document_id)
-        spans = answer_spans(raw, text, context)
-        return overlapping(passages, spans or [context])
+    def _answer_in(self, raw: RawQuestion, match: Match) -> list[Span]:
+        return answer_spans(raw, self.texts[match.document_id], (match.start, match.end))
+
+    def _overlapping(self, match: Match, spans: Sequence[Span]) -> list[str]:
+        """Passages with the answer's `spans` within the context; those of the whole context when there are none."""
+        return overlapping(self.passages_of(match.document_id), spans or [(match.start, match.end)])
 
     def _in_named(self, raw: RawQuestion, named: Sequence[Sequence[str]]) -> Evidence | None:
         """Evidence in a document that is named without a context: where the answer stands in it.

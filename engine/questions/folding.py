@@ -50,6 +50,13 @@ class Folded:
             return begin, int(self.ends[last])
         return begin, min(int(self.starts[last]) + inside, int(self.ends[last]))
 
+    def holds(self, other: Folded) -> bool:
+        """Whether the words of `other` stand here in a row: 5 mg is not in 15 mg."""
+        if len(other.words) > len(self.words):
+            return False
+        rows = np.lib.stride_tricks.sliding_window_view(self.words, len(other.words))
+        return bool((rows == other.words).all(axis=1).any())
+
     def runs(self) -> Keys:
         """Return a key of each run of three tokens: texts that share one share those words in that order."""
         if len(self.words) < _RUN:

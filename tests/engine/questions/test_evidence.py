@@ -241,6 +241,35 @@ def test_a_clause_that_stands_twice_in_a_document_is_evidence_in_both_places() -
         assert evidence.link == "exact"
 
 
+@pytest.mark.parametrize("gap", ["\n\n", " … ", " [...] ", " . . . "])
+def test_a_context_of_several_pieces_is_found_where_they_stand_the_one_with_the_answer_first(gap: str) -> None:
+    first, second = "The lessee keeps the garden in good order.", "The rent of 900 euros is due on the third."
+    text = _filler(1) + first + " " + _filler(2) + second + " " + _filler(3)
+    linker = _linker({"other": second + " " + _filler(4), "d": text}, passage_characters=60)
+    evidence = linker.link(RawQuestion("When?", ("on the third",), context=first + gap + second))
+    assert evidence is not None
+    assert (evidence.document_id, evidence.link) == ("d", "exact")
+    assert evidence.passages[0] == f"d:{text.index('on the third') // 60 * 60}"
+    assert f"d:{text.index(first) // 60 * 60}" in evidence.passages
+    assert linker.link(RawQuestion("q", context=first + gap + "Of the heating nothing is said anywhere.")) is None
+
+
+def test_pieces_of_several_documents_are_evidence_in_each() -> None:
+    pieces = {"a": "The lessee keeps the garden in good order.", "b": "The rent of 900 euros is due on the third."}
+    linker = _linker({name: piece + " " + _filler(ord(name)) for name, piece in pieces.items()})
+    evidence = linker.link(RawQuestion("q", ("on the third",), context="\n\n".join(pieces.values())))
+    assert evidence is not None and (evidence.document_id, evidence.passages) == ("b", ("b:0", "a:0"))
+
+
+def test_a_short_piece_must_stand_in_the_document_of_the_others() -> None:
+    linker = _linker({"d": "Dose: 15 mg. Aspirin is given to adults. " + _filler(1), "e": "5 mg. " + _filler(2)})
+    links = {}
+    for dose in ("15 mg", "5 mg"):
+        evidence = linker.link(RawQuestion("q", context=f"Aspirin is given to adults.\n\n{dose}"))
+        links[dose] = evidence and evidence.link
+    assert links["15 mg"] == "exact" and links["5 mg"] in (None, "fuzzy")
+
+
 def test_numbers_that_differ_make_another_context() -> None:
     text = "Give 5.0 mg of the drug twice a day for 12 days to every adult on the ward. " + _filler(4)
     linker = _linker({"d": text})

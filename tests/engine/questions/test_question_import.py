@@ -119,6 +119,17 @@ def test_an_answer_is_found_however_its_accents_and_those_of_the_document_are_wr
     assert [question.link for question in session.workspace.questions.list()] == ["answer"] * 3
 
 
+def test_pieces_of_an_imported_document_become_no_document_of_their_own(session: Session, tmp_path: Path) -> None:
+    first, last = "Clause ten binds the tenant of every house.", "Rent is due in advance, on the third of the month."
+    between = "".join(TEXT.format(number) for number in range(40))
+    (tmp_path / "long.txt").write_text("\n\n".join([first, between, last]), encoding="utf-8")
+    ImportFiles((str(tmp_path / "long.txt"),)).run(session, Monitor())
+    asked = {"question": "When is rent due?", "answer": "on the third", "context": [first, last]}
+    report = _run(session, _file(tmp_path / "q.jsonl", asked))
+    assert report.problems == ()
+    assert len(session.workspace.documents.list()) == 1
+
+
 def test_what_a_person_decided_survives_another_import(session: Session, tmp_path: Path) -> None:
     path = _file(
         tmp_path / "q.jsonl",
