@@ -13,6 +13,7 @@ from engine.questions.folding import Folded, fold, folded, numbers
 from engine.questions.raw import RawQuestion
 from engine.questions.text_index import Match, TextIndex, indexed
 from engine.records import Link, Passage
+from engine.workspace.matching import query_terms
 
 NEARLY = 0.85  # the least likeness of a context that is linked fuzzily
 _REPEATED = 0.97  # of a passage that says the same as another
@@ -22,6 +23,8 @@ _WHOLE_PASSAGES_MAX = 3
 _ANSWER_CHARACTERS_MIN = 3  # folded: "no" stands everywhere
 _ALIKE = 0.95  # of the best passage's score: another that comes so close may be the one that is meant
 _END_WORDS = 8  # at either end of an answer that runs from one passage into the next
+_TELLING_LETTERS = 4  # of a word that says what a question is about
+_BEGINNING = 5  # letters that tell a word, however it is inflected
 _RUN_TOKENS = 3  # a context of fewer words has no run to be found by
 _GAP = re.compile(r"\n\s*\n|[\[(]?(?:…|\.(?: ?\.){2,})[\])]?")  # between the pieces of a context
 
@@ -257,10 +260,10 @@ class EvidenceLinker:
             for parts in ([answer], ends):
                 best = [found for part in parts if (found := self._best_holding(part, raw.question, among))]
                 if best and len({passage.document_id for passage in best}) == 1:
-                    asked = telling_words(raw.question)
-                    shared = asked & telling_words(" ".join(passage.indexed_text for passage in best))
+                    score = _spoken_of(raw.question, " ".join(passage.indexed_text for passage in best))
+                    if not score:  # a word as small as "of" may be all they share
+                        continue
                     ids = tuple(dict.fromkeys(passage.id for passage in best))
-                    score = round(len(shared) / len(asked), 4) if asked else 0.0
                     return Evidence(best[0].document_id, self._with_repeats(ids), "answer", score)
         return None
 
@@ -299,6 +302,17 @@ class EvidenceLinker:
         for match in index.alike(wanted, among, least=_REPEATED):
             if numbers(self.texts[match.document_id][match.start : match.end]) == said:
                 yield from overlapping(self.passages_of(match.document_id), [(match.start, match.end)])[:1]
+
+
+def _spoken_of(question: str, text: str) -> float:
+    """The share of a question's telling words that a text has; of all its words where none tells.
+
+    By the beginnings of the words, which stay as they are when words are inflected.
+    """
+    words = set(query_terms(question))
+    asked = {word[:_BEGINNING] for word in words if len(word) >= _TELLING_LETTERS or " " in word} or words
+    there = {word[:_BEGINNING] for word in query_terms(text)}
+    return round(len(asked & there) / len(asked), 4) if asked else 0.0
 
 
 def overlapping(passages: Sequence[Passage], spans: Sequence[Span]) -> list[str]:

@@ -288,6 +288,27 @@ def test_an_answer_alone_is_linked_where_few_passages_hold_it() -> None:
     assert linker.link(RawQuestion("When is metformin taken?", ("yes",))) is None
 
 
+@pytest.mark.parametrize(
+    ("question", "link"),
+    [
+        ("What of alpha?", None),
+        ("What of the tenants?", "answer"),  # inflected
+        ("Is it to be?", "answer"),  # no word tells: all count
+        ("租金何时支付？", None),
+        ("每月何时支付租金？", "answer"),  # no spaces between words
+    ],
+)
+def test_an_answer_is_no_evidence_where_the_passage_does_not_speak_of_the_question(
+    question: str, link: str | None
+) -> None:
+    texts = {"a": "The tenant pays on the first day of it. 每月第一天。" + _filler(1), "b": _filler(2)}
+    linker = _linker(texts, passage_characters=500)
+    passage = linker.passages_of("a")[0]
+    linker.search = lambda phrase, about: [(passage, 1.0)]  # an index that counts small words, too
+    evidence = linker.link(RawQuestion(question, ("first",)))
+    assert (evidence and evidence.link) == link
+
+
 def test_of_many_passages_with_the_answer_the_one_that_speaks_of_the_question_is_taken() -> None:
     texts = {str(number): _filler(number) + "It is taken with the evening meal." for number in range(8)}
     texts["m"] = "Metformin lowers blood sugar. It is taken with the evening meal."
