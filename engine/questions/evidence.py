@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from engine.questions.answer_spans import Span, answer_spans, telling_words
 from engine.questions.folding import Folded, fold, folded, numbers
 from engine.questions.raw import RawQuestion
 from engine.questions.text_index import Match, TextIndex, indexed
 from engine.records import Link, Passage
+from engine.workspace.matching import query_terms
 
 NEARLY = 0.85  # the least likeness of a context that is linked fuzzily
 _REPEATED = 0.97  # of a passage that says the same as another
@@ -20,7 +23,10 @@ _WHOLE_PASSAGES_MAX = 3
 _ANSWER_CHARACTERS_MIN = 3  # folded: "no" stands everywhere
 _ALIKE = 0.95  # of the best passage's score: another that comes so close may be the one that is meant
 _END_WORDS = 8  # at either end of an answer that runs from one passage into the next
+_TELLING_LETTERS = 4  # of a word that says what a question is about
+_BEGINNING = 5  # letters that tell a word, however it is inflected
 _RUN_TOKENS = 3  # a context of fewer words has no run to be found by
+_GAP = re.compile(r"\n\s*\n|[\[(]?(?:…|\.(?: ?\.){2,})[\])]?")  # between the pieces of a context
 
 Ranked = Sequence[tuple[Passage, float]]
 PhraseSearch = Callable[[str, str], Ranked]
@@ -53,14 +59,14 @@ class Located:
 class EvidenceLinker:
     """Links questions to passages of the documents it was given.
 
-    `texts` are the documents' texts by id; `passages_of` gives a document's passages in order; `names` gives the id of
-    a document by what a question file may call it; `search` finds the passages that hold a phrase and, given a
+    `texts` are the documents' texts by id; `passages_of` gives a document's passages in order; `called` gives the ids
+    of the documents that a question file may call so; `search` finds the passages that hold a phrase and, given a
     question, share a word with it, best first.
     """
 
     texts: Mapping[str, str]
     passages_of: Callable[[str], Sequence[Passage]]
-    names: Mapping[str, str] = field(default_factory=dict)
+    called: Callable[[str], Sequence[str]] = lambda name: ()
     search: PhraseSearch | None = None
     check: Callable[[], None] = lambda: None
     may_be_like: Callable[[str], bool] = lambda document_id: True  # whether a document may be linked fuzzily
@@ -83,13 +89,13 @@ class EvidenceLinker:
         if key not in self._contexts:
             self._contexts[key] = self._search(raw.context)
         found = self._contexts[key]
-        named = self.named(raw)
+        named = [document_id for namesakes in self._named(raw) for document_id in namesakes]
         if not named or (found is not None and found.matches[0].document_id == named[0]):
             return found
         wanted = fold(raw.context)
         if not wanted.text:
             return found
-        own = tuple(match for document_id in named if (match := self._whole_in(document_id, wanted)))
+        own = tuple(match for document_id in named for match in self._ready().places(document_id, wanted))
         if own:
             others = found.matches if found is not None and found.link != "fuzzy" else ()
             rest = tuple(match for match in others if match.document_id not in named)
@@ -98,34 +104,50 @@ class EvidenceLinker:
             return found
         return Located(tuple(sorted(found.matches, key=lambda match: match.document_id not in named)), found.link)
 
-    def named(self, raw: RawQuestion) -> list[str]:
-        """Return the ids of the documents the question names, as far as they are known."""
-        return list(dict.fromkeys(self.names[name] for name in raw.documents if name in self.names))
-
     def link(self, raw: RawQuestion) -> Evidence | None:
         """Return the question's evidence, None when no known document has its context or its answer.
 
         That of an unanswerable one is no passage, but a document: it stays on its side of the split, and goes with it.
         """
-        named = self.named(raw)
+        named = self._named(raw)
         if raw.unanswerable:
             located = self.locate(raw) if raw.context.strip() else None
-            about = [located.matches[0].document_id] if located else named
+            about = [located.matches[0].document_id] if located else [ids[0] for ids in named if len(ids) == 1]
             return Evidence(about[0], (), "") if about else None
         if not raw.context.strip():
             return self._in_named(raw, named) if named else self._by_answer(raw)
         located = self.locate(raw)
         if located is None:
             return None
-        passages: list[str] = []
-        for match in located.matches:
-            passages += self._in_document(raw, match.document_id, (match.start, match.end))
-        document_id = located.matches[0].document_id
-        for other in named:
-            if other not in {match.document_id for match in located.matches} and raw.answers:
-                passages += self._in_other(raw, other)
+        places = [(match, self._answer_in(raw, match)) for match in located.matches]
+        places.sort(key=lambda place: not place[1])  # of pieces, those with the answer first
+        passages = [one for match, spans in places for one in self._overlapping(match, spans)]
+        document_id = places[0][0].document_id
+        seen = {match.document_id for match in located.matches}
+        for namesakes in named:
+            others = self._meant(raw, namesakes) if raw.answers and seen.isdisjoint(namesakes) else ()
+            if len(others) == 1:
+                passages += self._in_other(raw, others[0])
         found = tuple(dict.fromkeys(passages))
         return Evidence(document_id, self._with_repeats(found), located.link, located.score)
+
+    def _named(self, raw: RawQuestion) -> list[tuple[str, ...]]:
+        """The documents the question names, as far as they are known: of each name all that go by it."""
+        return list(dict.fromkeys(ids for name in raw.documents if (ids := tuple(self.called(name)))))
+
+    def _meant(self, raw: RawQuestion, namesakes: Sequence[str]) -> Sequence[str]:
+        """The one document of a name; of several, those that hold an answer whole."""
+        if len(namesakes) == 1:
+            return namesakes
+        answers = {wanted for answer in raw.answers if (wanted := folded(answer))}
+        return [document_id for document_id in namesakes if self._holds(document_id, answers, raw)]
+
+    def _holds(self, document_id: str, answers: set[str], raw: RawQuestion) -> bool:
+        self.check()
+        if not any(answer in self._ready().folded(document_id).text for answer in answers):
+            return False
+        text = self.texts[document_id]
+        return any(folded(text[start:end]) in answers for start, end in answer_spans(raw, text, (0, len(text))))
 
     def _search(self, context: str) -> Located | None:
         wanted = fold(context)
@@ -135,26 +157,48 @@ class EvidenceLinker:
             return self._search_short(context, wanted)
         index = self._ready()
         among = index.candidates(wanted)
-        whole = tuple(index.containing(wanted, among))
+        whole = tuple(index.containing(wanted, among)) or self._in_pieces(context)
         if whole:
             return Located(whole, self._how(context, whole[0]))
         among = [candidate for candidate in among if self.may_be_like(candidate.document_id)]
         alike = index.alike(wanted, among, least=NEARLY)
         return Located((alike[0],), "fuzzy") if alike else None
 
+    def _in_pieces(self, context: str) -> tuple[Match, ...]:
+        """Where the pieces of a context stand that was put together, when every one stands somewhere as a whole.
+
+        In documents that hold all of them, where there are such; what is short must stand in those of the others.
+        """
+        pieces = [piece for part in _GAP.split(context) if (piece := fold(part)).text]
+        found: list[list[Match]] = []
+        for piece in pieces if len(pieces) > 1 else ():
+            if len(piece.words) >= _RUN_TOKENS:
+                self.check()
+                found.append(list(self._ready().containing(piece, self._ready().candidates(piece))))
+                if not found[-1]:
+                    return ()
+        each = [{match.document_id for match in matches} for matches in found]
+        holding = set.intersection(*each) or set.union(*each) if each else set[str]()
+        short = [piece for piece in pieces if len(piece.words) < _RUN_TOKENS]
+        texts = [self._ready().folded(document_id) for document_id in (holding if short else ())]
+        if not all(any(text.holds(piece) for text in texts) for piece in short):
+            return ()
+        return tuple(match for matches in found for match in matches if match.document_id in holding)
+
     def _search_short(self, context: str, wanted: Folded) -> Located | None:
         documents = [passage.document_id for passage, _ in self._holding(context)]
-        found = (self._whole_in(document_id, wanted) for document_id in dict.fromkeys(documents))
-        whole = tuple(match for match in found if match)
+        places = (self._ready().places(document_id, wanted) for document_id in dict.fromkeys(documents))
+        whole = tuple(match for found in places for match in islice(found, 1))  # so little may stand within other words
         return Located(whole, self._how(context, whole[0])) if whole else None
 
-    def _holding(self, phrase: str, about: str = "") -> Ranked:
+    def _holding(self, phrase: str, about: str = "", among: Sequence[str] | None = None) -> Ranked:
         """Passages that hold a phrase, to the letter but for what folding takes away, best first."""
         wanted = folded(phrase)
-        if self.search is not None:
+        if self.search is not None and among is None:
             return [found for found in self.search(phrase, about) if wanted in folded(found[0].text)]
         asked = telling_words(about)
-        every = (passage for document_id in self.texts for passage in self.passages_of(document_id))
+        documents = self.texts if among is None else among
+        every = (passage for document_id in documents for passage in self.passages_of(document_id))
         holding = [
             (passage, float(len(asked & telling_words(passage.indexed_text))))
             for passage in every
@@ -167,35 +211,36 @@ class EvidenceLinker:
             self._index = indexed(self.texts, lambda document_id: self.check())
         return self._index
 
-    def _whole_in(self, document_id: str, wanted: Folded) -> Match | None:
-        held = self._ready().folded(document_id)
-        position = held.text.find(wanted.text)
-        if position < 0:
-            return None
-        return Match(document_id, *held.span(position, position + len(wanted.text)), 1.0)
-
     def _how(self, context: str, match: Match) -> Link:
         """Whether the context stands there letter by letter, white space aside."""
         there = self.texts[match.document_id][match.start : match.end]
         return "exact" if " ".join(there.split()) in " ".join(context.split()) else "normalised"
 
-    def _in_document(self, raw: RawQuestion, document_id: str, context: Span) -> list[str]:
-        """Passages with the answer within the context; those of the whole context when the answer isn't in it."""
-        text, passages = self.texts[document_id], self.passages_of(document_id)
-        spans = answer_spans(raw, text, context)
-        return overlapping(passages, spans or [context])
+    def _answer_in(self, raw: RawQuestion, match: Match) -> list[Span]:
+        return answer_spans(raw, self.texts[match.document_id], (match.start, match.end))
 
-    def _in_named(self, raw: RawQuestion, named: Sequence[str]) -> Evidence:
-        """Evidence in a document that is named without a context: where the answer stands in it."""
-        for document_id in named:
+    def _overlapping(self, match: Match, spans: Sequence[Span]) -> list[str]:
+        """Passages with the answer's `spans` within the context; those of the whole context when there are none."""
+        return overlapping(self.passages_of(match.document_id), spans or [(match.start, match.end)])
+
+    def _in_named(self, raw: RawQuestion, named: Sequence[Sequence[str]]) -> Evidence | None:
+        """Evidence in a document that is named without a context: where the answer stands in it.
+
+        Where several go by the name and more than one holds the answer, or none: see `_by_answer`.
+        """
+        meant = [self._meant(raw, namesakes) for namesakes in named]
+        for document_id in (ids[0] for ids in meant if len(ids) == 1):
             text = self.texts[document_id]
             spans = answer_spans(raw, text, (0, len(text)))
             if spans:
                 found = tuple(overlapping(self.passages_of(document_id), spans))
                 return Evidence(document_id, self._with_repeats(found), "exact")
-        passages = self.passages_of(named[0])  # a whole named document is no evidence, unless it is small
+        if any(len(ids) != 1 for ids in meant):
+            return self._by_answer(raw, [document_id for ids in meant for document_id in ids])
+        first = meant[0][0]
+        passages = self.passages_of(first)  # a whole named document is no evidence, unless it is small
         few = tuple(passage.id for passage in passages) if len(passages) <= _WHOLE_PASSAGES_MAX else ()
-        return Evidence(named[0], few, "exact" if few else "")
+        return Evidence(first, few, "exact" if few else "")
 
     def _in_other(self, raw: RawQuestion, document_id: str) -> list[str]:
         """Passages of a further document that the file names as evidence: those with a piece of the answer."""
@@ -205,12 +250,12 @@ class EvidenceLinker:
             return overlapping(passages, spans)
         return [passage.id for passage in passages] if len(passages) <= _WHOLE_PASSAGES_MAX else []
 
-    def _by_answer(self, raw: RawQuestion) -> Evidence | None:
+    def _by_answer(self, raw: RawQuestion, among: Sequence[str] | None = None) -> Evidence | None:
         """Evidence of a question that names no place: the passage that holds its answer and ranks best for it.
 
-        None where a passage with another text ranks as well. An answer that no passage holds whole may run over from
-        one into the next: then the passages that hold its ends. The score is the share of the question's telling words
-        that the passages have.
+        With `among`, in those documents only. None where a passage with another text ranks as well. An answer that no
+        passage holds whole may run over from one into the next: then the passages that hold its ends. The score is the
+        share of the question's telling words that the passages have.
         """
         for answer in raw.answers:
             if len(folded(answer)) < _ANSWER_CHARACTERS_MIN or folded(answer) in folded(raw.question):
@@ -218,17 +263,17 @@ class EvidenceLinker:
             words = answer.split()
             ends = [" ".join(words[:_END_WORDS]), " ".join(words[-_END_WORDS:])] if len(words) > _END_WORDS else []
             for parts in ([answer], ends):
-                best = [found for part in parts if (found := self._best_holding(part, raw.question))]
+                best = [found for part in parts if (found := self._best_holding(part, raw.question, among))]
                 if best and len({passage.document_id for passage in best}) == 1:
-                    asked = telling_words(raw.question)
-                    shared = asked & telling_words(" ".join(passage.indexed_text for passage in best))
+                    score = _spoken_of(raw.question, " ".join(passage.indexed_text for passage in best))
+                    if not score:  # a word as small as "of" may be all they share
+                        continue
                     ids = tuple(dict.fromkeys(passage.id for passage in best))
-                    score = round(len(shared) / len(asked), 4) if asked else 0.0
                     return Evidence(best[0].document_id, self._with_repeats(ids), "answer", score)
         return None
 
-    def _best_holding(self, phrase: str, question: str) -> Passage | None:
-        ranked = self._holding(phrase, question)
+    def _best_holding(self, phrase: str, question: str, among: Sequence[str] | None) -> Passage | None:
+        ranked = self._holding(phrase, question, among)
         rivals = [one for one, score in ranked[1:] if score > _ALIKE * ranked[0][1]]
         if not ranked or any(folded(one.text) != folded(ranked[0][0].text) for one in rivals):
             return None
@@ -262,6 +307,17 @@ class EvidenceLinker:
         for match in index.alike(wanted, among, least=_REPEATED):
             if numbers(self.texts[match.document_id][match.start : match.end]) == said:
                 yield from overlapping(self.passages_of(match.document_id), [(match.start, match.end)])[:1]
+
+
+def _spoken_of(question: str, text: str) -> float:
+    """The share of a question's telling words that a text has; of all its words where none tells.
+
+    By the beginnings of the words, which stay as they are when words are inflected.
+    """
+    words = set(query_terms(question))
+    asked = {word[:_BEGINNING] for word in words if len(word) >= _TELLING_LETTERS or " " in word} or words
+    there = {word[:_BEGINNING] for word in query_terms(text)}
+    return round(len(asked & there) / len(asked), 4) if asked else 0.0
 
 
 def overlapping(passages: Sequence[Passage], spans: Sequence[Span]) -> list[str]:

@@ -12,7 +12,14 @@ import numpy.typing as npt
 
 # Scripts written without spaces give one token a character; a number keeps its point, so that 5.0 is never 50.
 _UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-TOKEN = re.compile(rf"\d+(?:[.,:/]\d+)*|[{_UNSPACED}]|(?:(?![{_UNSPACED}\d_])\w)+")
+# Marks belong to the word of the letter they combine with, though \w leaves them out: the accents of decomposed text,
+# which macOS writes, and the vowel signs of India. Marks outside these blocks choose a form or are rare.
+_MARKED_BLOCKS = (range(0x300, 0x3100), range(0xA66F, 0xAC00), range(0xFE20, 0xFE30))
+_MARKS = "".join(chr(code) for block in _MARKED_BLOCKS for code in block if unicodedata.category(chr(code))[0] == "M")
+_LETTERS = rf"[^\W\d_{_UNSPACED}]"
+TOKEN = re.compile(rf"\d+(?:[.,:/]\d+)*|[{_UNSPACED}][{_MARKS}]*|{_LETTERS}+(?:[{_MARKS}]+{_LETTERS}*)*")
+# Hebrew and Arabic are written without these, too.
+_POINTS = re.compile("[\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed]+")
 _BETWEEN_NUMBERS = "|"  # 2 5 is not 25
 _RUN = 3  # tokens whose order makes a run: rare enough to tell texts apart, short enough to survive misread letters
 _MULTIPLIERS = np.array([0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D], dtype=np.uint64)
@@ -38,7 +45,17 @@ class Folded:
         before = start - int(self.tokens[first])
         inside = end - int(self.tokens[last])
         begin = min(int(self.starts[first]) + before, int(self.ends[first]))
+        after = int(self.tokens[last + 1]) if last + 1 < len(self.tokens) else len(self.text)
+        if end >= after - (self.text[after - 1] == _BETWEEN_NUMBERS):  # a decomposed word is longer than it is folded
+            return begin, int(self.ends[last])
         return begin, min(int(self.starts[last]) + inside, int(self.ends[last]))
+
+    def holds(self, other: Folded) -> bool:
+        """Whether the words of `other` stand here in a row: 5 mg is not in 15 mg."""
+        if len(other.words) > len(self.words):
+            return False
+        rows = np.lib.stride_tricks.sliding_window_view(self.words, len(other.words))
+        return bool((rows == other.words).all(axis=1).any())
 
     def runs(self) -> Keys:
         """Return a key of each run of three tokens: texts that share one share those words in that order."""
@@ -53,7 +70,7 @@ class Folded:
 
 
 def fold(text: str) -> Folded:
-    """Return `text` folded: case, white space, hyphens, quotation marks and ligatures make no difference."""
+    """Return `text` folded: case, white space, hyphens, quotation marks, ligatures and composition don't count."""
     parts: list[str] = []
     tokens: list[int] = []
     starts: list[int] = []
@@ -62,7 +79,12 @@ def fold(text: str) -> Folded:
     after_number = False
     for match in TOKEN.finditer(text):
         token = match.group()
-        token = token.lower() if token.isascii() else unicodedata.normalize("NFKC", token).casefold()
+        if token.isascii():
+            token = token.lower()
+        else:
+            token = unicodedata.normalize("NFKC", token).casefold()
+            if not token.isalnum():  # a mark is left
+                token = _POINTS.sub("", token)
         is_number = token[0].isdigit()
         if is_number and after_number:
             parts.append(_BETWEEN_NUMBERS)

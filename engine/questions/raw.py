@@ -36,6 +36,7 @@ _SPLITS: dict[str, Split] = {
 }  # fmt: skip
 _CHAT = ("messages", "conversations")  # OpenAI's and ShareGPT's forms of a conversation
 _ASKS, _ANSWERS = {"user", "human"}, {"assistant", "gpt"}
+_TEXTS = ("text", "contexts", "sentences", "paragraphs")  # what holds the text of a context that is an object
 _TRUE = {"true", "1", "yes", "y"}
 QUESTION_CHARACTERS_MAX = 20_000
 
@@ -98,10 +99,7 @@ def from_record(record: Mapping[str, object], *, line: int = 0, place: str = "")
     fields = {plain_name(name): value for name, value in record.items() if value is not None}
     question = _text(_first(fields, NAMES["question"])).strip()
     if not question:
-        named = ", ".join(str(name) for name in list(record)[:12]) or "none"
-        raise QuestionError(
-            f"it has no question (fields found: {named})", hint="A record needs `question`, `query` or `prompt`."
-        )
+        raise _no_question(record)
     if len(question) > QUESTION_CHARACTERS_MAX:
         raise QuestionError(f"its question has {len(question):,} characters", hint="Put the document into `context`.")
     known = _first(fields, NAMES["answer"])
@@ -146,19 +144,20 @@ def from_squad(article: Mapping[str, object], *, number: int, stem: str) -> tupl
     group = title or (f"{stem}#{number}" if len(paragraphs) > 1 else "")
     questions: list[RawQuestion] = []
     problems: list[str] = []
-    for paragraph in paragraphs:
+    for row, paragraph in enumerate(paragraphs, start=1):
         if not isinstance(paragraph, Mapping):
             problems.append("a paragraph is not an object")
             continue
         shared = {"context": paragraph.get("context", ""), "title": title}
-        for entry in paragraph.get("qas") or ():
+        for place, entry in enumerate(paragraph.get("qas") or (), start=1):
             if not isinstance(entry, Mapping):
                 problems.append("a question is not an object")
                 continue
             try:
                 raw = from_record({**shared, **entry}, line=number, place=f"article {number}")
             except QuestionError as error:
-                problems.append(f"{error.message}. {error.hint}")
+                called = f"question {place} of paragraph {row}" + (f" ({entry['id']})" if entry.get("id") else "")
+                problems.append(f"{called}: {error.message}. {error.hint}")
                 continue
             questions.append(replace(raw, group=raw.group or group, context_group=group))
     return questions, problems
@@ -181,10 +180,29 @@ def _text(value: object) -> str:
     return clean(str(value))
 
 
+def _no_question(record: Mapping[str, object]) -> QuestionError:
+    empty = next((name for name in record if plain_name(name) in NAMES["question"]), None)
+    if empty is not None:
+        reason = f"it has no question: its field {str(empty)!r} is empty"
+        return QuestionError(reason, hint="Write the question into it, or leave the record out.")
+    return QuestionError(
+        f"it has no question (fields found: {_listed(record)})", hint="A record needs `question`, `query` or `prompt`."
+    )
+
+
+def _listed(fields: Mapping[str, object]) -> str:
+    return ", ".join(str(name) for name in list(fields)[:12]) or "none"
+
+
 def _joined(value: object) -> str:
-    """A context given in several pieces is one text."""
+    """A context given in several pieces is one text. Raises QuestionError where it holds something else."""
     if isinstance(value, Mapping):
-        value = value.get("text") or value.get("contexts")
+        if not any(name in value for name in _TEXTS):
+            raise QuestionError(
+                f"its context is not text (fields found: {_listed(value)})",
+                hint="Call what holds the text `text`, or say which field it is: --map context=context.FIELD.",
+            )
+        value = _first(value, _TEXTS)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "\n\n".join(_joined(part) for part in value)
     return _text(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
 import numpy as np
 from rapidfuzz import fuzz
@@ -17,6 +18,7 @@ _COMMON = 400  # a run in more places than this says little
 _CANDIDATES_MAX = 20
 _ALIGNED_MAX = 6  # candidates that are compared letter by letter
 _COMPARED_CHARACTERS_MAX = 60_000
+_PLACES_MAX = 20  # of one text in one document
 _FOLDED_CHARACTERS_KEPT = 20_000_000
 _PARTIAL_BELOW = 10.0  # the quick look forgives more than the measure
 _SEGMENTS_MAX = 8
@@ -113,12 +115,18 @@ class TextIndex:
     def containing(self, text: Folded, among: list[Candidate]) -> Iterator[Match]:
         """Yield where the whole of `text` stands in the candidates, layout aside."""
         for candidate in among:
-            held = self.folded(candidate.document_id)
-            position = held.text.find(text.text, _near(held, candidate))
-            if position < 0:
-                position = held.text.find(text.text)
-            if position >= 0:
-                yield Match(candidate.document_id, *held.span(position, position + len(text.text)), 1.0)
+            yield from self.places(candidate.document_id, text, first=candidate.start)
+
+    def places(self, document_id: str, text: Folded, *, first: int = 0) -> Iterator[Match]:
+        """Yield where the whole of `text` stands in a document, layout aside: from the token `first` on, then before.
+
+        What is repeated is found where it is repeated, but not endlessly often.
+        """
+        held = self.folded(document_id)
+        near = _near(held, first)
+        found = chain(_finds(held.text, text.text, near), _finds(held.text, text.text, 0, near))
+        for position in islice(found, _PLACES_MAX):
+            yield Match(document_id, *held.span(position, position + len(text.text)), 1.0)
 
     def alike(self, text: Folded, among: list[Candidate], *, least: float) -> list[Match]:
         """Return the places in the candidates that are most like `text`, best first, from a likeness of `least` on."""
@@ -212,7 +220,15 @@ def _candidate(document_id: str, shifts: np.ndarray, *, length: int, looked_up: 
     return Candidate(document_id, len(shifts), min(1.0, len(shifts) / looked_up), start, end + length)
 
 
-def _near(held: Folded, candidate: Candidate) -> int:
+def _near(held: Folded, first: int) -> int:
     """Where in the folded text to begin looking: a sentence that repeats is meant where its neighbours are."""
-    first = max(0, candidate.start - 1)
+    first = max(0, first - 1)
     return int(held.tokens[first]) if first < len(held.tokens) else 0
+
+
+def _finds(text: str, wanted: str, start: int, before: int | None = None) -> Iterator[int]:
+    """Yield where `wanted` begins in `text`, from `start` on and before `before`; it never overlaps itself."""
+    position = text.find(wanted, start)
+    while position >= 0 and (before is None or position < before):
+        yield position
+        position = text.find(wanted, position + len(wanted))

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from engine.jobs import Monitor
 from engine.questions.evidence import Evidence, EvidenceLinker, Located
 from engine.questions.raw import RawQuestion
 from engine.records import Passage
+from engine.workspace.documents import DocumentRow
 from engine.workspace.workspace import Workspace
 
 _TEXT_CHARACTERS_KEPT = 50_000_000
 _PASSAGES_KEPT = 20_000  # documents whose passages are kept
 _PHRASE_PASSAGES_MAX = 60
+_SLASHES = frozenset("/\\")
 
 
 class _Texts(Mapping[str, str]):
@@ -50,6 +52,30 @@ class _Texts(Mapping[str, str]):
         self._ids[document_id] = None
 
 
+class _Names:
+    """What a question file may call the workspace's documents; several may go by one name."""
+
+    def __init__(self, rows: Sequence[DocumentRow]) -> None:
+        self._ids: dict[str, list[str]] = {}
+        self._paths = {row.id: row.path for row in rows}
+        for row in rows:
+            file, _, record = row.path.partition("#") if row.kind == "record" else (row.path, "", "")
+            # A corpus file holds many documents: only its records have names.
+            own = (record,) if record else (row.path, Path(file).name, Path(file).stem, row.title)
+            for call in dict.fromkeys((row.id, *own)):
+                if call:
+                    self._ids.setdefault(call, []).append(row.id)
+
+    def find(self, name: str) -> Sequence[str]:
+        """Return the ids of the documents called `name`: it may also be the end of a path, with slashes of any kind."""
+        found = self._ids.get(name, ())
+        if found or _SLASHES.isdisjoint(name):
+            return found
+        parts = PureWindowsPath(name).parts
+        namesakes = self._ids.get(parts[-1], ()) if parts else ()
+        return [one for one in namesakes if PureWindowsPath(self._paths[one]).parts[-len(parts) :] == parts]
+
+
 @dataclass(slots=True)
 class WorkspaceLinker:
     """Links questions to the passages of one workspace."""
@@ -65,15 +91,8 @@ class WorkspaceLinker:
     def over(cls, workspace: Workspace, monitor: Monitor) -> WorkspaceLinker:
         """Return the linker over all documents of the workspace."""
         rows = workspace.documents.list()
-        names = {row.id: row.id for row in rows}
-        for row in rows:
-            file, _, record = row.path.partition("#") if row.kind == "record" else (row.path, "", "")
-            # A corpus file holds many documents: only its records have names.
-            for call in (record,) if record else (row.path, Path(file).name, Path(file).stem, row.title):
-                if call:
-                    names.setdefault(call, row.id)
         texts = _Texts(workspace, [row.id for row in rows])
-        links = EvidenceLinker(texts, lambda document_id: (), names)
+        links = EvidenceLinker(texts, lambda document_id: (), _Names(rows).find)
         linker = cls(
             workspace, {row.id: row.group for row in rows}, any(row.kind != "context" for row in rows), texts, links
         )
@@ -95,7 +114,7 @@ class WorkspaceLinker:
 
     def unknown_names(self, raw: RawQuestion) -> list[str]:
         """Return the documents the question names that are not in the workspace."""
-        return [name for name in raw.documents if name not in self._links.names]
+        return [name for name in raw.documents if not self._links.called(name)]
 
     def include(self, contexts: Mapping[str, str]) -> None:
         """Make documents known that came after the others, by id."""

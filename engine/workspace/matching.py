@@ -1,4 +1,4 @@
-"""What the lexical index sees: characters of scripts that write no spaces stand apart, so that parts of a run match."""
+"""What the lexical index sees: composed text, in which characters of scripts that write no spaces stand apart."""
 
 from __future__ import annotations
 
@@ -18,10 +18,16 @@ _ASCII_WORD = re.compile(r"\w+")
 
 
 def matched_text(text: str) -> str | None:
-    """Return `text` with the characters of unspaced scripts set apart; None where it has none and stays as it is."""
-    if text.isascii() or not _UNSPACED.search(text):
+    """Return `text` composed (NFC) and with the characters of unspaced scripts set apart; None where it stays as it is.
+
+    Parts of an unspaced run match so, and an accent of its own, as macOS writes it, makes no other word.
+    """
+    if text.isascii():
         return None
-    return _RUN.sub(lambda run: f" {' '.join(_clusters(run.group()))} ", text)
+    composed = unicodedata.normalize("NFC", text)
+    if not _UNSPACED.search(composed):
+        return None if composed == text else composed
+    return _RUN.sub(lambda run: f" {' '.join(_clusters(run.group()))} ", composed)
 
 
 def query_terms(question: str) -> Iterator[str]:
@@ -29,7 +35,8 @@ def query_terms(question: str) -> Iterator[str]:
     if question.isascii():
         yield from (word.lower() for word in _ASCII_WORD.findall(question))
         return
-    kept = "".join(character if unicodedata.category(character)[0] in "LMN" else " " for character in question)
+    composed = unicodedata.normalize("NFC", question)
+    kept = "".join(character if unicodedata.category(character)[0] in "LMN" else " " for character in composed)
     for word in kept.split():
         position = 0
         for run in _RUN.finditer(word):

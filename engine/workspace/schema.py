@@ -52,7 +52,7 @@ CREATE TABLE passages (
     document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
     text TEXT NOT NULL, page INTEGER, section TEXT NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
     heads TEXT NOT NULL,  -- what Passage.indexed_text puts before the text
-    matched TEXT  -- heads and text with the characters of unspaced scripts set apart; NULL where there are none
+    matched TEXT  -- heads and text as matching.matched_text has them; NULL where they stay as they are
 );
 CREATE INDEX passages_document ON passages (document_id);
 CREATE VIEW indexed_passages AS SELECT rowid, coalesce(matched, heads || text) AS text FROM passages;

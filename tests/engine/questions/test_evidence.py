@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -17,7 +18,7 @@ FILLER = "Nothing of note is said in this sentence about matter number {}. "
 
 
 def _linker(texts: dict[str, str], *, passage_characters: int = 120, **names: str) -> EvidenceLinker:
-    """A linker over documents cut into passages of equal length."""
+    """A linker over documents cut into passages of equal length; `names` of one or several, with a space between."""
 
     def passages_of(document_id: str) -> Sequence[Passage]:
         text = texts[document_id]
@@ -36,7 +37,10 @@ def _linker(texts: dict[str, str], *, passage_characters: int = 120, **names: st
             for end in [min(start + passage_characters, len(text))]
         ]
 
-    return EvidenceLinker(texts=texts, passages_of=passages_of, names={**{name: name for name in texts}, **names})
+    def called(name: str) -> Sequence[str]:
+        return [name] if name in texts else names.get(name, "").split()
+
+    return EvidenceLinker(texts=texts, passages_of=passages_of, called=called)
 
 
 def _filler(number: int, sentences: int = 6) -> str:
@@ -150,6 +154,34 @@ def test_a_document_named_without_context_gives_the_passage_of_the_answer() -> N
     assert nothing is not None and nothing.passages == ()
 
 
+def test_of_documents_with_one_name_the_one_with_the_answer_or_the_context_is_meant() -> None:
+    texts = {"2023": "The monthly rent is 900 euros. " + _filler(1), "2024": "The rent is 1100 euros. " + _filler(2)}
+    linker = _linker(texts, **{"lease.txt": "2023 2024"})
+    for year, rent in (("2023", "900 euros"), ("2024", "1100 euros")):
+        for context in ("", texts[year][:60]):
+            evidence = linker.link(RawQuestion("What is the rent?", (rent,), context=context, documents=("lease.txt",)))
+            assert evidence is not None
+            assert (evidence.document_id, evidence.passages, evidence.link) == (year, (f"{year}:0",), "exact")
+    assert linker.link(RawQuestion("What is the rent?", ("1000 euros",), documents=("lease.txt",))) is None
+    assert linker.link(RawQuestion("What of note?", ("Nothing of note",), documents=("lease.txt",))) is None
+
+
+def test_of_namesakes_that_all_hold_the_answer_the_one_that_speaks_of_the_question_is_to_be_checked() -> None:
+    texts = {"a": "Deposit: 900 euros. " + _filler(1), "b": "Monthly rent: 900 euros. " + _filler(2)}
+    linker = _linker(texts | {"c": "Monthly rent of a garage: 900 euros."}, **{"lease.txt": "a b"})
+    evidence = linker.link(RawQuestion("What is the monthly rent?", ("900 euros",), documents=("lease.txt",)))
+    assert evidence is not None
+    assert (evidence.document_id, evidence.passages, evidence.link) == ("b", ("b:0",), "answer")
+
+
+def test_a_namesake_of_a_further_document_is_evidence_only_where_the_answer_stands() -> None:
+    texts = {"a": _filler(1), "b": "The rent is 900 euros. " + _filler(2), "c": _filler(3)}
+    linker = _linker(texts, **{"lease.txt": "b c"})
+    asked = RawQuestion("q", ("900 euros",), context=texts["a"][:200], documents=("a", "lease.txt"))
+    evidence = linker.link(asked)
+    assert evidence is not None and set(evidence.passages) == {"a:0", "a:120", "b:0"}
+
+
 def test_what_is_nowhere_has_no_evidence() -> None:
     linker = _linker({"d": _filler(1)})
     assert (
@@ -197,6 +229,48 @@ def test_a_clause_that_stands_in_two_contracts_is_evidence_in_both() -> None:
     assert evidence.passages == ("a:0", "b:0")  # c says it with another number
 
 
+def test_a_clause_that_stands_twice_in_a_document_is_evidence_in_both_places() -> None:
+    clause = "Either party may end this agreement with thirty days of written notice to the other party. "
+    texts = {"d": _filler(1) + clause + _filler(2, 12) + clause + _filler(3), "e": _filler(4)}
+    size = len(clause)
+    places = {f"d:{texts['d'].find(clause, start) // size * size}" for start in (0, 800)}
+    for documents in ((), ("d",), ("e", "d")):
+        raw = RawQuestion("How?", ("thirty days",), context=clause, documents=documents)
+        evidence = _linker(texts, passage_characters=size).link(raw)
+        assert evidence is not None
+        assert len(places) == 2 and places <= set(evidence.passages)
+        assert evidence.link == "exact"
+
+
+@pytest.mark.parametrize("gap", ["\n\n", " … ", " [...] ", " . . . "])
+def test_a_context_of_several_pieces_is_found_where_they_stand_the_one_with_the_answer_first(gap: str) -> None:
+    first, second = "The lessee keeps the garden in good order.", "The rent of 900 euros is due on the third."
+    text = _filler(1) + first + " " + _filler(2) + second + " " + _filler(3)
+    linker = _linker({"other": second + " " + _filler(4), "d": text}, passage_characters=60)
+    evidence = linker.link(RawQuestion("When?", ("on the third",), context=first + gap + second))
+    assert evidence is not None
+    assert (evidence.document_id, evidence.link) == ("d", "exact")
+    assert evidence.passages[0] == f"d:{text.index('on the third') // 60 * 60}"
+    assert f"d:{text.index(first) // 60 * 60}" in evidence.passages
+    assert linker.link(RawQuestion("q", context=first + gap + "Of the heating nothing is said anywhere.")) is None
+
+
+def test_pieces_of_several_documents_are_evidence_in_each() -> None:
+    pieces = {"a": "The lessee keeps the garden in good order.", "b": "The rent of 900 euros is due on the third."}
+    linker = _linker({name: piece + " " + _filler(ord(name)) for name, piece in pieces.items()})
+    evidence = linker.link(RawQuestion("q", ("on the third",), context="\n\n".join(pieces.values())))
+    assert evidence is not None and (evidence.document_id, evidence.passages) == ("b", ("b:0", "a:0"))
+
+
+def test_a_short_piece_must_stand_in_the_document_of_the_others() -> None:
+    linker = _linker({"d": "Dose: 15 mg. Aspirin is given to adults. " + _filler(1), "e": "5 mg. " + _filler(2)})
+    links = {}
+    for dose in ("15 mg", "5 mg"):
+        evidence = linker.link(RawQuestion("q", context=f"Aspirin is given to adults.\n\n{dose}"))
+        links[dose] = evidence and evidence.link
+    assert links["15 mg"] == "exact" and links["5 mg"] in (None, "fuzzy")
+
+
 def test_numbers_that_differ_make_another_context() -> None:
     text = "Give 5.0 mg of the drug twice a day for 12 days to every adult on the ward. " + _filler(4)
     linker = _linker({"d": text})
@@ -215,6 +289,27 @@ def test_an_answer_alone_is_linked_where_few_passages_hold_it() -> None:
     assert linker.link(RawQuestion("When is metformin taken?", ("yes",))) is None
 
 
+@pytest.mark.parametrize(
+    ("question", "link"),
+    [
+        ("What of alpha?", None),
+        ("What of the tenants?", "answer"),  # inflected
+        ("Is it to be?", "answer"),  # no word tells: all count
+        ("租金何时支付？", None),
+        ("每月何时支付租金？", "answer"),  # no spaces between words
+    ],
+)
+def test_an_answer_is_no_evidence_where_the_passage_does_not_speak_of_the_question(
+    question: str, link: str | None
+) -> None:
+    texts = {"a": "The tenant pays on the first day of it. 每月第一天。" + _filler(1), "b": _filler(2)}
+    linker = _linker(texts, passage_characters=500)
+    passage = linker.passages_of("a")[0]
+    linker.search = lambda phrase, about: [(passage, 1.0)]  # an index that counts small words, too
+    evidence = linker.link(RawQuestion(question, ("first",)))
+    assert (evidence and evidence.link) == link
+
+
 def test_of_many_passages_with_the_answer_the_one_that_speaks_of_the_question_is_taken() -> None:
     texts = {str(number): _filler(number) + "It is taken with the evening meal." for number in range(8)}
     texts["m"] = "Metformin lowers blood sugar. It is taken with the evening meal."
@@ -231,6 +326,48 @@ def test_an_answer_that_runs_into_the_next_passage_has_evidence_in_both() -> Non
         RawQuestion("What shall the lessee leave?", (answer,))
     )
     assert evidence is not None and evidence.passages == ("d:0", "d:64")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Für Überführungen prüfen Ärzte zusätzlich Gefäßöffnungen.",
+        "Bệnh nhân phải được kiểm tra.",
+        "Настоящий договор займа",
+        "आरोपी ने ज़मीन का क़ानून पढ़ा",
+        "ผู้ป่วยต้องได้รับการตรวจที่น้ำ",
+        "آمَنَ مُحَمَّدٌ بِالعَقْدِ فوراً",
+        "שָׁלוֹם עֲלֵיכֶם",
+        "がんの治療ガイドライン",
+        "환자는 검사를 받는다",
+        "Ọ̀rọ̀ náà ṣẹ̀",
+    ],
+)
+def test_decomposed_text_is_folded_as_composed_text_is_and_leads_back_to_itself(text: str) -> None:
+    composed, decomposed = (unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
+    one, other = fold(composed), fold(decomposed)
+    assert one.text == other.text
+    assert one.words.tolist() == other.words.tolist()
+    for first in range(len(other.tokens)):
+        for last in range(first, len(other.tokens)):
+            end = other.tokens[last + 1] if last + 1 < len(other.tokens) else len(other.text)
+            assert other.span(int(other.tokens[first]), int(end)) == (other.starts[first], other.ends[last])
+
+
+def test_vowel_signs_tell_words_apart_and_points_that_may_be_left_out_do_not() -> None:
+    assert fold("की").text != fold("का").text
+    assert fold("مُحَمَّدٌ فوراً").text == fold("محمد فورا").text
+    assert fold("שָׁלוֹם").text == fold("שלום").text
+
+
+def test_a_decomposed_context_is_found_in_a_composed_document() -> None:
+    sentence = "Für Überführungen müssen Prüfärzte zusätzlich überprüfte Gefäßöffnungen öffnen. "
+    texts = {"a": _filler(1) + sentence + _filler(2), "b": _filler(3)}
+    for form, other in (("NFC", "NFD"), ("NFD", "NFC")):
+        documents = {name: unicodedata.normalize(form, text) for name, text in texts.items()}
+        raw = RawQuestion("Wer?", context=unicodedata.normalize(other, sentence))
+        evidence = _linker(documents).link(raw)
+        assert evidence is not None and (evidence.document_id, evidence.link) == ("a", "normalised")
 
 
 @given(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,54 @@ def test_questions_about_a_copy_follow_those_about_the_document(session: Session
     SplitQuestions(Shares(100, 0, 0)).run(session, Monitor())
     assert added.split == "test"
     assert [question.split for question in session.workspace.questions.list()] == ["test"] * 5
+
+
+@pytest.mark.parametrize("name", ["lease.txt", "2024/lease.txt", "2024\\lease.txt", "./2024/lease.txt"])
+def test_a_file_name_that_two_documents_share_leads_to_the_one_with_the_answer(
+    session: Session, tmp_path: Path, name: str
+) -> None:
+    for year, rent in ((2023, 900), (2024, 1100)):
+        (tmp_path / str(year)).mkdir()
+        (tmp_path / str(year) / "lease.txt").write_text(f"The monthly rent is {rent} euros.", encoding="utf-8")
+    ImportFiles((str(tmp_path / "2023"), str(tmp_path / "2024"))).run(session, Monitor())
+    asked = {"question": "What is the rent?", "answer": "1100 euros", "document": name}
+    assert _run(session, _file(tmp_path / "q.jsonl", asked)).problems == ()
+    (question,) = session.workspace.questions.list()
+    (document,) = (row for row in session.workspace.documents.list() if row.id == question.document_id)
+    assert (Path(document.path).parent.name, question.link, question.state) == ("2024", "exact", "")
+    assert len(question.evidence) == 1
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_an_answer_is_found_however_its_accents_and_those_of_the_document_are_written(
+    session: Session, tmp_path: Path, form: str
+) -> None:
+    written = {"NFC": "NFD", "NFD": "NFC"}[form]
+    text = "Die Prüfärzte öffnen die Gefäße.\n\nНастоящий договор займа заключён.\n\nガイドラインがある。"
+    (tmp_path / "d.txt").write_text(unicodedata.normalize(form, text), encoding="utf-8")
+    ImportFiles((str(tmp_path / "d.txt"),)).run(session, Monitor())
+    asked = (("Wer öffnet die Gefäße?", "Die Prüfärzte"), ("Какой договор?", "займа заключён"), ("ある？", "ガイド"))
+    records = (
+        {
+            name: unicodedata.normalize(written, value)
+            for name, value in {"question": question, "answer": answer}.items()
+        }
+        for question, answer in asked
+    )
+    report = _run(session, _file(tmp_path / "q.jsonl", *records))
+    assert report.problems == ()
+    assert [question.link for question in session.workspace.questions.list()] == ["answer"] * 3
+
+
+def test_pieces_of_an_imported_document_become_no_document_of_their_own(session: Session, tmp_path: Path) -> None:
+    first, last = "Clause ten binds the tenant of every house.", "Rent is due in advance, on the third of the month."
+    between = "".join(TEXT.format(number) for number in range(40))
+    (tmp_path / "long.txt").write_text("\n\n".join([first, between, last]), encoding="utf-8")
+    ImportFiles((str(tmp_path / "long.txt"),)).run(session, Monitor())
+    asked = {"question": "When is rent due?", "answer": "on the third", "context": [first, last]}
+    report = _run(session, _file(tmp_path / "q.jsonl", asked))
+    assert report.problems == ()
+    assert len(session.workspace.documents.list()) == 1
 
 
 def test_what_a_person_decided_survives_another_import(session: Session, tmp_path: Path) -> None:

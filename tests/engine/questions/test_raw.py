@@ -24,6 +24,13 @@ def test_a_context_of_passages_with_titles_is_their_text() -> None:
     assert from_record(record).context == "One.\n\nTwo.\n\nThree."
 
 
+def test_a_context_of_titles_and_sentences_is_its_sentences() -> None:
+    nested = {"title": ["A", "B"], "sentences": [["One.", "Two."], ["Three."]]}
+    assert from_record({"question": "Why?", "context": nested}).context == "One.\n\nTwo.\n\nThree."
+    inner = {"paragraphs": [{"title": "A", "sentences": ["One."]}, {"title": "B", "text": "Two."}]}
+    assert from_record({"question": "Why?", "context": inner}).context == "One.\n\nTwo."
+
+
 def test_answers_are_a_list_without_repeats() -> None:
     assert from_record({"question": "q", "answers": ["a", "b", "a", "", None]}).answers == ("a", "b")
     assert from_record({"question": "q", "answer": 5}).answers == ("5",)
@@ -60,7 +67,9 @@ def test_the_split_is_understood_or_refused() -> None:
     ("record", "reason"),
     [
         ({"id": 1, "answer": "a"}, r"no question \(fields found: id, answer\)"),
-        ({"question": "  ", "answer": "a"}, "no question"),
+        ({"Question": "  ", "answer": "a"}, "no question: its field 'Question' is empty$"),
+        ({"question": None, "answer": "a"}, "no question: its field 'question' is empty$"),
+        ({"question": "q", "answer": "a", "context": {"page": 3}}, r"context is not text \(fields found: page\)"),
         ({"question": "q"}, "neither an answer nor a context"),
         ({"question": "q" * 20_001, "answer": "a"}, "20,001 characters"),
     ],
@@ -80,7 +89,7 @@ def test_squad_articles_are_groups() -> None:
         "title": "Asthma",
         "paragraphs": [
             {"context": "one", "qas": [{"id": 1, "question": "q1", "answers": [{"text": "o", "answer_start": 0}]}]},
-            {"context": "two", "qas": [{"id": 2, "question": "q2", "is_impossible": True}, {"id": 3}]},
+            {"context": "two", "qas": [{"id": 2, "question": "q2", "is_impossible": True}, {"id": 3, "question": " "}]},
         ],
     }
     questions, problems = from_squad(article, number=1, stem="file")
@@ -88,6 +97,7 @@ def test_squad_articles_are_groups() -> None:
         ("1", "one", "Asthma", "Asthma", False),
         ("2", "two", "Asthma", "Asthma", True),
     ]
-    assert len(problems) == 1 and problems[0].startswith("it has no question")
+    (problem,) = problems
+    assert problem.startswith("question 2 of paragraph 2 (3): it has no question: its field 'question' is empty. ")
     untitled, _ = from_squad({**article, "title": ""}, number=4, stem="file")
     assert {raw.context_group for raw in untitled} == {"file#4"}
