@@ -34,6 +34,7 @@ def decode(data: bytes, *, declared: str = "", note: Callable[[str], object] | N
     wide = _unmarked_utf16(data)
     if wide:
         return data.decode(wide, errors="replace")
+    data = data.replace(b"\x00", b"")  # a stray one is no character; parsers make it one
     text = _decoded(data, "utf-8")
     if text is not None:
         return text
@@ -62,10 +63,19 @@ def is_text(data: bytes) -> bool:
     """Whether the beginning of a file, `data`, can be text in some encoding."""
     if any(data.startswith(mark) for mark, _ in _MARKS) or _unmarked_utf16(data):
         return True
-    if b"\x00" in data:
+    if b"\x00" in data and not _begins_utf8(data):
         return False
     odd = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in data)
-    return odd <= len(data) // 50
+    return odd <= max(len(data) // 50, 1)
+
+
+def _begins_utf8(data: bytes) -> bool:
+    """Whether `data` is UTF-8, as far as it goes: its end may cut a character."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decoded(data: bytes, encoding: str) -> str | None:

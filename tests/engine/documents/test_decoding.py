@@ -120,4 +120,14 @@ def test_a_document_says_that_some_of_its_lines_are_in_another_encoding(read: Ca
 def test_binary_is_not_text() -> None:
     assert not is_text(bytes(range(256)))
     assert is_text("naïve".encode("utf-16"))
+    assert not is_text(b"words\x00\xff\xfe and more words, as some program's own files have them")
+    assert not is_text(b"name\x00\x00\x00\x04value\x00\x00\x00\x02")
     assert is_text(b"")
+
+
+def test_a_stray_nul_in_utf8_is_left_out() -> None:
+    data = "A\x00 Größe".encode()
+    assert is_text(data)
+    assert is_text(data[:6])  # which cuts a letter
+    assert decode(data) == "A Größe"
+    assert html.read(b"<p>one\x00</p><p>two</p>").text == "one\n\ntwo"
