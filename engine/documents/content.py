@@ -11,8 +11,9 @@ from engine.records import Heading, ScannedPage
 
 TEXT_CHARACTERS_MAX = 64 << 20
 
-# Control characters break SQLite text and terminals, lone surrogates can't be encoded: neither is ever content.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff]")
+# Control characters break SQLite text and terminals, lone surrogates can't be encoded: neither is ever content. Places
+# where a word may break keep it from being found; joiners (U+200C, U+200D) tell letters apart.
+_UNPRINTABLE = re.compile("\xad(?:\n(?=\\w))?|[\x00-\x08\x0b\x0e-\x1f\x7f\u200b\u2060\ufeff]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile(r"\s+")
 
@@ -34,7 +35,7 @@ class Content:
 
 
 def clean(text: str) -> str:
-    """Return `text` with one kind of line end and without characters that can't be stored or shown."""
+    """Return `text` with one kind of line end and without characters that can't be stored or aren't shown."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _LONE_SURROGATE.sub("\ufffd", _UNPRINTABLE.sub("", text))
 

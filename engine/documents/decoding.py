@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from charset_normalizer import from_bytes
 
+from engine.documents.code_pages import PAGES, best_page
+
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -16,8 +18,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE_BYTES = 64 * 1024  # enough to tell an encoding; the detector's time grows with it
-_WESTERN = "cp1252"
-_TOO_SHORT_TO_TELL = 0.1  # coherence below which the detector has recognised no language
+# Measured: sentences of 35 languages fit their page to .77 at least, East Asian ones fit one of these to .69 at most.
+_FITS = 0.73
 
 
 def decode(data: bytes, *, declared: str = "", note: Callable[[str], object] | None = None) -> str:
@@ -32,6 +34,7 @@ def decode(data: bytes, *, declared: str = "", note: Callable[[str], object] | N
     wide = _unmarked_utf16(data)
     if wide:
         return data.decode(wide, errors="replace")
+    data = data.replace(b"\x00", b"")  # a stray one is no character; parsers make it one
     text = _decoded(data, "utf-8")
     if text is not None:
         return text
@@ -50,17 +53,29 @@ def decode(data: bytes, *, declared: str = "", note: Callable[[str], object] | N
     text = _decoded(data, known) if known else None
     if text is not None:
         return text
-    return data.decode(_likeliest(data), errors="replace")
+    guessed = _likeliest(data)
+    if note is not None:
+        note(f"Its encoding is said nowhere; it was read as {guessed}. Check its letters.")
+    return data.decode(guessed, errors="replace")
 
 
 def is_text(data: bytes) -> bool:
     """Whether the beginning of a file, `data`, can be text in some encoding."""
     if any(data.startswith(mark) for mark, _ in _MARKS) or _unmarked_utf16(data):
         return True
-    if b"\x00" in data:
+    if b"\x00" in data and not _begins_utf8(data):
         return False
     odd = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in data)
-    return odd <= len(data) // 50
+    return odd <= max(len(data) // 50, 1)
+
+
+def _begins_utf8(data: bytes) -> bool:
+    """Whether `data` is UTF-8, as far as it goes: its end may cut a character."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decoded(data: bytes, encoding: str) -> str | None:
@@ -93,10 +108,11 @@ def _unmarked_utf16(data: bytes) -> str:
 
 
 def _likeliest(data: bytes) -> str:
-    """The detector's choice; Windows' western code page where it has recognised no language."""
-    best = from_bytes(data[:_SAMPLE_BYTES]).best()
-    if best is None:
-        return _WESTERN
-    if best.coherence < _TOO_SHORT_TO_TELL and _decoded(data, _WESTERN) is not None:
-        return _WESTERN
-    return best.encoding
+    """The page of one-byte characters that fits; the detector's choice where none does, as in East Asian text."""
+    sample = b"\n".join(line for line in data.splitlines() if not line.isascii())[:_SAMPLE_BYTES]
+    page, fit = best_page(sample)
+    if fit >= _FITS:
+        return page
+    best = from_bytes(sample).best()
+    known = {codecs.lookup(name).name for name in PAGES}
+    return page if best is None or codecs.lookup(best.encoding).name in known else best.encoding

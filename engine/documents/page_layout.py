@@ -20,7 +20,11 @@ Separator = Literal["", " ", " | ", "\n", "\n\n"]
 
 _SAME_ROW = 0.45  # of a line's size: how far apart the middles of two pieces of one row may lie
 _UPWARD = 1.2  # lines: how far a line may stand above the one before it without the order being wrong
-_PARAGRAPH_GAP = 0.55  # lines of white between paragraphs
+_PARAGRAPH_GAP = 0.55  # lines of white between paragraphs, where lines stand as close as they usually do
+_WIDE_SPACING = 0.42  # lines of white between lines that stand farther apart than usually, as in briefs
+_EXTRA_GAP = 0.35  # lines of white more than that between paragraphs then
+_SPACING_MAX = 2.5  # lines of white between two of one paragraph
+_SPACING_LINES = 4  # that go on with a sentence, to tell how far apart a page's lines stand
 _PROSE_CHARACTERS = 18  # of a column's average line; shorter ones are cells or labels
 _FEW_CHARACTERS = 12  # of cells that are cells however wide they are
 _CELL_CHARACTERS = 28  # of a table's average cell at most
@@ -29,8 +33,6 @@ _TABLE_ROWS = 3
 _MARK_CHARACTERS = 4  # of a list: "•", "12."
 _GUTTER_CROSSED = 0.3  # lines that may cross a gutter, for each beside it: titles and figures over all columns
 _MAX_DEPTH = 8
-
-_left_edge = attrgetter("x0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def _rows(lines: Sequence[Line]) -> list[list[Line]]:
             row_middle, row_size = middle, size
     for row in rows:
         if len(row) > 1:
-            row.sort(key=_left_edge)
+            row.sort(key=attrgetter("x0"))
     return rows
 
 
@@ -357,17 +359,28 @@ def _single_column(blocks: list[_Block]) -> list[_Block]:
 
 def _separated(rows: list[list[Line]], *, right_to_left: bool) -> list[Placed]:
     placed: list[Placed] = []
-    before: Line | None = None
+    gap = _paragraph_gap(rows)
     for row in rows:
-        within_row = False
-        for line in row[::-1] if right_to_left and len(row) > 1 else row:
-            placed.append(("" if before is None else _separator(before, line, within_row=within_row), line))
-            before = line
-            within_row = True
+        for place, line in enumerate(row[::-1] if right_to_left and len(row) > 1 else row):
+            before = placed[-1][1] if placed else None
+            separator = _separator(before, line, within_row=place > 0, paragraph_gap=gap) if before else ""
+            placed.append((separator, line))
     return placed
 
 
-def _separator(before: Line, line: Line, *, within_row: bool) -> Separator:
+def _paragraph_gap(rows: list[list[Line]]) -> float:
+    """Lines of white between paragraphs: more than above lines that go on with a sentence, as a small letter tells."""
+    spacings = sorted(
+        spacing
+        for (before, *_), (line, *others) in pairwise(rows)
+        if line.text[:1].islower() and not (others or line.is_cell) and len(before.text) > _CELL_CHARACTERS
+        if 0 < (spacing := (line.y0 - before.y1) / max(line.size, 1.0)) < _SPACING_MAX
+    )
+    usual = spacings[len(spacings) // 4] if len(spacings) >= _SPACING_LINES else 0.0
+    return _PARAGRAPH_GAP if usual < _WIDE_SPACING else usual + _EXTRA_GAP
+
+
+def _separator(before: Line, line: Line, *, within_row: bool, paragraph_gap: float) -> Separator:
     if within_row:
         return " | " if line.is_cell else " "
     if line.joined and before.first + len(before.text) + 1 == line.first:
@@ -382,6 +395,6 @@ def _separator(before: Line, line: Line, *, within_row: bool) -> Separator:
     y0, y1 = before.y0, before.y1
     if -_SAME_ROW * size <= (line.y0 + line.y1) / 2 - (y0 + y1) / 2 <= _SAME_ROW * size:
         return " "
-    if line.y0 - y1 > _PARAGRAPH_GAP * size or larger > 1.25 * size:
+    if line.y0 - y1 > paragraph_gap * size or larger > 1.25 * size:
         return "\n\n"
     return "\n"

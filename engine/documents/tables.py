@@ -9,6 +9,7 @@ from itertools import chain, islice
 from engine.documents.content import one_line
 
 BAR = " | "  # between the cells of a line
+REPEATED_MAX = 80  # characters that other rows say again; longer than this is text, not the name of a row or column
 
 _LABEL_CHARACTERS_MAX = 80  # longer than this is text, not the name of a column
 _LOOKED_AT_ROWS = 20

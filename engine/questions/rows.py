@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from engine.documents.decoding import decode
+from engine.documents.formats.delimited import said_delimiter
 from engine.documents.json_values import read_values
 from engine.documents.sheets import shown
 from engine.errors import QuestionError
@@ -82,7 +83,7 @@ def _table(path: Path, header: Header) -> Iterator[Row]:
         data = file.read(_TABLE_BYTES_MAX + 1)
     if len(data) > _TABLE_BYTES_MAX:
         raise QuestionError(f"{path.name} is larger than 1 GiB.", hint="Split it into smaller files and import those.")
-    text = decode(data).replace("\x00", "")
+    text = decode(data)
     del data
     start, delimiter = _dialect(text, prefers_tabs=path.suffix.lower() == ".tsv")
     csv.field_size_limit(_CELL_CHARACTERS_MAX)
@@ -117,13 +118,10 @@ def _table_rows(path: Path, text: str, delimiter: str, header: Header, *, skippe
 
 
 def _dialect(text: str, *, prefers_tabs: bool) -> tuple[int, str]:
-    """Where the table begins and what parts its cells: the mark that gives most rows the same number of cells.
-
-    Excel's first line `sep=;` says it; it is no row.
-    """
-    said = re.match(r"\ufeff?sep=(.)\r?\n", text)
+    """Where the table begins and what parts its cells: the mark that gives most rows the same number of cells."""
+    start, said = said_delimiter(text)
     if said:
-        return said.end(), said.group(1)
+        return start, said
 
     def fit(delimiter: str) -> tuple[float, int]:
         sample = io.StringIO(text[: 1 << 16], newline="")

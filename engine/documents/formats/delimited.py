@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from engine.documents.reading import Report
 from engine.documents.sheets import add_rows
 
 _DELIMITERS = ",;\t|"
+_SAID = re.compile(r"\ufeff?sep=(.)\r?\n")
 _SAMPLE_CHARACTERS = 64 * 1024
 _REPORT_ROWS = 500
 
@@ -28,11 +30,20 @@ def read(data: bytes, report: Report) -> Content:
 
 def _rows(text: str, report: Report) -> Iterator[list[str]]:
     total = text.count("\n")
-    rows = csv.reader(io.StringIO(text.replace("\x00", ""), newline=""), delimiter=delimiter_of(text))
+    start, said = said_delimiter(text)
+    rows = csv.reader(io.StringIO(text[start:], newline=""), delimiter=said or delimiter_of(text))
     for number, row in enumerate(rows):
         if number % _REPORT_ROWS == 0:
             report(number, total)
         yield row
+
+
+def said_delimiter(text: str) -> tuple[int, str]:
+    """Return where the table begins and the character that parts its values, "" where it doesn't say so: Excel's first
+    line `sep=;` does and is no row.
+    """
+    said = _SAID.match(text)
+    return (said.end(), said.group(1)) if said else (0, "")
 
 
 def delimiter_of(text: str) -> str:

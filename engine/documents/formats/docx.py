@@ -23,7 +23,7 @@ from engine.documents.archives import (
 from engine.documents.content import Content, ContentBuilder, one_line
 from engine.documents.numbering import BULLET, Numbering
 from engine.documents.symbols import UNKNOWN, character, raised
-from engine.documents.tables import table_lines
+from engine.documents.tables import REPEATED_MAX, table_lines
 
 _HEADING_STYLE = re.compile(r"heading (\d)", re.IGNORECASE)
 _PARAGRAPH, _TABLE, _ROW, _CELL = qn("w:p"), qn("w:tbl"), qn("w:tr"), qn("w:tc")
@@ -111,7 +111,7 @@ class _Walk:
             if next(row.iterancestors(_TABLE), None) is table and not _is_deleted_row(row)
         ]
         marked = bool(rows) and rows[0].find(f"{qn('w:trPr')}/{qn('w:tblHeader')}") is not None
-        cells = [list(_cells(row)) for row in rows]
+        cells = _filled_down(list(_cells(row)) for row in rows)
         for place, (_, line) in enumerate(table_lines(cells, header=True if marked and len(rows) > 1 else None)):
             self.builder.add(line, separator="\n" if place else "\n\n")
 
@@ -251,12 +251,28 @@ def _inside(element: etree._Element) -> str:
     return one_line(" ".join("".join(map(_paragraph_text, one)) for one in _joined(element.iter(_PARAGRAPH))))
 
 
-def _cells(row: etree._Element) -> Iterator[str]:
-    """Yield the texts of a row's cells, one for each column; a nested table reads as part of its cell."""
+def _filled_down(rows: Iterable[list[str | None]]) -> list[list[str]]:
+    """Return the rows, a cell that goes on from the row above (None) with its text: it says what it is of."""
+    filled: list[list[str]] = []
+    above: list[str] = []
+    for row in rows:
+        kept = [text if len(text) <= REPEATED_MAX else "" for text in above[: len(row)]]
+        kept += [""] * (len(row) - len(kept))
+        above = [under if text is None else text for text, under in zip(row, kept, strict=True)]
+        filled.append(above if any(row) else [])  # a row that says nothing of its own is none
+    return filled
+
+
+def _cells(row: etree._Element) -> Iterator[str | None]:
+    """Yield the texts of a row's cells, one for each column, None for one that goes on from the row above; a nested
+    table reads as part of its cell.
+    """
     for cell in row.iter(_CELL):
         if next(cell.iterancestors(_ROW), None) is not row:
             continue
-        yield _inside(cell)
+        merged = cell.find(f"{qn('w:tcPr')}/{qn('w:vMerge')}")
+        goes_on = merged is not None and merged.get(qn("w:val"), "continue") == "continue"
+        yield _inside(cell) or (None if goes_on else "")
         span = cell.find(f"{qn('w:tcPr')}/{qn('w:gridSpan')}")
         width = span.get(qn("w:val"), "") if span is not None else ""
         yield from [""] * (min(int(width), _COLUMNS_MAX) - 1 if width.isdigit() else 0)

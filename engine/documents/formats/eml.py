@@ -43,10 +43,13 @@ def _parsed(data: bytes) -> EmailMessage:
 
 
 def _header(message: Message, name: str) -> str:
+    raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
+    # Beside encoded words there are bytes as they were typed, in whatever encoding the mail is in.
+    text = one_line(decode(raw.encode("utf-8", "surrogateescape"), declared=message.get_content_charset("") or ""))
     try:
-        return one_line(str(message.get(name, "")))
+        return one_line(str(policy.default.header_factory(name, text)))
     except Exception:  # noqa: BLE001 - the standard library's header parser stumbles over some that others wrote
-        return one_line(next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), ""))
+        return text
 
 
 def _bodies(message: EmailMessage) -> Iterator[str | bytes]:

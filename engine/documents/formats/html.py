@@ -12,7 +12,7 @@ from engine.documents.content import Content, ContentBuilder, one_line
 from engine.documents.decoding import decode
 from engine.documents.numbering import written
 from engine.documents.symbols import raised
-from engine.documents.tables import BAR
+from engine.documents.tables import BAR, REPEATED_MAX
 
 _DECLARED = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
@@ -33,7 +33,6 @@ _CELLS = {"td", "th"}
 _NUMBERINGS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
 _WITHOUT_NUMBERS = re.compile(r"list-style(?:-type)?\s*:[^;]*\bnone\b", re.IGNORECASE)
 _COLUMNS_MAX = 100  # that cells reach by their spans
-_REPEATED_MAX = 80  # characters that other rows say again; longer than this is text, not the name of a row or column
 
 
 def read(data: bytes) -> Content:
@@ -230,7 +229,7 @@ class _Walk:
             first = _Cell(text, named=node is not None and node.name == "th", columns=columns)
             for cell in (first, *[replace(first, spread=True)] * (columns - 1)):
                 if rows > 1 and len(self._row) < _COLUMNS_MAX:
-                    below = cell if len(text) <= _REPEATED_MAX else replace(cell, text="")
+                    below = cell if len(text) <= REPEATED_MAX else replace(cell, text="")
                     self._hanging[len(self._row)] = (rows - 1, below)
                 self._row.append(cell)
 
@@ -303,7 +302,7 @@ def _joined(above: str, name: str) -> str:
     if name in ("", above):
         return above
     joined = f"{above} {name}".strip()
-    return joined if len(joined) <= _REPEATED_MAX else name
+    return joined if len(joined) <= REPEATED_MAX else name
 
 
 def _is_hidden(tag: Tag) -> bool:

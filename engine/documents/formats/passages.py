@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.documents.decoding import decode
-from engine.documents.formats.delimited import delimiter_of
+from engine.documents.formats.delimited import delimiter_of, said_delimiter
 from engine.documents.json_values import Value, read_values
 from engine.errors import DocumentError
 
@@ -106,7 +106,8 @@ def _table(path: Path) -> Iterator[Value]:
         raise DocumentError(f"{path.name} is larger than 1 GiB.", hint="Save it as Parquet or JSONL.")
     text = decode(path.read_bytes())
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    rows = csv.reader(io.StringIO(text.replace("\x00", ""), newline=""), delimiter=delimiter_of(text))
+    start, said = said_delimiter(text)
+    rows = csv.reader(io.StringIO(text[start:], newline=""), delimiter=said or delimiter_of(text))
     columns = [name.strip().lower() for name in next(rows, [])]
     _check(path, columns)
     for number, row in enumerate(rows, start=2):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from engine.documents.page_layout import Line, arrange
 
 PROSE = "a line of prose that fills its column"
@@ -71,6 +73,22 @@ def test_labels_stay_beside_what_they_label() -> None:
 
 def test_lines_in_order_are_left_in_order_and_paragraphs_are_told() -> None:
     assert read(line("One", 50, 100), line("two.", 50, 112), line("Three", 50, 140)) == "One\ntwo.\n\nThree"
+
+
+@pytest.mark.parametrize("spacing", [11, 17, 24, 30])
+def test_lines_that_stand_far_apart_are_told_from_paragraphs(spacing: int) -> None:
+    words = [f"{start} {PROSE}" for start in ("One", "goes", "on.", "Two", "goes", "on", "and", "on.")]
+    heights = [spacing * number + 5 * (number >= 3) for number in range(8)]
+    lines = [
+        line(text, 50, 50 + height, first=50 * number)
+        for number, (text, height) in enumerate(zip(words, heights, strict=True))
+    ]
+    assert [paragraph.count("\n") for paragraph in read(*lines).split("\n\n")] == [2, 4]
+
+
+def test_short_lines_that_stand_far_apart_are_paragraphs() -> None:
+    terms = [line(f"term {number}", 50, 50 + 25 * number, first=20 * number) for number in range(8)]
+    assert read(*terms).count("\n\n") == 7
 
 
 def test_a_line_written_last_but_standing_first_is_read_first() -> None:

@@ -79,6 +79,12 @@ def test_a_file_comes_back_with_the_digest_of_its_bytes(reader: Reader, tmp_path
     assert read.digest == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def test_an_encoding_is_told_in_the_child_though_it_writes_no_file(reader: Reader, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes("Patienten fick läkemedel på måndag.".encode("cp1252"))
+    assert reader.read(path).content.text == "Patienten fick läkemedel på måndag."
+
+
 def test_one_child_reads_all_files(reader: Reader, tmp_path: Path) -> None:
     processes = set()
     for number in range(3):

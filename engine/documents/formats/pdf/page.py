@@ -17,7 +17,7 @@ from engine.documents.ocr import Recognised
 from engine.documents.page_layout import Line, Placed, Word, arrange
 
 _ODD = re.compile(
-    "[\x00-\x1f\x7f\ufeff\ufffe\uffff\u00ad\ud800-\udfff]+|[\ufb00-\ufdff\ufe70-\ufefc]"
+    "[\x00-\x1f\x7f\ufeff\ufffe\uffff\u00ad\u200b\u2060\ud800-\udfff]+|[\ufb00-\ufdff\ufe70-\ufefc]"
 )  # left out of the text, or written otherwise
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _BROKEN = re.compile(r"[^\W\d_]{2}[-\u2010]$")

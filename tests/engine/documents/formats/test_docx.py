@@ -62,6 +62,36 @@ def test_deleted_rows_are_gone() -> None:
     assert docx.read(_body(f"<w:tbl>{rows}</w:tbl>")).text == "new"
 
 
+def test_a_cell_over_several_rows_is_said_in_each() -> None:
+    restart, goes_on = "<w:vMerge w:val='restart'/>", "<w:vMerge/>"
+    rows = [
+        [("Drug", ""), ("Day", ""), ("Dose", "")],
+        [("A", restart), ("1", ""), ("5 mg", "")],
+        [("", goes_on), ("2", ""), ("7 mg", "")],
+        [("", "<w:vMerge w:val='continue'/>"), ("", goes_on), ("", "")],
+        [("", goes_on), ("3", ""), ("9 mg", "")],
+        [("long " * 20, restart), ("4", ""), ("8 mg", "")],
+        [("", goes_on), ("5", ""), ("9 mg", "")],
+    ]
+    table = "".join(
+        "".join(
+            [
+                "<w:tr>",
+                *(f"<w:tc><w:tcPr>{look}</w:tcPr><w:p>{_run(text)}</w:p></w:tc>" for text, look in row),
+                "</w:tr>",
+            ]
+        )
+        for row in rows
+    )
+    assert docx.read(_body(f"<w:tbl>{table}</w:tbl>")).text.split("\n")[1:] == [
+        "Drug: A | Day: 1 | Dose: 5 mg",
+        "Drug: A | Day: 2 | Dose: 7 mg",
+        "Drug: A | Day: 3 | Dose: 9 mg",
+        f"Drug: {('long ' * 20).strip()} | Day: 4 | Dose: 8 mg",
+        "Day: 5 | Dose: 9 mg",
+    ]
+
+
 def test_paragraphs_whose_mark_between_them_is_deleted_are_one() -> None:
     first = f"<w:p><w:pPr><w:rPr><w:del w:id='1'/></w:rPr></w:pPr>{_run('no ')}</w:p>"
     second = f"<w:p>{_run('notice')}</w:p>"

@@ -35,6 +35,20 @@ def test_html_is_read_where_there_is_no_plain_text() -> None:
     assert eml.read(mail.as_bytes()).text == "Subject: News\n\nOne\n\nTwo"
 
 
+@pytest.mark.parametrize(
+    ("subject", "declared"),
+    [
+        ("Größe ohne Kodierung – Änderung".encode("cp1252"), b""),
+        ("Größe ohne Kodierung – Änderung".encode(), b""),
+        (b"=?utf-8?q?Gr=C3=B6=C3=9Fe?= ohne Kodierung\r\n =?utf-8?b?4oCTIMOEbmRlcnVuZw==?=", b""),
+        ("Größe ohne Kodierung – Änderung".encode("cp1250"), b"Content-Type: text/plain; charset=windows-1250\r\n"),
+    ],
+)
+def test_a_subject_is_read_in_whatever_encoding_it_is(subject: bytes, declared: bytes) -> None:
+    content = eml.read(b"Subject: " + subject + b"\r\n" + declared + b"\r\nwords")
+    assert content.title == "Größe ohne Kodierung – Änderung"
+
+
 def _mixed(*parts: str, kind: str = "mixed") -> str:
     """Parts of a message as mail programs write them, each its headers, a blank line and its text."""
     marked = "".join(f"--{kind}\n{part}\n" for part in parts)

@@ -118,3 +118,8 @@ def test_the_delimiter_is_found(delimiter: str) -> None:
 
 def test_a_table_of_one_column_is_text() -> None:
     assert delimited.read(b"first\nsecond\n", _report).text == "first\nsecond"
+
+
+def test_a_first_line_that_says_the_delimiter_is_no_row() -> None:
+    content = delimited.read("\ufeffsep=;\r\nName;Place, land\r\nMeier;Bonn\r\nSmith;York".encode(), _report)
+    assert content.text == "Name | Place, land\nName: Meier | Place, land: Bonn\nName: Smith | Place, land: York"

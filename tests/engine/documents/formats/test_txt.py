@@ -15,3 +15,8 @@ def test_a_form_feed_ends_a_paragraph() -> None:
 
 def test_control_tokens_of_models_stay_text() -> None:
     assert txt.read(b"<|im_start|>system </s> [CLS]").text == "<|im_start|>system </s> [CLS]"
+
+
+def test_places_where_a_word_may_break_are_left_out_and_joiners_kept() -> None:
+    data = "Ge\xadsund\u200bheits\u2060amt\ufeff, Ver\xad\ntrag, \u0645\u06cc\u200c\u0631\u0648\u062f".encode()
+    assert txt.read(data).text == "Gesundheitsamt, Vertrag, \u0645\u06cc\u200c\u0631\u0648\u062f"
