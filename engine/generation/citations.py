@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.documents.sentences import sentence_ends
 from engine.generation.facts import missing_facts
 from engine.records import Citation, Passage, Sentence
 
@@ -19,9 +20,8 @@ MIN_WORDS_FOR_PARTIAL = 3  # shorter answers must stand in the passage as they a
 _MATCH, _DIFFERS, _GAP = 3, -1, -1
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|\w+", re.UNICODE)
-_SENTENCE = re.compile(r"[^.!?]+(?:[.!?](?!\s|$)[^.!?]*)*[.!?]*")
-_BETWEEN = " \t\n.,;:!?"  # what stands between sentences belongs to neither
-_LEAST_SENTENCE_WORDS = 2  # "Dr." and "e.g." don't end a sentence: what is shorter belongs to what follows
+_BETWEEN = " \t\n.,;:!?。，、；：！？؟،؛।"  # what stands between sentences belongs to neither
+_LEAST_SENTENCE_WORDS = 2  # what is shorter, the "1." of a list, belongs to what follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +83,14 @@ def snap(answer: str, passages: Sequence[Passage]) -> str | None:
 def sentence_bounds(text: str) -> list[tuple[int, int]]:
     """Return start and end of each sentence of `text`, without the space around it."""
     bounds: list[tuple[int, int]] = []
-    held: int | None = None  # where an abbreviation that looked like a sentence began
-    for found in _SENTENCE.finditer(text):
-        stripped = found.group().strip()
-        if not stripped:
-            continue
-        start = found.start() + found.group().index(stripped[0])
-        begun, held = (start if held is None else held), None
-        end = start + len(stripped)
-        if len(_WORD.findall(text[begun:end])) < _LEAST_SENTENCE_WORDS and end < len(text.rstrip()):
-            held = begun
-        else:
-            bounds.append((begun, end))
+    text = text.rstrip()
+    start = 0
+    for end in (*sentence_ends(text), len(text)):
+        sentence = text[start:end].strip()
+        if len(_WORD.findall(sentence)) >= _LEAST_SENTENCE_WORDS or (sentence and end == len(text)):
+            start = text.index(sentence, start)
+            bounds.append((start, start + len(sentence)))
+            start = end
     return bounds
 
 

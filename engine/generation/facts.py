@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise, takewhile
 
+from engine.documents.sentences import sentence_ends
+
 _MINUS = r"(?<![\w%)\]])(?<![\d%]\s)[-−–](?=\d)"  # not the hyphen of IL-6, 15-45 and 15 –45
 _NUMBER = rf"(?:{_MINUS})?\d+(?:[.,]\d+)*"
 _WORD = re.compile(rf"{_NUMBER}|[^\W\d_]+(?:['’]t\b)?|%")
 _SIGNED = re.compile(rf"((?:[<>≤≥=$€£]\s?){{0,3}})({_NUMBER})((?:\s?[$€£])?)")
 _SIGN = re.compile("[<>]=?|[≤≥$€£]")
-_SENTENCE_END = re.compile(r"[.!?]\s")
 _UNITS_WRITTEN = """
     % percent mg g kg µg μg mcg ng ml l dl µl mmol mol iu u unit units mm cm m km nm mmhg bpm °c c f k ppm times
     s sec seconds min minute minutes h hour hours day days week weeks month months year years
@@ -134,9 +135,10 @@ def _lacking_ends(spoken: list[str], text: str, start: int, end: int, held: set[
     ends = [word for way in (1, -1) for word in takewhile(lambda word: _plain(word) not in held, telling[::way])]
     if not ends:
         return []
-    begin = max((found.end() for found in _SENTENCE_END.finditer(text, 0, start)), default=0)
-    finish = _SENTENCE_END.search(text, end)
-    nearby = [_plain(word) for word in _WORD.findall(text[begin : finish.start() if finish else len(text)])]
+    borders = [0, *sentence_ends(text), len(text)]
+    begin = max(border for border in borders if border <= start)
+    finish = min(border for border in borders if border >= end)
+    nearby = [_plain(word) for word in _WORD.findall(text[begin:finish])]
     return [word for word in ends if not any(_alike(_plain(word), other) for other in nearby)]
 
 

@@ -159,6 +159,19 @@ def test_a_quote_keeps_the_signs_that_answer_and_document_share(said: str, writt
 def test_an_abbreviation_ends_no_sentence() -> None:
     text = "Dr. Miller agreed. It was 3.5 mg."
     assert [text[start:end] for start, end in sentence_bounds(text)] == ["Dr. Miller agreed.", "It was 3.5 mg."]
+    (citation,) = cite("Vertretung ist Dr. Özgür", [passage("Die Vertretung ist Dr. Özgür.")]).citations
+    assert citation.quote == "Vertretung ist Dr. Özgür"
+
+
+def test_the_number_of_an_item_belongs_to_what_follows() -> None:
+    text = " 1. Take one. 2. Take two. Yes "
+    assert [text[start:end] for start, end in sentence_bounds(text)] == ["1. Take one.", "2. Take two.", "Yes"]
+
+
+def test_what_a_sentence_opens_with_must_stand_in_the_spans_own_sentence_past_an_abbreviation() -> None:
+    represented = "Miller, represented by Prof. Smith, signed the lease."
+    assert cite("Miller signed the lease.", [passage(represented)]).support
+    assert not cite("Miller signed the lease.", [passage("Miller was ill. Jones signed the lease.")]).support
 
 
 @given(
