@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-# A stop (with closing quotes, brackets and a note's number) before white space, or a full-width one before anything.
-_END = re.compile(r"(?<=[.!?…؟۔।])[\"'”’»)\]]*(?:\[\d+\])*(\s+)|(?<=[。！？])[」』”’）]*\s*")
+# A stop (with closing quotes, brackets and a note's number) before white space, or a full-width one before anything;
+# a colon or semicolon before the number of a clause: "that: 11.3. is".
+_END = re.compile(
+    r"(?<=[.!?…؟۔।])[\"'”’»)\]]*(?:\[\d+\])*(\s+)|(?<=[。！？])[」』”’）]*\s*|(?<=[:;])\s+(?=\d+(?:\.\d+)+\.\s)"
+)
 _ABBREVIATED = r"""
     Dr Mr Mrs Ms Prof St No Nos Art Sec Fig Figs Eq Vol pp p vs v cf ca al e\.g i\.e Inc Ltd Co Corp Jr Sr
     approx Ch Para Nr Abs Bd bzw z z\.B d\.h u\.a vgl ggf Hr Fr Ziff Kap Tab
