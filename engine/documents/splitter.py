@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
+from engine.documents.sentences import sentence_ends
 from engine.records import Document, Heading, Passage
 
 MAX_TOKENS = 220
@@ -19,15 +20,9 @@ SECTION_SEPARATOR = " › "
 _BATCH_CHARACTERS = 200_000  # texts tokenised at once: enough to keep all cores busy, over in a moment
 _PARAGRAPH_GAIN = 0.35  # how much further from the even size a cut may lie to fall on a paragraph's end
 _PARAGRAPH_END = re.compile(r"(?<!:)\n[ \t]*\n\s*")  # what ends in a colon introduces the next
-# A sentence ends at . ! ? or an ellipsis (with closing quotes and brackets) before white space, unless what follows
-# starts in lower case, and after full-width stops. A wrong cut costs little: sentences are only where passages may end.
-# The items of a list and the rows of a table end at their line's end.
-_SENTENCE_END = re.compile(
-    r"(?<=[.!?…])[\"'”’»)\]]*(?:\[\d+\])*\s+(?![a-zà-öø-ÿ])|(?<=[。！？])\s*|\n(?=\s*[•\-–*]\s)|\n(?=[^\n|]* \| )"
-)
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|No|Nos|Art|Sec|Fig|Figs|Eq|Vol|pp|p|vs|v|cf|ca|al|e\.g|i\.e|Inc|Ltd|Co|Corp|Jr|Sr|Nr|Abs|Bd|bzw|z\.B)|\b[A-Z])\.\s+$"
-)
+# The items of a list and the rows of a table end at their line's end. A wrong cut costs little: sentences are only
+# where passages may end.
+_ROW_END = re.compile(r"\n(?=\s*[•\-–*]\s)|\n(?=[^\n|]* \| )")
 _SPACE = re.compile(r"\s+")
 # Rows of a table, items of a list: two and more, a line each.
 _WHOLES = (
@@ -164,7 +159,9 @@ def _section_paths(headings: Sequence[Heading]) -> list[str]:
 def _cut(text: str, token_starts: list[int], max_tokens: int) -> Iterator[tuple[int, int]]:
     """Yield spans of `text` of about even size, each of at most `max_tokens`, ending where a reader would pause."""
     paragraph_ends = {match.end() for match in _PARAGRAPH_END.finditer(text)} | {len(text)}
-    ends = _without_inner(_sentence_ends(text, paragraph_ends), _wholes(text, token_starts, max_tokens))
+    row_ends = (match.end() for match in _ROW_END.finditer(text))
+    ends = sorted({*paragraph_ends, *sentence_ends(text), *row_ends})
+    ends = _without_inner(ends, _wholes(text, token_starts, max_tokens))
     start = 0
     while start < len(text):
         before = bisect_left(token_starts, start)
@@ -182,14 +179,6 @@ def _cut(text: str, token_starts: list[int], max_tokens: int) -> Iterator[tuple[
             end = _inside_sentence(text, token_starts, start=start, limit=limit, before=before, even=even)
         yield start, end
         start = end
-
-
-def _sentence_ends(text: str, paragraph_ends: set[int]) -> list[int]:
-    ends = set(paragraph_ends)
-    for match in _SENTENCE_END.finditer(text):
-        if match.end() > 0 and not _ABBREVIATION.search(text, max(0, match.end() - 12), match.end()):
-            ends.add(match.end())
-    return sorted(ends)
 
 
 def _wholes(text: str, token_starts: list[int], max_tokens: int) -> list[tuple[int, int]]:

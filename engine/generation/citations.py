@@ -9,19 +9,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.documents.sentences import sentence_ends
 from engine.generation.facts import missing_facts
+from engine.generation.words import ALONE, WORD
 from engine.records import Citation, Passage, Sentence
 
 MIN_OVERLAP = 0.6  # token F1 below which a span doesn't count as the place an answer comes from
-MIN_WORDS_FOR_PARTIAL = 3  # shorter answers must stand in the passage as they are
+MIN_WORDS_FOR_PARTIAL = 3  # shorter answers must stand in the passage as they are; characters in unspaced scripts
 
 # Of the local alignment (Smith & Waterman 1981): a word that matches, one that differs, one that is left out.
 _MATCH, _DIFFERS, _GAP = 3, -1, -1
 
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|\w+", re.UNICODE)
-_SENTENCE = re.compile(r"[^.!?]+(?:[.!?](?!\s|$)[^.!?]*)*[.!?]*")
-_BETWEEN = " \t\n.,;:!?"  # what stands between sentences belongs to neither
-_LEAST_SENTENCE_WORDS = 2  # "Dr." and "e.g." don't end a sentence: what is shorter belongs to what follows
+_WORD = re.compile(rf"\d+(?:[.,]\d+)*|{ALONE}|{WORD}")
+_BETWEEN = " \t\n.,;:!?。，、；：！？؟،؛।"  # what stands between sentences belongs to neither
+_LEAST_SENTENCE_WORDS = 2  # what is shorter, the "1." of a list, belongs to what follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +84,14 @@ def snap(answer: str, passages: Sequence[Passage]) -> str | None:
 def sentence_bounds(text: str) -> list[tuple[int, int]]:
     """Return start and end of each sentence of `text`, without the space around it."""
     bounds: list[tuple[int, int]] = []
-    held: int | None = None  # where an abbreviation that looked like a sentence began
-    for found in _SENTENCE.finditer(text):
-        stripped = found.group().strip()
-        if not stripped:
-            continue
-        start = found.start() + found.group().index(stripped[0])
-        begun, held = (start if held is None else held), None
-        end = start + len(stripped)
-        if len(_WORD.findall(text[begun:end])) < _LEAST_SENTENCE_WORDS and end < len(text.rstrip()):
-            held = begun
-        else:
-            bounds.append((begun, end))
+    text = text.rstrip()
+    start = 0
+    for end in (*sentence_ends(text), len(text)):
+        sentence = text[start:end].strip()
+        if len(_WORD.findall(sentence)) >= _LEAST_SENTENCE_WORDS or (sentence and end == len(text)):
+            start = text.index(sentence, start)
+            bounds.append((start, start + len(sentence)))
+            start = end
     return bounds
 
 
@@ -134,12 +131,16 @@ def _best_span(sentence: str, passages: Sequence[Passage]) -> _Span | None:
 def _with_signs(text: str, first: int, last: int, before: str, after: str) -> tuple[int, int]:
     """Return where a span begins and ends with the signs `before` and `after` its words that stand there: "(15 %)"."""
     start, end = first, last
-    while before and text[:start].endswith(before[-1]):
+    while before and _sign(text[start - 1 : start]) == _sign(before[-1]):
         start, before = start - 1, before[:-1]
-    while after and text.startswith(after[0], end):
+    while after and _sign(text[end : end + 1]) == _sign(after[0]):
         end, after = end + 1, after[1:]
     start = first - len(text[start:first].lstrip(_BETWEEN))
     return start, last + len(text[last:end].rstrip(_BETWEEN))
+
+
+def _sign(character: str) -> str:
+    return unicodedata.normalize("NFKC", character)  # ％ is %
 
 
 def _aligned(wanted: Sequence[str], words: Sequence[str]) -> tuple[int, int, int] | None:

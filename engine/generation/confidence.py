@@ -9,9 +9,11 @@ import numpy as np
 
 from engine.generation.reading import Draft
 from engine.records import Calibration, Hit
+from engine.workspace.matching import matched_text
 
 MIN_QUESTIONS = 30  # with an answer; below it, the generator's own likelihood is all there is
 OVER_REFUSAL = 0.05  # share of validation questions with an answer that the suggested risk leaves without
+_FARTHEST = 3.0  # standard deviations from the mean: beyond, hardly anything was fitted, and a feature tells no more
 _RIDGE = 1.0  # L2 penalty, in units of one question
 _STEPS = 50
 
@@ -35,7 +37,7 @@ def features(question: str, hits: Sequence[Hit], draft: Draft, support: float) -
     dense = sorted((hit.dense or 0.0 for hit in hits), reverse=True)
     lexical = sorted((hit.lexical or 0.0 for hit in hits), reverse=True)
     fused = [hit.score for hit in hits]
-    words = max(len(question.split()), 1)
+    words = max(len((matched_text(question) or question).split()), 1)  # those that BM25 adds up
     first = max(range(len(hits)), key=lambda row: hits[row].dense or 0.0, default=0)
     other = max(range(len(hits)), key=lambda row: hits[row].lexical or 0.0, default=0)
     return np.array(
@@ -66,7 +68,7 @@ def fit(known: np.ndarray, answerable: np.ndarray) -> Calibration | None:
         return None
     counts = np.where(answerable == 1, 0.5 / answerable.mean(), 0.5 / (1 - answerable.mean()))  # (Q,), 1 on average
     centre, scale = known.mean(axis=0), np.maximum(known.std(axis=0), 1e-6)
-    design = np.hstack([(known - centre) / scale, np.ones((len(known), 1))])  # (Q, 12)
+    design = np.hstack([_scaled(known, centre, scale), np.ones((len(known), 1))])  # (Q, 12)
     penalty = np.diag([_RIDGE] * known.shape[1] + [0.0])
     weights = np.zeros(design.shape[1])
     for _ in range(_STEPS):
@@ -88,8 +90,12 @@ def fit(known: np.ndarray, answerable: np.ndarray) -> Calibration | None:
 
 def confidence(calibration: Calibration, known: np.ndarray) -> float:
     """Return the probability that the documents answer, 0 to 1."""
-    scaled = (known - np.array(calibration.centre)) / np.array(calibration.scale)
+    scaled = _scaled(known, np.array(calibration.centre), np.array(calibration.scale))
     return float(_sigmoid(scaled @ np.array(calibration.weights) + calibration.bias))
+
+
+def _scaled(known: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    return np.clip((known - centre) / scale, -_FARTHEST, _FARTHEST)
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:

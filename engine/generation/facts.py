@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise, takewhile
 
+from engine.documents.sentences import sentence_ends
+from engine.generation.words import ALONE, LETTERS
+
 _MINUS = r"(?<![\w%)\]])(?<![\d%]\s)[-−–](?=\d)"  # not the hyphen of IL-6, 15-45 and 15 –45
-_NUMBER = rf"(?:{_MINUS})?\d+(?:[.,]\d+)*"
-_WORD = re.compile(rf"{_NUMBER}|[^\W\d_]+(?:['’]t\b)?|%")
+_DIGITS = r"\d+(?:[.,]\d+)*"
+_NUMBER = rf"(?:{_MINUS})?{_DIGITS}"
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_WORD = re.compile(rf"{_NUMBER}|{LETTERS}(?:['’]t\b)?|[%％]")
+_RUN = re.compile(rf"(?:{_DIGITS})?(?:{ALONE}(?:{_DIGITS})?)+")
 _SIGNED = re.compile(rf"((?:[<>≤≥=$€£]\s?){{0,3}})({_NUMBER})((?:\s?[$€£])?)")
 _SIGN = re.compile("[<>]=?|[≤≥$€£]")
-_SENTENCE_END = re.compile(r"[.!?]\s")
 _UNITS_WRITTEN = """
     % percent mg g kg µg μg mcg ng ml l dl µl mmol mol iu u unit units mm cm m km nm mmhg bpm °c c f k ppm times
     s sec seconds min minute minutes h hour hours day days week weeks month months year years
@@ -45,7 +51,17 @@ _REACHING = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _MOST_BEFORE = 200  # characters looked back over
-_NEGATED_AT_ITS_END = re.compile(r"\s+(nicht)\s*(?:[.,;:!?]|$)")  # "Der Vermieter haftet | nicht."
+# Also where a negation is written on to what it negates: "未经 | 批准", "ไม่ | อนุมัติ", "미 | 승인", "안 | 먹는다".
+_NEGATED_BEFORE = re.compile(
+    r"([不没沒未无無非勿][能可会會应應得须須曾有被获獲经經予]?|ไม่(?:ได้|ควร|เคย)?|(?<![가-힣])(?:[불비미무부]|[안못](?=\s)))\s?$"
+)
+# "Der Vermieter haftet | nicht.", "承認 | されていない", "승인 | 되지 않았다".
+_NEGATED_BEHIND = re.compile(
+    r"""\s*((?<=\s)nicht(?=\s*(?:[.,;:!?]|$))
+    |[ぁ-ん]{0,5}?(?:ない|なかった|ません)
+    |(?:하|되|시키)?지\s?[는도]?\s?(?:않|못)|[이가은는]?\s?아[니닌닙])""",
+    re.VERBOSE,
+)
 _BESIDE = 20  # characters beside a span where a currency may stand in words
 _LONGEST_ENDING = 2  # letters in which two forms of one word differ
 # Words that a sentence may open or end with and that don't say what it is about.
@@ -79,13 +95,16 @@ def missing_facts(sentence: str, text: str, *, start: int, end: int) -> tuple[st
 
     Numbers with their signs and units, months, names, and what the sentence opens and ends with where the span's own
     doesn't say it nearby. A negation counts either way: one that only the span has, or that reaches into it, turns the
-    sentence round as well.
+    sentence round as well. Where words can't be told apart, nor a name or a negation among them, nothing may differ.
     """
-    words = [found.group() for found in _WORD.finditer(text, 0, end) if found.end() > start]
+    before, span, behind = (unicodedata.normalize("NFC", part) for part in (text[:start], text[start:end], text[end:]))
+    text, start, end = before + span + behind, len(before), len(before) + len(span)
+    sentence = unicodedata.normalize("NFC", sentence)
+    words = list(_words(text[:end], start))
     held = {_plain(word) for word in words}
     doses = set(_doses(words))
-    spoken = _WORD.findall(sentence)
-    lacking = [*_lacking_signs(sentence, text, start, end)]
+    spoken = list(_words(sentence))
+    lacking = [*_lacking_signs(sentence, text, start, end), *_lacking_runs(sentence, span)]
     lacking += [dose for dose in _doses(spoken) if dose not in doses]
     lacking += [
         word
@@ -101,9 +120,16 @@ def missing_facts(sentence: str, text: str, *, start: int, end: int) -> tuple[st
     return tuple(dict.fromkeys(lacking))
 
 
+def _words(text: str, start: int = 0) -> Iterator[str]:
+    """Yield the words that reach past `start`; those of CO₂ are those of CO2."""
+    for found in _WORD.finditer(text):
+        if found.end() > start:
+            yield from _WORD.findall(unicodedata.normalize("NFKC", found.group()))
+
+
 def _plain(word: str) -> str:
     plain = re.sub("^[−–]", "-", word.casefold())
-    return re.sub(r",(?=\d{3}(?!\d))", "", plain) if _is_number(plain) else plain
+    return _THOUSANDS.sub("", plain) if _is_number(plain) else plain
 
 
 def _doses(words: list[str]) -> Iterator[str]:
@@ -134,9 +160,10 @@ def _lacking_ends(spoken: list[str], text: str, start: int, end: int, held: set[
     ends = [word for way in (1, -1) for word in takewhile(lambda word: _plain(word) not in held, telling[::way])]
     if not ends:
         return []
-    begin = max((found.end() for found in _SENTENCE_END.finditer(text, 0, start)), default=0)
-    finish = _SENTENCE_END.search(text, end)
-    nearby = [_plain(word) for word in _WORD.findall(text[begin : finish.start() if finish else len(text)])]
+    borders = [0, *sentence_ends(text), len(text)]
+    begin = max(border for border in borders if border <= start)
+    finish = min(border for border in borders if border >= end)
+    nearby = [_plain(word) for word in _words(text[begin:finish])]
     return [word for word in ends if not any(_alike(_plain(word), other) for other in nearby)]
 
 
@@ -146,10 +173,17 @@ def _alike(word: str, other: str) -> bool:
     return long.startswith(short) and len(long) - len(short) <= _LONGEST_ENDING
 
 
+def _lacking_runs(sentence: str, span: str) -> Iterator[str]:
+    """Yield each run of characters that stand alone, with its numbers, that the span lacks, white space aside."""
+    said, held = (_THOUSANDS.sub("", unicodedata.normalize("NFKC", text)) for text in (sentence, span))
+    held = "".join(held.split())
+    yield from (run for run in _RUN.findall(said) if run not in held)
+
+
 def _lacking_signs(sentence: str, text: str, start: int, end: int) -> Iterator[str]:
     """Yield each number with a comparison or currency of `sentence` that the span gives otherwise: ≥ 5 is not < 5."""
     marked = {one for place, one in _signs(text[: end + 2]) if start <= place < end}
-    around = {_plain(word) for word in _WORD.findall(text[max(start - _BESIDE, 0) : end + _BESIDE])}
+    around = {_plain(word) for word in _words(text[max(start - _BESIDE, 0) : end + _BESIDE])}
     for _, (sign, number) in _signs(sentence):
         if (sign, number) not in marked and around.isdisjoint(_IN_WORDS.get(sign, ())):
             yield f"{sign}{number}"
@@ -163,10 +197,6 @@ def _signs(text: str) -> Iterator[tuple[int, tuple[str, str]]]:
 
 
 def _negations(text: str, start: int, end: int) -> list[str]:
-    reaching = _REACHING.search(text[max(start - _MOST_BEFORE, 0) : start])
-    behind = _NEGATED_AT_ITS_END.match(text, end)
-    return [
-        *([reaching[1]] if reaching else []),
-        *_NEGATION.findall(text[start:end]),
-        *([behind[1]] if behind else []),
-    ]
+    before = text[max(start - _MOST_BEFORE, 0) : start]
+    around = _REACHING.search(before), _NEGATED_BEFORE.search(before), _NEGATED_BEHIND.match(text, end)
+    return [*(found[1] for found in around if found), *_NEGATION.findall(text[start:end])]

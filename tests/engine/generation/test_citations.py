@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
@@ -83,6 +84,18 @@ def test_two_sentences_have_a_citation_each_and_a_repeated_one_only_one() -> Non
         ("It was stored at 5 degrees.", "It was stored at −5 degrees.", "5"),
         ("The limit is ≥ 5 mg a day.", "The limit is < 5 mg a day.", "≥5"),
         ("The price was $5 million in all.", "The price was €5 million in all.", "$5"),
+        ("The count was 105 in all.", "The count was 10⁵ in all.", "105"),
+        ("El medicamento está aprobado.", normalize("NFD", "El medicamento jamás está aprobado."), "jamás"),
+        ("有效期为三年。", "有效期为两年。", "有效期为三年"),
+        ("北京是管辖法院所在地。", "上海是管辖法院所在地。", "北京是管辖法院所在地"),
+        ("自5日至6日有效", "自6日至5日有效", "自5日至6日有效"),
+        ("药品批准用于成人", "药品未批准用于成人", "药品批准用于成人"),
+        ("批准用于成人", "药品未获批准用于成人", "未获"),
+        ("成人に承認", "この薬は成人に承認されていない。", "されていない"),
+        ("อนุมัติ", "ยานี้ไม่ได้อนุมัติ", "ไม่ได้"),
+        ("수도는 부산이다", "수도는 서울이다", "부산이다"),
+        ("승인", "이 약은 미승인 상태이다.", "미"),
+        ("승인", "이 약은 승인되지 않았다.", "되지 않"),
     ],
 )
 def test_a_span_that_differs_in_a_fact_bears_nothing_out(said: str, written: str, missing: str) -> None:
@@ -112,10 +125,46 @@ def test_a_span_that_differs_in_a_fact_bears_nothing_out(said: str, written: str
         ("≥ 5 mg", "A dose of >= 5 mg is high."),
         ("$5 million", "It cost 5 million dollars."),
         ("€5", "It cost 5 € then."),
+        ("CO2", "The CO₂ level"),
+        ("5%", "割合は５％である"),
+        ("1,000毫克", "不得超过1000毫克"),
+        ("成人に承認", "成人に承認しなければならない。"),
     ],
 )
 def test_what_only_looks_like_a_difference_is_none(said: str, written: str) -> None:
     assert cite(said, [passage(written)]).sentences[0].supported
+
+
+@pytest.mark.parametrize(
+    ("said", "written", "quoted"),
+    [
+        ("不得超过4000毫克", "药品说明书\n\n每日剂量不得超过4000毫克。儿童禁用。", "不得超过4000毫克"),
+        ("三年", "本品应在阴凉干燥处保存,有效期为三年。", "三年"),
+        ("阴凉干燥处保存", "本品应在阴凉干\n燥处保存。", "阴凉干\n燥处保存"),
+        ("东京有1400万人", "据统计,东京有１４００万人。", "东京有１４００万人"),
+        ("東京都は日本の首都", "東京都は日本の首都である。人口は1400万人。", "東京都は日本の首都"),
+        ("กรุงเทพ", "เมืองหลวงคือกรุงเทพมหานคร", "กรุงเทพ"),
+        ("서울", "대한민국의 수도는 서울이다.", "서울"),
+        (normalize("NFD", "서울"), "대한민국의 수도는 서울이다.", "서울"),
+        ("서울", normalize("NFD", "수도는 서울이다."), normalize("NFD", "서울")),
+    ],
+)
+def test_scripts_without_spaces_and_words_with_particles_are_cited_where_they_stand(
+    said: str, written: str, quoted: str
+) -> None:
+    assert snap(said, [passage(written)]) == quoted
+
+
+@pytest.mark.parametrize("text", ["Müllerweg 5", "Café", "résumé à jour", "शिकायत", "مُدَّة"])
+def test_it_makes_no_difference_how_accents_are_encoded(text: str) -> None:
+    composed, decomposed = normalize("NFC", f"die {text} – 1"), normalize("NFD", f"die {text} – 1")
+    assert snap(normalize("NFD", text), [passage(composed)]) == normalize("NFC", text)
+    assert snap(normalize("NFC", text), [passage(decomposed)]) == normalize("NFD", text)
+
+
+def test_sentences_in_every_script_have_a_citation_each() -> None:
+    cited = cite("有效期为三年。儿童禁用！", [passage("儿童禁用。本品有效期为三年。")])
+    assert [citation.quote for citation in cited.citations] == ["有效期为三年", "儿童禁用"]
 
 
 def test_numbers_are_compared_as_numbers() -> None:
@@ -159,10 +208,23 @@ def test_a_quote_keeps_the_signs_that_answer_and_document_share(said: str, writt
 def test_an_abbreviation_ends_no_sentence() -> None:
     text = "Dr. Miller agreed. It was 3.5 mg."
     assert [text[start:end] for start, end in sentence_bounds(text)] == ["Dr. Miller agreed.", "It was 3.5 mg."]
+    (citation,) = cite("Vertretung ist Dr. Özgür", [passage("Die Vertretung ist Dr. Özgür.")]).citations
+    assert citation.quote == "Vertretung ist Dr. Özgür"
+
+
+def test_the_number_of_an_item_belongs_to_what_follows() -> None:
+    text = " 1. Take one. 2. Take two. Yes "
+    assert [text[start:end] for start, end in sentence_bounds(text)] == ["1. Take one.", "2. Take two.", "Yes"]
+
+
+def test_what_a_sentence_opens_with_must_stand_in_the_spans_own_sentence_past_an_abbreviation() -> None:
+    represented = "Miller, represented by Prof. Smith, signed the lease."
+    assert cite("Miller signed the lease.", [passage(represented)]).support
+    assert not cite("Miller signed the lease.", [passage("Miller was ill. Jones signed the lease.")]).support
 
 
 @given(
-    some.text(string.ascii_letters + string.digits + " .,()%", min_size=0, max_size=120),
+    some.text(string.ascii_letters + string.digits + " .,()%é\u0301三年กำ。서ᄉ\u1165₂", min_size=0, max_size=120),
     some.integers(0, 60),
     some.integers(1, 40),
 )

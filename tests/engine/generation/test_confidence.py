@@ -63,6 +63,21 @@ def test_features_are_those_that_are_named() -> None:
     assert np.isfinite(features("", [], Draft("", 0.0, 0.0, 0.0, ()), 0.0)).all()
 
 
+def test_the_words_of_an_unspaced_question_are_counted_as_the_index_sees_them() -> None:
+    spaced = features("how long is it kept", [hit(0.9, 0.6, 10.0)], Draft("", 0.0, 0.0, 0.0, ()), 0.0)
+    unspaced = features("保存多久", [hit(0.9, 0.6, 8.0)], Draft("", 0.0, 0.0, 0.0, ()), 0.0)
+    assert (spaced[2], unspaced[2]) == (2.0, 2.0)
+
+
+def test_what_lies_far_outside_of_what_was_fitted_makes_no_more_sure_than_its_border() -> None:
+    known, answerable = examples(400)
+    calibration = fit(known, answerable)
+    assert calibration is not None
+    centre, scale = np.array(calibration.centre), np.array(calibration.scale)
+    assert confidence(calibration, centre + 40 * scale) == pytest.approx(confidence(calibration, centre + 3 * scale))
+    assert confidence(calibration, centre + 2 * scale) != confidence(calibration, centre + 3 * scale)
+
+
 def test_answerable_questions_count_as_much_as_the_others_however_many_those_are() -> None:
     known, answerable = examples(300)
     once = fit(known, answerable)
