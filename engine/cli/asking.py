@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -200,15 +201,15 @@ def _answer_file(call: Call, path: Path, job: Callable[[tuple[str, ...]], Iterat
 def _lines(path: Path) -> Iterator[_Line]:
     from engine.retrieval.job import checked_question
 
-    for number, text in enumerate(_read_lines(path), start=1):
-        if not text.strip():
+    for number, line in enumerate(_read_lines(path), start=1):
+        if not line.strip():
             continue
         try:
-            record = json.loads(text)
+            record = json.loads(line.decode("utf-8"))
             asked, identity = (record.get("question"), record.get("id")) if isinstance(record, dict) else (None, None)
             to_json({"id": identity})  # as it is to come back: Python reads NaN, which JSON has no word for
         except (ValueError, RecursionError):
-            yield _Line(None, "", f"Line {number} of {path.name} is not JSON that can be read.")
+            yield _Line(None, "", f"Line {number} of {path.name} is not JSON in UTF-8 that can be read.")
             continue
         if not isinstance(asked, str):
             yield _Line(identity, "", f"Line {number} of {path.name} has no question.")
@@ -219,8 +220,9 @@ def _lines(path: Path) -> Iterator[_Line]:
             yield _Line(identity, "", f"Line {number} of {path.name}: {error.message}")
 
 
-def _read_lines(path: Path) -> Sequence[str]:
+def _read_lines(path: Path) -> Sequence[bytes]:
     try:
-        return path.read_text(encoding="utf-8-sig").split("\n")  # the other ends of lines may stand in a question
-    except (OSError, UnicodeDecodeError) as error:
+        # Other ends of lines may stand in a question; a byte that is no UTF-8 is of its own line only.
+        return path.read_bytes().removeprefix(BOM_UTF8).split(b"\n")
+    except OSError as error:
         raise QuestionError(f"{path} can't be read.", hint="Give a JSONL file in UTF-8.") from error

@@ -37,7 +37,10 @@ def train(
     epochs: Annotated[int | None, typer.Option("--epochs", metavar="N")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", metavar="N")] = None,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", metavar="R")] = None,
-    minutes: Annotated[float | None, typer.Option("--minutes", metavar="M", help="Stop after this long.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", metavar="M", help="End the training steps after this long; measuring comes on top."),
+    ] = None,
     resume: Annotated[str, typer.Option("--resume", metavar="RUN", help="Go on with an interrupted run.")] = "",
     seed: Seed = 0,
     encoder: Annotated[str, typer.Option("--encoder", metavar="NAME", help="Start from this encoder too.")] = "",

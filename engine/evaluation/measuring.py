@@ -9,7 +9,7 @@ from engine.evaluation.abstention import RIGHT_FROM_F1
 from engine.evaluation.asked import KNOWN, UNSEEN, Subject
 from engine.evaluation.grounding import answer_spans
 from engine.evaluation.measure import Measures
-from engine.evaluation.metrics import hit_rank
+from engine.evaluation.metrics import bleu_of, hit_rank
 from engine.evaluation.outcome import Outcome
 from engine.evaluation.report import (
     LESS_IS_BETTER,
@@ -21,12 +21,13 @@ from engine.evaluation.report import (
     QuestionResult,
 )
 from engine.evaluation.scores import Grounds, Scores, accepted, answer_scores, retrieval_scores
-from engine.evaluation.significance import FEWEST_GROUPS, compare
+from engine.evaluation.significance import FEWEST_GROUPS, SMALLEST_DIFFERENCE, compare, compare_statistic
 from engine.questions.split import group_of, part_of
 from engine.records import Citation, Passage, Question, Run
 
 WORSE_BY = 0.05  # F1 of one question: less is a matter of wording
 _DOCUMENTS_SHOWN = 100
+_BLEU_MOST = 100.0  # on sacrebleu's scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ def compared(ours: Measured, theirs: Measured, groups: Sequence[str], *, seed: i
     for mine, their in ((ours.retrieval, theirs.retrieval), (ours.answers, theirs.answers)):
         found = compare(mine.rising, their.rising, groups, seed=seed)
         metrics |= {name: _as_it_is(name, one) for name, one in zip(mine.metrics, found, strict=True)}
+    metrics["bleu"] = _as_it_is("bleu", _bleu_compared(ours.answers, theirs.answers, groups, seed=seed))
     head = head_metric(ours.run, theirs.run)
     first = metrics[head]
     return Comparison(
@@ -270,9 +272,21 @@ def _part(
     return replace(part, metric=head, against=difference, against_value=value)
 
 
+def _bleu_compared(ours: Scores, theirs: Scores, groups: Sequence[str], *, seed: int) -> Difference:
+    return compare_statistic(
+        ours.bleu_statistics,
+        theirs.bleu_statistics,
+        [groups[row] for row in ours.bleu_rows],
+        bleu_of,
+        seed=seed,
+        smallest_difference=SMALLEST_DIFFERENCE * _BLEU_MOST,
+    )
+
+
 def _as_it_is(name: str, found: Difference) -> Difference:
-    """The difference as the metric counts it: within what shares can differ, and not negated where less is better."""
-    low, high = max(-1.0, found.interval[0]), min(1.0, found.interval[1])
+    """The difference as the metric counts it: within what it can differ by, and not negated where less is better."""
+    most = _BLEU_MOST if name == "bleu" else 1.0
+    low, high = max(-most, found.interval[0]), min(most, found.interval[1])
     if name in LESS_IS_BETTER:
         return replace(found, difference=-found.difference, interval=(-high, -low))
     return replace(found, interval=(low, high))

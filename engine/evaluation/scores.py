@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
@@ -32,7 +32,7 @@ class Scores:
     values: np.ndarray  # (questions, metrics)
     bleu: float | None = None
     bleu_signature: str = ""
-    bleu_statistics: np.ndarray | None = None  # (questions with an accepted answer, 10)
+    bleu_statistics: np.ndarray = field(default_factory=lambda: np.zeros((0, 10)))  # of questions with a known answer
     bleu_rows: tuple[int, ...] = ()  # which question each of them is
 
     def means(self) -> dict[str, float]:
@@ -58,7 +58,7 @@ class Scores:
     def only(self, rows: Sequence[int]) -> dict[str, float]:
         """The means over some of the questions, BLEU over their counts."""
         part = Scores(self.metrics, self.values[list(rows)]).means()
-        if self.bleu_statistics is None:
+        if self.bleu is None:
             return part
         wanted = set(rows)
         held = [place for place, row in enumerate(self.bleu_rows) if row in wanted]
@@ -76,7 +76,7 @@ class Scores:
             metric: _within(interval, most=1.0)
             for metric, interval in zip(self.metrics, intervals(self.values, groups, seed=seed), strict=True)
         }
-        if self.bleu_statistics is not None:
+        if self.bleu is not None:
             held = [groups[row] for row in self.bleu_rows]
             found["bleu"] = _within(statistic_interval(self.bleu_statistics, held, bleu_of, seed=seed), most=100.0)
         return found
@@ -151,7 +151,7 @@ def answer_scores(
         np.column_stack(list(columns.values())),
         bleu=float(bleu["bleu"]) if bleu else 0.0,
         bleu_signature=str(bleu.get("signature", "")),
-        bleu_statistics=np.array(bleu["statistics"], dtype=np.float64) if bleu else None,
+        bleu_statistics=np.array(bleu.get("statistics", ()), dtype=np.float64).reshape(-1, 10),
         bleu_rows=tuple(overlap_rows),
     )
 

@@ -5,12 +5,13 @@ Tibshirani 1993; paired, for two systems on the same questions: Koehn 2004. With
 too narrow; it is widened by t_{n-1}/z · sqrt(n/(n-1)) (Hesterberg 2015, section 4.3, "expanded percentile interval").
 A difference is claimed only where a second test agrees: the signs of the documents' differences flipped at random
 (Fisher 1935), which is exact where nothing differs; the bootstrap alone is too bold when documents differ in size.
+BLEU has no difference of a single document: there the two runs' counts change places (Riezler & Maxwell 2005).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -21,6 +22,7 @@ RESAMPLES = 10_000
 SMALLEST_DIFFERENCE = 0.05  # 5 points: a difference below it is not worth a change of model
 FEWEST_GROUPS = 8  # below it, a resample is too often the same few documents for the interval to mean anything
 FEWEST_QUESTIONS = 20
+_UNTOLD = Difference(0.0, (0.0, 0.0), 1.0, "not enough questions to tell", 0, FEWEST_QUESTIONS)
 _SURE = 0.05
 _Z95, _Z80 = NormalDist().inv_cdf(0.975), NormalDist().inv_cdf(0.8)
 _ROUNDING = 1e-9
@@ -78,22 +80,71 @@ def compare(
     differences = np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64)
     means, replicates, group_counts = _replicates(differences, groups, seed=seed, resamples=resamples)
     p_values = _flipped_p_values(differences, groups, seed=seed, flips=resamples)
-    found: list[Difference] = []
-    for column, mean in enumerate(means):
-        questions = int(np.count_nonzero(~np.isnan(differences[:, column])))
-        if not group_counts[column]:
-            found.append(Difference(0.0, (0.0, 0.0), 1.0, "not enough questions to tell", 0, FEWEST_QUESTIONS))
-            continue
-        low, high = _interval(_widened(replicates[:, column], mean, group_counts[column]))
-        p_value = p_values[column]
-        verdict = _verdict((low, high), p_value, questions, group_counts[column], smallest_difference)
-        needed = 0
-        if verdict == "not enough questions to tell":
-            needed = max(FEWEST_QUESTIONS, math.ceil(questions * FEWEST_GROUPS / group_counts[column]))
-            if not _leaves_out_zero((low, high), p_value):  # else only their number is wanting
-                needed = max(needed, _needed(abs(mean), (high - low) / 2, questions, smallest_difference))
-        found.append(Difference(float(mean), (low, high), p_value, verdict, questions, needed))
-    return found
+    present = np.count_nonzero(~np.isnan(differences), axis=0)
+    return [
+        _judged(
+            (mean, p_values[column]),
+            replicates[:, column],
+            questions=int(present[column]),
+            groups=group_counts[column],
+            smallest_difference=smallest_difference,
+        )
+        for column, mean in enumerate(means)
+    ]
+
+
+def compare_statistic(
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    groups: Sequence[str],
+    statistic: Callable[[Sequence[float]], float],
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+    smallest_difference: float = SMALLEST_DIFFERENCE,
+) -> Difference:
+    """Ours minus theirs by a corpus-level `statistic` (BLEU) of summed rows (questions, counts), told like a mean's."""
+    if not len(ours):
+        return _UNTOLD
+    columns = ours.shape[1]
+    sums, size = _sums(np.hstack([ours, theirs]), groups)  # (G, 2C)
+
+    def difference(row: np.ndarray) -> float:
+        return statistic(row[:columns]) - statistic(row[columns:])
+
+    whole = sums.sum(axis=0)
+    seen = difference(whole)
+    gap = sums[:, columns:] - sums[:, :columns]
+    exchanged = np.hstack([gap, -gap])  # what a group adds where its rows change places
+    as_large = sum(
+        abs(difference(whole + row)) >= abs(seen) - _ROUNDING
+        for signs in _signs(size, seed=seed, flips=resamples)
+        for row in (signs < 0) @ exchanged
+    )
+    return _judged(
+        (seen, (as_large + 1) / (resamples + 1)),
+        np.array([difference(row) for row in _resampled(sums, seed=seed, resamples=resamples)]),
+        questions=len(ours),
+        groups=size,
+        smallest_difference=smallest_difference,
+    )
+
+
+def _judged(
+    seen: tuple[float, float], replicates: np.ndarray, *, questions: int, groups: int, smallest_difference: float
+) -> Difference:
+    """What is told of a difference and its p-value, by its resampled ones."""
+    if not groups:
+        return _UNTOLD
+    difference, p_value = seen
+    low, high = _interval(_widened(replicates, difference, groups))
+    verdict = _verdict((low, high), p_value, questions, groups, smallest_difference)
+    needed = 0
+    if verdict == "not enough questions to tell":
+        needed = max(FEWEST_QUESTIONS, math.ceil(questions * FEWEST_GROUPS / groups))
+        if not _leaves_out_zero((low, high), p_value):  # else only their number is wanting
+            needed = max(needed, _needed(abs(difference), (high - low) / 2, questions, smallest_difference))
+    return Difference(float(difference), (low, high), p_value, verdict, questions, needed)
 
 
 def _needed(difference: float, half_width: float, questions: int, smallest_difference: float) -> int:
@@ -134,14 +185,19 @@ def _flipped_p_values(differences: np.ndarray, groups: Sequence[str], *, seed: i
 
     Never 0: what was seen counts as one of the flips (Phipson & Smyth 2010).
     """
-    sums, _ = _sums(np.nan_to_num(differences), groups)  # (G, M)
-    random = np.random.default_rng(seed + 1)
+    sums, size = _sums(np.nan_to_num(differences), groups)  # (G, M)
     seen = np.abs(sums.sum(axis=0))
     as_large = np.zeros(sums.shape[1])
-    for start in range(0, flips, _BLOCK):
-        signs = random.integers(0, 2, size=(min(_BLOCK, flips - start), len(sums))) * 2.0 - 1.0
+    for signs in _signs(size, seed=seed, flips=flips):
         as_large += (np.abs(signs @ sums) >= seen - _ROUNDING).sum(axis=0)
     return [float(count) for count in (as_large + 1) / (flips + 1)]
+
+
+def _signs(groups: int, *, seed: int, flips: int) -> Iterator[np.ndarray]:
+    """Draw a sign for each group, `flips` times, in blocks of shape (block, G)."""
+    random = np.random.default_rng(seed + 1)
+    for start in range(0, flips, _BLOCK):
+        yield random.integers(0, 2, size=(min(_BLOCK, flips - start), groups)) * 2.0 - 1.0
 
 
 def _replicates(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,9 @@ from engine.jobs import Monitor
 from engine.records import Run
 
 if TYPE_CHECKING:
-    from engine.exporting.package import OpenPackage
+    import numpy as np
+
+    from engine.exporting.package import Manifest, OpenPackage
     from engine.session import Session
 
 BASE = "base"
@@ -112,6 +115,7 @@ class ImportRun:
         with open_package(path) as package:
             monitor.progress("Checking the package", 0, None)
             run = self._taken(package, session, monitor)
+            vectors = self._vectors(package)  # before the run's row: a package with a damaged member leaves nothing
             with session.workspace.transaction():
                 session.workspace.runs.add(run)
                 here = session.workspace.documents.ids_by_digest()
@@ -123,7 +127,7 @@ class ImportRun:
                     session.workspace.runs.add_point(run.id, point)
                 for split, report in package.manifest.reports.items():
                     session.workspace.runs.save_report(run.id, split, report)
-            self._index(package, session, run, monitor)
+            self._index(package.manifest, vectors, session=session, run=run, monitor=monitor)
         digest = digest_of(path)
         session.workspace.audit.record("run imported", f"{run.id} {digest}")
         return Packaged(str(path), digest, path.stat().st_size, run.id)
@@ -166,20 +170,22 @@ class ImportRun:
             reason=f"Imported. {described.reason}",
         )
 
-    def _index(self, package: OpenPackage, session: Session, run: Run, monitor: Monitor) -> None:
-        """Keep the vectors of passages that this workspace has with the same text; the others are embedded later."""
+    def _vectors(self, package: OpenPackage) -> np.ndarray:
+        """Return the vectors of the package's passages, float32 of shape (len(passages), dimension)."""
         import numpy as np
 
         from engine.exporting.package import VECTORS
+
+        shape = (len(package.manifest.passages), package.manifest.dimension)
+        data = package.read(VECTORS) if VECTORS in package.manifest.files else b""
+        if len(data) != math.prod(shape) * np.dtype("<f4").itemsize:
+            raise RunError("The index of the package is damaged.", hint="Copy it again, or export it again.")
+        return np.frombuffer(data, dtype="<f4").reshape(shape)
+
+    def _index(self, manifest: Manifest, vectors: np.ndarray, *, session: Session, run: Run, monitor: Monitor) -> None:
+        """Keep the vectors of passages that this workspace has with the same text; the others are embedded later."""
         from engine.retrieval.retriever import vectors_key
 
-        manifest = package.manifest
-        if not manifest.passages:
-            return
-        vectors = np.frombuffer(package.read(VECTORS), dtype="<f4")
-        if vectors.size != len(manifest.passages) * manifest.dimension:
-            raise RunError("The index of the package is damaged.", hint="Copy it again, or export it again.")
-        vectors = vectors.reshape(len(manifest.passages), manifest.dimension)
         here = session.workspace.documents.passages_by_id([passage_id for passage_id, _ in manifest.passages])
         rows = [
             row

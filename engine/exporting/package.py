@@ -28,6 +28,9 @@ MAX_MANIFEST_BYTES = 64 << 20
 MAX_MEMBER_BYTES = 20 << 30
 _BLOCK = 1 << 20
 _HINT = "Copy the package again from where it was exported."
+_FOREIGN = (  # what a damaged byte, or a made-up one, has the libraries raise
+    OSError, EOFError, RuntimeError, ValueError, KeyError, zipfile.BadZipFile, msgspec.DecodeError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +92,17 @@ class OpenPackage:
     def read(self, name: str) -> bytes:
         """Return a member's content. Raises RunError when it is not what the manifest says."""
         member = self.manifest.files[name]
+        damaged = f"{name} of the package is damaged."
         data = bytearray()
         found = hashlib.sha256()
-        with self._archive.open(name) as file:
+        with translated(RunError, damaged, hint=_HINT, foreign=_FOREIGN), self._archive.open(name) as file:
             while block := file.read(min(_BLOCK, member.size_bytes - len(data) + 1)):
                 data += block
                 found.update(block)
                 if len(data) > member.size_bytes:
                     break
         if len(data) != member.size_bytes or found.hexdigest() != member.sha256:
-            raise RunError(f"{name} of the package is damaged.", hint=_HINT)
+            raise RunError(damaged, hint=_HINT)
         return bytes(data)
 
     def folder(self, name: str) -> Iterator[tuple[str, bytes]]:
@@ -112,13 +116,11 @@ class OpenPackage:
 @contextmanager
 def open_package(path: Path) -> Iterator[OpenPackage]:
     """Open a package. Raises RunError for anything that isn't one, or that holds more or less than it says."""
-    foreign = (OSError, zipfile.BadZipFile, msgspec.DecodeError, KeyError, NotImplementedError)
-    with translated(RunError, f"{path.name} is no package of a run, or a damaged one.", hint=_HINT, foreign=foreign):
+    damaged = f"{path.name} is no package of a run, or a damaged one."
+    with translated(RunError, damaged, hint=_HINT, foreign=_FOREIGN):
         archive = zipfile.ZipFile(path)
     with archive:
-        with translated(
-            RunError, f"{path.name} is no package of a run, or a damaged one.", hint=_HINT, foreign=foreign
-        ):
+        with translated(RunError, damaged, hint=_HINT, foreign=_FOREIGN):
             infos = archive.infolist()
             head = archive.getinfo(MANIFEST)
             if len(infos) > MAX_MEMBERS or head.file_size > MAX_MANIFEST_BYTES:

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any, TypeVar
@@ -125,6 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: LocalServer
     server_version = "Vademecum"
     sys_version = ""
+    default_request_version = "HTTP/1.0"  # of a line that says none: its refusal has a status too
     timeout = _READ_TIMEOUT_S
     _streaming = False
 
@@ -140,14 +142,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._check_sender(path)
             route = routes.get(path)
             if route is None:
-                other = path in _GET or path in _POST
-                known = ", ".join([*(f"GET {one}" for one in _GET), *(f"POST {one}" for one in _POST)])
-                raise RequestError(
-                    405 if other else 404, f"There is no {self.command} {path}.", hint=f"There are: {known}."
-                )
+                raise self._unknown(405 if path in _GET or path in _POST else 404)
             route(self)
         except EngineError as error:
-            self._fail(_status(error), type(error).__name__, error.message, hint=error.hint)
+            self._refuse(error)
         except _GONE:
             raise
         except Exception:
@@ -162,8 +160,9 @@ class _Handler(BaseHTTPRequestHandler):
             raise RequestError(403, f"This server is not {host}.", hint="Ask for it as 127.0.0.1.")
         if path == "/health":
             return
-        given = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode("utf-8"), self.server.token.encode("utf-8")):
+        scheme, _, given = self.headers.get("Authorization", "").partition(" ")
+        known = hmac.compare_digest(given.encode("utf-8"), self.server.token.encode("utf-8"))
+        if scheme.lower() != "bearer" or not known:
             raise RequestError(
                 401, "The token is missing or wrong.", hint="Send the header Authorization: Bearer TOKEN."
             )
@@ -190,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
     def chat(self) -> None:
         request = decoded(self._body(), ChatRequest)
         job = request.job()
-        head = {"id": f"chatcmpl-{time.time_ns():x}", "created": int(time.time()), "model": request.model}
+        head = {"id": f"chatcmpl-{time.time_ns():x}", "created": int(time.time()), "model": request.run}
         if not request.stream:
             answer = self._run(job)
             message = {"role": "assistant", "content": answer.answer + _sources(answer)}
@@ -213,6 +212,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._chunk(head, {"content": rest + _sources(answer)}, begins=not streamed)
         self._chunk(head, {}, finish="stop", vademecum=answer_value(answer))
         self.wfile.write(b"data: [DONE]\n\n")
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse in our form what the library refuses: a method that nothing here takes, or what is no request."""
+        if code == HTTPStatus.NOT_IMPLEMENTED:
+            self._refuse(self._unknown(405))
+            return
+        phrase = HTTPStatus(code).phrase
+        self._refuse(RequestError(code, f"The request can't be understood: {phrase}.", hint="Send HTTP/1.0 or 1.1."))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
         """Nothing is logged: not who asked, nor what."""
@@ -251,7 +258,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _unknown(self, status: int) -> RequestError:
+        known = ", ".join([*(f"GET {one}" for one in _GET), *(f"POST {one}" for one in _POST)])
+        path = self.path.partition("?")[0]
+        return RequestError(status, f"There is no {self.command} {path}.", hint=f"There are: {known}.")
+
+    def _refuse(self, error: EngineError) -> None:
+        self._fail(_status(error), type(error).__name__, error.message, hint=error.hint)
 
     def _fail(self, status: int, kind: str, message: str, *, hint: str) -> None:
         value = {"error": {"type": kind, "message": message, "hint": hint}}

@@ -77,22 +77,26 @@ class ChatRequest(msgspec.Struct, frozen=True):
     """The body of POST /v1/chat/completions: what other programs send to a language model. The rest is passed over."""
 
     messages: tuple[_Message, ...]
-    model: str = "active"
-    stream: bool = False
+    model: str | None = None
+    stream: bool | None = None
+
+    @property
+    def run(self) -> str:
+        return self.model or "active"
 
     def job(self) -> AnswerQuestion:
         """The last thing the person said is the question; what they said before it, the conversation."""
         said = tuple(message.text for message in self.messages if message.role == "user")
         if not said:
             raise QuestionError("No message is from the user.", hint='Send {"role": "user", "content": "…"} last.')
-        return AnswerQuestion(said[-1], self.model, Asking(earlier=said[:-1]))
+        return AnswerQuestion(said[-1], self.run, Asking(earlier=said[:-1]))
 
 
 def decoded(body: bytes, kind: type[Request]) -> Request:
     """Return a request. Raises QuestionError with what is wrong about it."""
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise QuestionError(
             f"The request can't be understood: {error}.", hint="docs/cli.md shows what to send."
         ) from error

@@ -35,7 +35,7 @@ Questions = tuple[Question, ...]
 
 LEAST_QUESTIONS = 8
 POINTS_FLUSH_S = 3.0  # points of the curve are stored this often, not one transaction a step
-SHARES = {"retriever": 0.3, "generator": 0.7, "joint": 1.0}  # of a time budget, when several stages are trained
+SHARES = {"retriever": 0.3, "generator": 0.7, "joint": 1.0}  # of the steps' time budget, in several stages
 TUNERS = {"retriever": tune_retriever, "generator": tune_generator, "joint": tune_joint}
 
 
@@ -185,7 +185,7 @@ def stages_of(job: Train, parent: str, training: Questions) -> tuple[str, ...]:
 
 
 def budget_s(job: Train, stage: str, stages: tuple[str, ...]) -> float | None:
-    """Return the stage's share of the job's time budget; None without one."""
+    """Return the stage's share of the job's time budget, which its steps may take; None without one."""
     return None if job.minutes is None else job.minutes * 60 * SHARES[stage] / sum(SHARES[one] for one in stages)
 
 

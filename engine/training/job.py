@@ -37,7 +37,7 @@ class Train:
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
-    minutes: float | None = None  # time budget of the whole training
+    minutes: float | None = None  # time budget of the stages' steps; what is measured around them comes on top
     resume: str = ""  # id of an interrupted run: everything else is taken from it
     seed: int = 0
     encoder: str = ""  # encoder to start from, beside `model`

@@ -24,7 +24,7 @@ class Lesson:
     validation: tuple[Question, ...]
     settings: TrainSettings
     seed: int
-    seconds: float | None  # time budget of the stage
+    seconds: float | None  # time budget of the stage's steps with their validations
     objective: Objective = "sequence"  # of joint training
 
     def passages(self) -> dict[str, Passage]:

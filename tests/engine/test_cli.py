@@ -517,8 +517,10 @@ def test_a_line_of_a_batch_that_cant_be_used_stops_nothing(
     workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = ["[" * 100_000, '{"id": NaN, "question": "Who?"}', '{"id": 1e999, "question": "Who?"}', '"Who?"']
+    bad.append('{"id": 2, "question": "W\udce4r?"}')  # a byte that is no UTF-8
     good = ['{"id": 1, "question": "Who\u2028or\x85what?"}', '{"id": "last", "question": "Who?"}']
-    (tmp_path / "batch.jsonl").write_text("\r\n".join([good[0], *bad, good[1]]), encoding="utf-8", newline="")
+    lines = "\ufeff" + "\r\n".join([good[0], *bad, good[1]])
+    (tmp_path / "batch.jsonl").write_bytes(lines.encode("utf-8", "surrogateescape"))
 
     ask = ["search", str(workspace), "--mode", "lexical", "--batch", str(tmp_path / "batch.jsonl")]
     assert entry.main(ask) == 0

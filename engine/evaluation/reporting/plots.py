@@ -42,7 +42,7 @@ def plots_of(report: Report) -> list[Drawing]:
 
 def difference_plot(against: Comparison) -> Drawing:
     """This run minus the other one by every metric that is a share, with the 95 % interval."""
-    shown = [(name, one) for name, one in against.metrics.items() if one.questions]
+    shown = [(name, one) for name, one in against.metrics.items() if one.questions and name != "bleu"]
     drawing = Drawing(
         f"Difference to {against.run}, in points of 100",
         "For every measure the difference between the two runs with its 95 % interval; right of the line is more.",

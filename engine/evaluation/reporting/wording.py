@@ -47,8 +47,9 @@ def value(name: str, number: float) -> str:
 
 def difference(name: str, found: Difference) -> str:
     """ "+5.1 (+2.0 to +8.3)", in points of 100."""
+    scale = 1 if name == "bleu" else 100
     low, high = found.interval
-    return f"{found.difference * 100:+.1f} ({low * 100:+.1f} to {high * 100:+.1f})"
+    return f"{found.difference * scale:+.1f} ({low * scale:+.1f} to {high * scale:+.1f})"
 
 
 def headline(report: Report) -> str:

@@ -194,6 +194,10 @@ def test_a_tuned_run_is_compared_with_the_base(session: Session, monitor: Monito
     assert report.against.difference == 1.0
     assert report.against.answers["answered"] == pytest.approx(1 - 1 / COUNT)
     assert report.against.metrics["hit@1"].verdict == "no difference shown"
+    assert report.against.metrics.keys() == {*report.retrieval, *report.answers}
+    bleu = report.against.metrics["bleu"]
+    assert bleu.difference == report.answers["bleu"] - report.against.answers["bleu"] > 5
+    assert bleu.verdict == "better" and bleu.interval[1] <= 100
 
 
 def test_a_run_that_differs_in_retrieval_only_is_judged_by_hit_at_1(session: Session, monitor: Monitor) -> None:
@@ -375,6 +379,7 @@ def test_one_question_and_empty_answers_are_measured(session: Session, monitor: 
     assert (report.retrieval["hit@1"], report.with_evidence) == (1.0, 1)
     assert (report.answers["exact_match"], report.answers["bleu"], report.bleu_signature) == (0.0, 0.0, "")
     assert report.against is not None
+    assert report.against.metrics["bleu"].questions == 0
     assert report.against.verdict == "not enough questions to tell"
 
 

@@ -167,6 +167,15 @@ def test_the_pdf_holds_the_sentence_the_numbers_and_the_origin() -> None:
     document.close()
 
 
+def test_a_difference_in_bleu_is_told_on_its_own_scale() -> None:
+    assert REPORT.against is not None
+    bleu = Difference(5.1, (2.0, 8.3), 0.001, "better", 290, 0)
+    page = to_html(replace(REPORT, against=replace(REPORT.against, metrics={"f1": BETTER, "bleu": bleu})), ())
+
+    assert "+5.1 (+2.0 to +8.3)" in page
+    assert "+200" not in page  # in the plot of the differences neither
+
+
 def test_a_report_without_anything_to_compare_is_written_too() -> None:
     alone = replace(
         REPORT, against=None, abstention=None, breakdowns=(), parts=(), pinned=None, provenance=None, baselines={}

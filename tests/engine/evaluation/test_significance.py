@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from engine.evaluation.significance import compare, intervals, statistic_interval
+from engine.evaluation.significance import compare, compare_statistic, intervals, statistic_interval
 
 GROUPS = [f"document {row // 6}" for row in range(600)]
 
@@ -153,3 +155,22 @@ def test_a_corpus_statistic_is_resampled_by_its_counts() -> None:
 
     assert low < 0.75 < high
     assert high - low < 0.15
+
+
+@pytest.mark.parametrize("gain", [0.05, 0.0, -0.05])
+def test_a_corpus_statistic_that_is_a_mean_is_compared_as_means_are(gain: float) -> None:
+    ours, theirs = (np.hstack([values, np.ones((600, 1))]) for values in _run_pair(gain, seed=0))
+
+    found = compare_statistic(ours, theirs, GROUPS, lambda row: row[0] / row[1], seed=5)
+
+    (mean,) = compare(ours[:, :1], theirs[:, :1], GROUPS, seed=5)
+    assert (found.difference, *found.interval) == pytest.approx((mean.difference, *mean.interval))
+    assert replace(found, difference=0.0, interval=(0.0, 0.0)) == replace(mean, difference=0.0, interval=(0.0, 0.0))
+
+
+def test_a_corpus_statistic_of_nothing_says_so() -> None:
+    nothing = np.zeros((0, 2))
+
+    found = compare_statistic(nothing, nothing, [], lambda row: row[0] / row[1], seed=0)
+
+    assert (found.verdict, found.questions) == ("not enough questions to tell", 0)

@@ -167,13 +167,38 @@ def _hostile_model(files: dict[str, bytes]) -> None:
     files["manifest.json"] = json.dumps(manifest).encode()
 
 
+def _no_vectors(files: dict[str, bytes]) -> None:
+    del files["index/vectors.f32"]
+    members = json.loads(files["manifest.json"])["files"]
+    _manifest(files={name: member for name, member in members.items() if name in files})(files)
+
+
 def _flip(files: dict[str, bytes]) -> None:
     name = "models/generator/model.safetensors"
     files[name] = files[name][:-1] + bytes([files[name][-1] ^ 1])
 
 
+def _overwritten(place: Callable[[bytes], int], value: int) -> Callable[[Path], None]:
+    def spoil(path: Path) -> None:
+        data = bytearray(path.read_bytes())
+        data[place(data)] = value
+        path.write_bytes(data)
+
+    return spoil
+
+
+def _encrypted_mark(data: bytes) -> int:
+    """Where the directory at the end says so of the last member."""
+    return data.rindex(b"PK\1\2") + 8
+
+
 SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
     "a flipped bit": (_rewritten(_flip), "is damaged"),
+    "a byte on its way": (
+        _overwritten(lambda data: data.index(b"model.safetensors", data.index(b"PK\3\4", 4)) + 30, 0xFE),
+        "model.safetensors of the package is damaged",
+    ),
+    "said to be encrypted": (_overwritten(_encrypted_mark, 1), "of the package is damaged"),
     "a file more": (_rewritten(lambda files: files.update({"models/x/run.py": b"x"})), "other files"),
     "a file less": (_rewritten(lambda files: files.pop("models/encoder/config.json") and None), "other files"),
     "a way out": (_rewritten(lambda files: files.update({"../../evil": b"x"})), "other files"),
@@ -182,6 +207,7 @@ SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
     "an id that is a path": (_rewritten(_run_called("/tmp/evil")), "can't be the id"),
     "a report on no split": (_rewritten(_manifest(reports={"test/questions": "[]"})), "which is no split"),
     "no manifest": (_rewritten(lambda files: files.pop("manifest.json") and None), "no package"),
+    "vectors it lacks": (_rewritten(_no_vectors), "index of the package is damaged"),
     "code in a model": (_rewritten(_hostile_model), "its own program code"),
     "half a file": (lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]), "no package"),
     "something else": (lambda path: path.write_bytes(b"hello") and None, "no package"),

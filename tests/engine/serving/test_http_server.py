@@ -66,6 +66,11 @@ class Client:
         return status, error["type"]
 
 
+def _whole(connection: socket.socket) -> bytes:
+    """All that is answered, to its end."""
+    return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setattr(http_server, "_LOOK_S", 0.01)
@@ -125,6 +130,14 @@ def test_a_chat_program_gets_the_answer_with_its_sources(client: Client) -> None
     assert client.asked[0].question == "Where?" and client.asked[0].asking.earlier == ("What?",)
 
 
+def test_a_chat_program_may_leave_model_and_stream_null(client: Client) -> None:
+    asked = {"messages": [{"role": "user", "content": "Where?"}], "model": None, "stream": None}
+
+    status, answer = client.post("/v1/chat/completions", asked)
+
+    assert (status, answer["model"], client.asked[0].run_name) == (200, "active", "active")
+
+
 def test_a_stream_is_the_answer_in_pieces_with_its_sources_last(client: Client) -> None:
     asked = {"messages": [{"role": "user", "content": "Where?"}], "model": "base", "stream": True}
 
@@ -152,10 +165,17 @@ def test_a_stream_that_fails_ends_with_the_sentence(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/ask", "/search", "/v1/chat/completions", "/status"])
-@pytest.mark.parametrize("given", ["", "Bearer wrong", "Bearer ", "Basic abc", "Bearer \u00fc"])
+@pytest.mark.parametrize(
+    "given", ["", TOKEN, f"Basic {TOKEN}", "Bearer wrong", "Bearer ", "Basic abc", "Bearer \u00fc"]
+)
 def test_nobody_asks_without_the_token(client: Client, path: str, given: str) -> None:
     assert client.refused("POST", path, b"{}", Authorization=given)[0] == 401
     assert client.asked == []
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+def test_how_the_scheme_is_written_does_not_matter(client: Client, scheme: str) -> None:
+    assert client.send("POST", "/ask", b'{"question": "Where?"}', Authorization=f"{scheme} {TOKEN}")[0] == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "10.0.0.7", "127.0.0.1.evil.example"])
@@ -174,6 +194,7 @@ def test_this_machine_has_several_names(client: Client, host: str) -> None:
         (b"", "QuestionError"),
         (b"\xff", "QuestionError"),
         (b"[]", "QuestionError"),
+        (b'{"question": "lat \xe4"}', "QuestionError"),
         (b'{"question": 3}', "QuestionError"),
         (b'{"question": "Where?", "top_k": 0}', "QuestionError"),
         (b'{"question": "Where?", "risk": 2}', "QuestionError"),
@@ -201,6 +222,35 @@ def test_other_refusals_have_their_status(client: Client) -> None:
     assert client.refused("POST", "/ask", b"", Content_Length="\u00b2")[0] == 411
     assert client.refused("POST", "/search", b'{"question": "Where?", "run": "none"}') == (404, "RunError")
     assert client.refused("POST", "/v1/chat/completions", b'{"messages": []}') == (400, "QuestionError")
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "BREW"])
+def test_a_method_that_nothing_takes_is_refused_like_the_rest(client: Client, method: str) -> None:
+    assert client.refused(method, "/ask") == (405, "RequestError")
+
+
+def test_a_head_is_refused_without_a_body(client: Client) -> None:
+    with client.connected(b"HEAD /health HTTP/1.1\r\n\r\n") as connection:
+        head, body = _whole(connection).split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.0 405") and not body
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"PUT /ask\r\n\r\n", 400),
+        (b"GET /health HTTP/x\r\n\r\n", 400),
+        (b"GET /health HTTP/2.0\r\n\r\n", 505),
+        (b"GET /health HTTP/1.1\r\n" + b"A: b\r\n" * 101 + b"\r\n", 431),
+        (b"GET /" + b"x" * 65_532, 414),
+    ],
+)
+def test_what_is_no_request_is_refused_like_the_rest(client: Client, sent: bytes, status: int) -> None:
+    with client.connected(sent) as connection:
+        head, body = _whole(connection).split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.0 %d" % status)
+    assert json.loads(body)["error"]["type"] == "RequestError"
 
 
 def test_a_bug_is_noted_and_the_next_question_answered(client: Client) -> None:
