@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLabel, QMessageBox, QPushButton, QScrollArea
 from pytestqt.qtbot import QtBot
 
-from desktop.app import Desk
+from desktop.app import Desk, _folder_of
 from desktop.job_queue import JobQueue
 from desktop.preferences import Preferences
 from desktop.theme import apply_theme, icon
@@ -103,6 +103,13 @@ def test_the_workspace_opened_last_is_opened_again(
     start(qtbot, desk, None, client)
     qtbot.waitUntil(lambda: desk.window.windowTitle().startswith("Ward"))
     assert client.opened == [Opening(str(workspace))]
+
+
+def test_what_is_given_on_the_command_line_may_be_the_workspaces_file_or_nothing_that_can_be(tmp_path: Path) -> None:
+    (tmp_path / "workspace.json").write_text("{}", encoding="utf-8")
+    impossible = Path("x" * 5000)  # as what may not be entered: OSError
+    assert _folder_of(tmp_path / "workspace.json") == _folder_of(tmp_path) == tmp_path
+    assert _folder_of(impossible) == impossible
 
 
 def test_a_protected_workspace_asks_for_its_passphrase(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
