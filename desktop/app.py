@@ -124,6 +124,7 @@ class Desk(QObject):
         window.closing.connect(self.watcher.stop)
         self.importer.stopped.connect(self.questions.reload)
         self.training.runs_changed.connect(self.evaluation.show_runs)
+        self.evaluation.question_amended.connect(self.questions.reload)
         self.models.models_changed.connect(self.training.reload)
         self.importer.imported.connect(self.training.estimate.forget)
         self.documents.documents_removed.connect(self.training.estimate.forget)

@@ -169,9 +169,9 @@ class QuestionsPage(QWidget):
         dialog.accepted.connect(
             lambda: self._change(
                 AddQuestion(
-                    dialog.question.toPlainText(),
+                    dialog.question.text,
                     dialog.chosen_answers,
-                    dialog.context.toPlainText(),
+                    dialog.context.text,
                     dialog.document.text().strip(),
                     dialog.chosen_split,
                     dialog.unanswerable.isChecked(),
@@ -222,17 +222,16 @@ class QuestionsPage(QWidget):
         dialog = QuestionDialog(self, question)
 
         def save() -> None:
-            text, answers = dialog.question.toPlainText().strip(), dialog.chosen_answers
-            unanswerable = dialog.unanswerable.isChecked()
-            self._change(
-                EditQuestion(
-                    question.id,
-                    text if text != question.question else None,
-                    answers if answers != question.answers else None,
-                    dialog.chosen_split,
-                    unanswerable if unanswerable and not question.unanswerable else None,
-                )
+            text, answers = dialog.question.text, dialog.chosen_answers
+            edit = EditQuestion(
+                question.id,
+                text if text != question.question else None,
+                answers if answers != question.answers else None,
+                dialog.chosen_split,
+                True if dialog.unanswerable.isChecked() and not question.unanswerable else None,
             )
+            if edit != EditQuestion(question.id):  # else it would count as edited
+                self._change(edit)
 
         dialog.accepted.connect(save)
         self._open(dialog)

@@ -21,14 +21,16 @@ from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.job_bar import JobBar
 from desktop.widgets.workspace_dialogs import NewWorkspaceDialog, PassphraseDialog
 from engine.errors import PassphraseError, WorkspaceError
+from engine.evaluation.job import Amend
 from engine.importing import ImportFiles, ImportReport
 from engine.jobs import Progress
+from engine.records import Amendment
 from engine.retrieval.job import BuildIndex, IndexReport
 from engine.training.job import EstimateTraining, Train
 from engine.worker.protocol import Opened, Opening
 from engine.worker.ticket import Broken
 from engine.worker.warm_up import WarmUp
-from engine.workspace.job import Verify
+from engine.workspace.job import ListQuestions, Verify
 from engine.workspace.scope import Scope
 from tests.desktop.conftest import FakeClient
 
@@ -206,6 +208,17 @@ def test_opening_another_workspace_asks_only_while_there_is_work_to_lose(
     desk.jobs.run(Train())
     desk.opener.open_path(Path("/court"))
     assert asked and client.opened[-1].path == "/law"
+
+
+def test_a_question_amended_after_an_evaluation_is_listed_as_it_is_now(
+    qtbot: QtBot, desk: Desk, client: FakeClient
+) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    qtbot.waitUntil(lambda: bool(client.handed_of(ListQuestions)))
+    read = len(client.handed_of(ListQuestions))
+    client.ends["Amend"] = Amendment("q1", excluded=True)
+    desk.evaluation.questions.amend_asked.emit(Amend("q1", excluded=True))
+    qtbot.waitUntil(lambda: len(client.handed_of(ListQuestions)) == read + 1)
 
 
 def test_removed_documents_end_the_reckoning_that_counted_them(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
