@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMessageBox,
     QPushButton,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -26,6 +25,7 @@ from desktop.widgets.drop_area import DropArea
 from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.notice import Notice
+from desktop.widgets.page_stack import PageStack
 from desktop.widgets.passage_view import PassageView
 from desktop.widgets.password_dialog import PasswordDialog
 from desktop.widgets.table import make_table, selected_records
@@ -129,7 +129,7 @@ class DocumentsPage(QWidget):
                 "on them, and ask your own."
             ),
         )
-        self._stack = QStackedWidget()
+        self._stack = PageStack()
         self._stack.addWidget(empty)
         self._stack.addWidget(filled)
         column = page_layout(self)

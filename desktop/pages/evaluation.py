@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPlainTextEdit,
     QPushButton,
-    QStackedWidget,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -30,6 +29,7 @@ from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.measures import Measures
 from desktop.widgets.notice import Notice
+from desktop.widgets.page_stack import PageStack
 from desktop.widgets.question_results import QuestionResults
 from desktop.widgets.table import make_table
 from desktop.widgets.wrapping_row import WrappingRow
@@ -99,7 +99,7 @@ class EvaluationPage(QWidget):
         self.plots = DrawingList()
         self._known_runs: set[str] | None = None  # None until the workspace's runs were shown once
         self._shown: Report | None = None
-        self._stack = QStackedWidget()
+        self._stack = PageStack()
         self._stack.addWidget(
             EmptyState(
                 "evaluation",

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSplitter,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -27,6 +26,7 @@ from desktop.widgets.drop_area import DropArea
 from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.notice import Notice
+from desktop.widgets.page_stack import PageStack
 from desktop.widgets.problem_list import ProblemList
 from desktop.widgets.question_dialogs import QuestionDialog, SplitDialog
 from desktop.widgets.table import make_table, select_ids, selected_records
@@ -84,7 +84,7 @@ class QuestionsPage(QWidget):
             QKeySequence(Qt.Key.Key_Return), self.table, self._edit_selected, context=Qt.ShortcutContext.WidgetShortcut
         )
         self.problem_list = ProblemList()
-        self._stack = QStackedWidget()
+        self._stack = PageStack()
         self._stack.addWidget(self._empty())
         self._stack.addWidget(self._filled())
         halves = QSplitter(Qt.Orientation.Vertical)

@@ -9,8 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLabel, QMessageBox, QPushButton, QScrollArea
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QDialogButtonBox,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QScrollArea,
+)
 from pytestqt.qtbot import QtBot
 
 from desktop.app import Desk, _folder_of
@@ -33,6 +41,7 @@ from engine.worker.warm_up import WarmUp
 from engine.workspace.job import ListQuestions, Verify
 from engine.workspace.scope import Scope
 from tests.desktop.conftest import FakeClient
+from tests.desktop.test_evaluation_page import REPORT
 
 HEAVY = {
     "torch", "transformers", "faiss", "datasets", "evaluate", "ctranslate2", "tokenizers",
@@ -75,6 +84,36 @@ def test_every_page_fits_a_small_screen(qtbot: QtBot, desk: Desk, client: FakeCl
         area = page.findChild(QScrollArea, options=Qt.FindChildOption.FindDirectChildrenOnly)
         assert area.horizontalScrollBar().maximum() == 0
         assert area.verticalScrollBar().maximum() == 0
+
+
+def test_no_button_of_the_training_page_lies_under_its_list_on_a_small_screen(
+    qtbot: QtBot, desk: Desk, client: FakeClient
+) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    desk.training.start_training(Train())
+    desk.window.resize(800, 600)
+    desk.window.show_page(desk.training)
+    lower = desk.training.table.parentWidget()
+
+    def covered() -> list[str]:
+        buttons = [button for button in lower.findChildren(QAbstractButton) if button.isVisible() and button.text()]
+        assert len(buttons) == 6
+        below = desk.training.table.y()
+        return [one.text() for one in buttons if one.mapTo(lower, QPoint(0, one.height())).y() > below]
+
+    qtbot.waitUntil(lambda: not covered())
+
+
+def test_an_evaluated_question_can_be_read_on_a_small_screen(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    desk.evaluation.show_report(REPORT)
+    desk.window.resize(800, 600)
+    desk.window.show_page(desk.evaluation)
+    desk.evaluation.tabs.setCurrentWidget(desk.evaluation.questions)
+    area = desk.evaluation.findChild(QScrollArea, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() > 0)  # rather than be squeezed
+    desk.evaluation.show_report(None)
+    qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() == 0)
 
 
 def test_the_chat_looks_no_longer_in_a_document_that_is_removed(desk: Desk) -> None:
