@@ -330,7 +330,7 @@ class DocumentsPage(QWidget):
 
 
 def import_sentence(report: ImportReport) -> str:
-    """Return in a line what an import did."""
+    """Return in a line what an import did, and why it did not reach what the list of documents can't show."""
     documents = [
         (report.documents_added, _tr("added")),
         (report.documents_replaced, _tr("replaced")),
@@ -351,10 +351,16 @@ def import_sentence(report: ImportReport) -> str:
                 report.questions_added, known, report.questions_with_evidence, without
             )
         )
-    if report.skipped:
-        parts.append(_tr("{0} left out; the list says why").format(len(report.skipped)))
+    listed = len(report.skipped) - len(report.unreached)
+    if listed:
+        parts.append(_tr("{0} left out; the list says why").format(listed))
     line = plainly_joined(parts)
-    return f"{line} · {duration(report.seconds)}" if line else _tr("Nothing was found that can be imported.")
+    line = f"{line} · {duration(report.seconds)}" if line else _tr("Nothing was found that can be imported.")
+    reasons = [f"{skipped.item}: {skipped.reason}" for skipped in report.unreached[:_FEW]]
+    more = len(report.unreached) - _FEW
+    if more > 0:
+        reasons.append(_tr("{0} more were not reached; the Questions page lists them all.").format(more))
+    return "\n".join([line, *reasons])
 
 
 def _tr(text: str) -> str:
