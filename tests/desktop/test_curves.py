@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from PySide6.QtWidgets import QScrollArea
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from desktop.widgets.curves import Curves
@@ -60,6 +62,23 @@ def test_plots_stand_below_each_other_where_it_is_narrow_and_scroll(qtbot: QtBot
         assert all(place.right() < area.viewport().width() and place.height() >= 130 for place in places)
         assert not any(one.intersects(other) for one, other in combinations(places, 2))
         assert area.horizontalScrollBar().maximum() == 0 < area.verticalScrollBar().maximum()
+
+
+def test_the_wheel_over_a_plot_is_left_to_what_scrolls(qtbot: QtBot) -> None:
+    widget = curves(qtbot)
+    widget.add([Measured(step, {"train_loss": 1.0 / step}) for step in range(1, 9)], model="generator")
+    for _ in range(2):
+        widget._draw_one()
+    widget.show()
+    (plot,) = widget._plots.values()
+    before, inside = plot.widget.getViewBox().viewRange(), QPointF(plot.widget.rect().center())
+    turned = QWheelEvent(
+        *(inside, QPointF(plot.widget.mapToGlobal(inside)), QPoint(), QPoint(0, -120), Qt.MouseButton.NoButton),
+        *(Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False),
+    )
+    QApplication.sendEvent(plot.widget.viewport(), turned)
+    assert not turned.isAccepted()
+    assert plot.widget.getViewBox().viewRange() == before
 
 
 def test_clearing_forgets_points_and_plots(qtbot: QtBot) -> None:
