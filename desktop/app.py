@@ -18,7 +18,7 @@ from desktop.installation.commands import act, add_arguments, is_wanted
 from desktop.job_queue import JobQueue
 from desktop.job_thread import sentence
 from desktop.main_window import MainWindow
-from desktop.preferences import Preferences
+from desktop.preferences import Preferences, is_file
 from desktop.theme import apply_theme
 from desktop.workspace_opener import SAMPLE_FOLDER, WorkspaceOpener
 from engine import __version__
@@ -124,6 +124,7 @@ class Desk(QObject):
         window.closing.connect(self.watcher.stop)
         self.importer.stopped.connect(self.questions.reload)
         self.training.runs_changed.connect(self.evaluation.show_runs)
+        self.evaluation.question_amended.connect(self.questions.reload)
         self.models.models_changed.connect(self.training.reload)
         self.importer.imported.connect(self.training.estimate.forget)
         self.documents.documents_removed.connect(self.training.estimate.forget)
@@ -267,7 +268,7 @@ def _import_late() -> None:
 
 def _folder_of(workspace: Path | None) -> Path | None:
     """The workspace's folder, also where a file manager hands over the file that stands for it."""
-    return workspace.parent if workspace is not None and workspace.is_file() else workspace
+    return workspace.parent if workspace is not None and is_file(workspace) else workspace
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QMessageBox, QWidget
 
 from desktop.job_queue import JobQueue
 from desktop.job_thread import JobThread, sentence
-from desktop.preferences import Preferences
+from desktop.preferences import Preferences, is_file
 from desktop.theme import RESOURCES
 from desktop.widgets.workspace_dialogs import NewWorkspaceDialog, PassphraseDialog
 from engine.errors import EngineError, PassphraseError
@@ -56,17 +56,16 @@ class WorkspaceOpener(QObject):
 
     def open_first(self, path: Path | None) -> None:
         """Open `path`; without one the workspace opened last; at the very first start the sample."""
-        recent = self._preferences.recent
         if path is not None:
             self.open_path(path)
-        elif recent:
+        elif recent := self._preferences.recent:
             self.open_path(recent[0])
         else:
             self.open_sample()
 
     def open_sample(self) -> None:
         """Open the sample workspace, making it first when it isn't there."""
-        if (self.sample_path / "workspace.json").is_file():
+        if is_file(self.sample_path / "workspace.json"):
             self.open_path(self.sample_path)
         else:
             self._open(Opening(str(self.sample_path), create=True, name=SAMPLE_NAME))

@@ -47,6 +47,7 @@ class ImportReport:
     problems: tuple[QuestionProblem, ...] = ()  # of the question files, in the order of their lines
     problem_counts: dict[str, int] = field(default_factory=dict)  # by kind, those beyond the list among them
     unmapped: tuple[Preview, ...] = ()  # question files whose columns nobody has named yet
+    unreached: tuple[Skipped, ...] = ()  # of those skipped: what no list keeps, as a path that is not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class ImportFiles:
         problems = _Problems(session, monitor)
         paths = [Path(stored_path(path)) for path in self.paths]
         files = list(_files(paths, problems, self.kind))
+        unreached = tuple(problems.all)
         with Reader(passwords=self.passwords) as reader:
             documents = DocumentImport(
                 workspace=workspace, tokenizer=session.library.tokenizer(_ENCODER), monitor=monitor, reader=reader
@@ -128,6 +130,7 @@ class ImportFiles:
             problems=tuple(questions.problems.found),
             problem_counts=dict(questions.problems.counts),
             unmapped=tuple(problems.unmapped),
+            unreached=unreached,
         )
 
 

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMessageBox,
     QPushButton,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -26,6 +25,7 @@ from desktop.widgets.drop_area import DropArea
 from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.notice import Notice
+from desktop.widgets.page_stack import PageStack
 from desktop.widgets.passage_view import PassageView
 from desktop.widgets.password_dialog import PasswordDialog
 from desktop.widgets.table import make_table, selected_records
@@ -129,7 +129,7 @@ class DocumentsPage(QWidget):
                 "on them, and ask your own."
             ),
         )
-        self._stack = QStackedWidget()
+        self._stack = PageStack()
         self._stack.addWidget(empty)
         self._stack.addWidget(filled)
         column = page_layout(self)
@@ -330,7 +330,7 @@ class DocumentsPage(QWidget):
 
 
 def import_sentence(report: ImportReport) -> str:
-    """Return in a line what an import did."""
+    """Return in a line what an import did, and why it did not reach what the list of documents can't show."""
     documents = [
         (report.documents_added, _tr("added")),
         (report.documents_replaced, _tr("replaced")),
@@ -351,10 +351,16 @@ def import_sentence(report: ImportReport) -> str:
                 report.questions_added, known, report.questions_with_evidence, without
             )
         )
-    if report.skipped:
-        parts.append(_tr("{0} left out; the list says why").format(len(report.skipped)))
+    listed = len(report.skipped) - len(report.unreached)
+    if listed:
+        parts.append(_tr("{0} left out; the list says why").format(listed))
     line = plainly_joined(parts)
-    return f"{line} · {duration(report.seconds)}" if line else _tr("Nothing was found that can be imported.")
+    line = f"{line} · {duration(report.seconds)}" if line else _tr("Nothing was found that can be imported.")
+    reasons = [f"{skipped.item}: {skipped.reason}" for skipped in report.unreached[:_FEW]]
+    more = len(report.unreached) - _FEW
+    if more > 0:
+        reasons.append(_tr("{0} more were not reached; the Questions page lists them all.").format(more))
+    return "\n".join([line, *reasons])
 
 
 def _tr(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPlainTextEdit,
     QPushButton,
-    QStackedWidget,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -30,6 +29,7 @@ from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.measures import Measures
 from desktop.widgets.notice import Notice
+from desktop.widgets.page_stack import PageStack
 from desktop.widgets.question_results import QuestionResults
 from desktop.widgets.table import make_table
 from desktop.widgets.wrapping_row import WrappingRow
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from engine.evaluation.job import Amend
     from engine.evaluation.publication import PublishedReport
     from engine.evaluation.report import PinnedReport, QuestionResult, Report
-    from engine.records import Amendment
+    from engine.records import Amendment, Question
     from engine.workspace.job import RunList
 
 BASE = "base"
@@ -47,6 +47,8 @@ BASE = "base"
 
 class EvaluationPage(QWidget):
     """Measures one run beside another."""
+
+    question_amended = Signal()
 
     def __init__(self, jobs: JobQueue) -> None:
         super().__init__()
@@ -91,12 +93,13 @@ class EvaluationPage(QWidget):
         self.questions = QuestionResults()
         self.questions_model = self.questions.model
         self.questions.question_chosen.connect(self._read_question)
+        self.questions.correction_asked.connect(self._read_stored)
         self.questions.amend_asked.connect(self._amend)
         self.breakdowns = BreakdownView()
         self.plots = DrawingList()
         self._known_runs: set[str] | None = None  # None until the workspace's runs were shown once
         self._shown: Report | None = None
-        self._stack = QStackedWidget()
+        self._stack = PageStack()
         self._stack.addWidget(
             EmptyState(
                 "evaluation",
@@ -301,6 +304,21 @@ class EvaluationPage(QWidget):
         thread.finished_with.connect(self.questions.show_detail)
         thread.failed.connect(self._notice.warn)
 
+    def _read_stored(self, question_id: str) -> None:
+        """A question is corrected as it is now: it may have changed since it was asked."""
+        from engine.workspace.job import ListQuestions
+
+        thread = self._jobs.run(ListQuestions())
+        thread.finished_with.connect(lambda stored: self._correct(question_id, stored))
+        thread.failed.connect(self._notice.warn)
+
+    def _correct(self, question_id: str, stored: Sequence[Question]) -> None:
+        question = next((one for one in stored if one.id == question_id), None)
+        if question is None:
+            self._notice.tell(self.tr("The question is no longer in the workspace. Evaluate the run anew."))
+        else:
+            self.questions.ask_for_correction(question)
+
     def _amend(self, amend: Amend) -> None:
         thread = self._jobs.run(amend)
         thread.finished_with.connect(self._show_amendment)
@@ -308,6 +326,7 @@ class EvaluationPage(QWidget):
 
     def _show_amendment(self, amendment: Amendment) -> None:
         self.questions.show_amendment(amendment)
+        self.question_amended.emit()
         self._notice.tell(self.tr("Recorded. It counts from the next evaluation on."))
 
     def _choose_folder(self) -> None:

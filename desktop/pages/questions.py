@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSplitter,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -27,6 +26,7 @@ from desktop.widgets.drop_area import DropArea
 from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.notice import Notice
+from desktop.widgets.page_stack import PageStack
 from desktop.widgets.problem_list import ProblemList
 from desktop.widgets.question_dialogs import QuestionDialog, SplitDialog
 from desktop.widgets.table import make_table, select_ids, selected_records
@@ -84,7 +84,7 @@ class QuestionsPage(QWidget):
             QKeySequence(Qt.Key.Key_Return), self.table, self._edit_selected, context=Qt.ShortcutContext.WidgetShortcut
         )
         self.problem_list = ProblemList()
-        self._stack = QStackedWidget()
+        self._stack = PageStack()
         self._stack.addWidget(self._empty())
         self._stack.addWidget(self._filled())
         halves = QSplitter(Qt.Orientation.Vertical)
@@ -169,9 +169,9 @@ class QuestionsPage(QWidget):
         dialog.accepted.connect(
             lambda: self._change(
                 AddQuestion(
-                    dialog.question.toPlainText(),
+                    dialog.question.text,
                     dialog.chosen_answers,
-                    dialog.context.toPlainText(),
+                    dialog.context.text,
                     dialog.document.text().strip(),
                     dialog.chosen_split,
                     dialog.unanswerable.isChecked(),
@@ -222,17 +222,16 @@ class QuestionsPage(QWidget):
         dialog = QuestionDialog(self, question)
 
         def save() -> None:
-            text, answers = dialog.question.toPlainText().strip(), dialog.chosen_answers
-            unanswerable = dialog.unanswerable.isChecked()
-            self._change(
-                EditQuestion(
-                    question.id,
-                    text if text != question.question else None,
-                    answers if answers != question.answers else None,
-                    dialog.chosen_split,
-                    unanswerable if unanswerable and not question.unanswerable else None,
-                )
+            text, answers = dialog.question.text, dialog.chosen_answers
+            edit = EditQuestion(
+                question.id,
+                text if text != question.question else None,
+                answers if answers != question.answers else None,
+                dialog.chosen_split,
+                True if dialog.unanswerable.isChecked() and not question.unanswerable else None,
             )
+            if edit != EditQuestion(question.id):  # else it would count as edited
+                self._change(edit)
 
         dialog.accepted.connect(save)
         self._open(dialog)

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QMessageBox,
     QSplitter,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -26,6 +25,7 @@ from desktop.widgets.curves import Curves
 from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.notice import Notice
+from desktop.widgets.page_stack import PageStack
 from desktop.widgets.run_packages import RunPackages
 from desktop.widgets.table import make_table, select_ids, selected_records
 from desktop.widgets.tool_button import tool_button
@@ -69,11 +69,12 @@ class TrainingPage(QWidget):
         self.form.import_asked.connect(self._ask_for_model)
         self._stage = QLabel()
         self._stage.setTextFormat(Qt.TextFormat.PlainText)
+        self._stage.setWordWrap(True)
         self._stage.setAccessibleName(self.tr("Stage and time left"))
         self.table_model = RecordTable(run_columns(self._state))
         self.table = make_table(self.table_model, name=self.tr("Runs"), sorts=False)
         self.table.selectionModel().selectionChanged.connect(self._show_buttons)
-        self._stack = QStackedWidget()
+        self._stack = PageStack()
         self._stack.addWidget(
             EmptyState(
                 "training",

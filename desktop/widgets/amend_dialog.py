@@ -5,30 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QLineEdit, QWidget
+
+from desktop.widgets.answer_fields import AnswerFields, KeptText
+from engine.records import Question
 
 if TYPE_CHECKING:
-    from engine.evaluation.report import QuestionResult
     from engine.records import Amendment
 
 
 class AmendDialog(QDialog):
-    """Says what to amend when it is accepted."""
+    """Says what to amend of the question, as it is now, when it is accepted."""
 
     amended = Signal(object)  # Amend
 
-    def __init__(self, result: QuestionResult, amendment: Amendment, parent: QWidget) -> None:
+    def __init__(self, question: Question, amendment: Amendment, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Correct a question"))
         self.setMinimumWidth(560)
-        self._result = result
-        self.question = QPlainTextEdit(result.question)
-        self.question.setAccessibleName(self.tr("Question"))
+        self._stored = question
+        self.question = KeptText(self.tr("Question"), question.question)
         self.question.setFixedHeight(70)
-        self.answers = QPlainTextEdit("\n".join(result.gold))
-        self.answers.setAccessibleName(self.tr("Known answers, one a line"))
-        self.answers.setFixedHeight(110)
+        self.answers = AnswerFields(question.answers)
         self.reason = QLineEdit(amendment.reason)
         self.reason.setAccessibleName(self.tr("Reason"))
         note = QLabel(
@@ -43,35 +42,36 @@ class AmendDialog(QDialog):
         )
         restore = self.buttons.button(QDialogButtonBox.StandardButton.RestoreDefaults)
         restore.setText(self.tr("As &imported"))
+        restore.setEnabled(amendment.corrected)
         restore.clicked.connect(self._restore)
         self.buttons.accepted.connect(self._amend)
         self.buttons.rejected.connect(self.reject)
-        self.answers.textChanged.connect(self._check)
+        self.question.textChanged.connect(self._check)
+        self.answers.changed.connect(self._check)
         form = QFormLayout(self)
         form.addRow(self.tr("&Question"), self.question)
-        form.addRow(self.tr("&Known answers,\none a line"), self.answers)
+        form.addRow(self.tr("&Known answers"), self.answers)
         form.addRow(self.tr("&Reason"), self.reason)
         form.addRow(note)
         form.addRow(self.buttons)
-
-    def _chosen_answers(self) -> tuple[str, ...]:
-        return tuple(line.strip() for line in self.answers.toPlainText().splitlines() if line.strip())
+        self._check()
 
     def _check(self) -> None:
         """A question that had an answer keeps one: without, it would be taken for one the documents don't answer."""
-        answered = bool(self._chosen_answers()) or not self._result.gold
-        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(answered)
+        wording, answers = self.question.text, self.answers.answers
+        sound = bool(wording.strip()) and (bool(answers) or not self._stored.answers)
+        changed = (wording, answers) != (self._stored.question, self._stored.answers)
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(sound and changed)
 
     def _amend(self) -> None:
         from engine.evaluation.job import Amend
 
-        wording = self.question.toPlainText().strip()
-        answers = self._chosen_answers()
+        wording, answers = self.question.text, self.answers.answers
         self.amended.emit(
             Amend(
-                self._result.id,
-                question=wording if wording != self._result.question else None,
-                answers=answers if answers != self._result.gold else None,
+                self._stored.id,
+                question=wording if wording != self._stored.question else None,
+                answers=answers if answers != self._stored.answers else None,
                 reason=self.reason.text().strip(),
             )
         )
@@ -80,5 +80,5 @@ class AmendDialog(QDialog):
     def _restore(self) -> None:
         from engine.evaluation.job import Amend
 
-        self.amended.emit(Amend(self._result.id, as_imported=True, reason=self.reason.text().strip()))
+        self.amended.emit(Amend(self._stored.id, as_imported=True, reason=self.reason.text().strip()))
         self.accept()

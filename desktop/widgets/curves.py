@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QPalette, QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop.theme import curve_colours
 from engine.jobs import Measured
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyqtgraph
 
 REDRAW_MS = 200
+_PLOT_WIDTH, _PLOT_HEIGHT = 260, 130  # at least
 MODELS = ("retriever", "generator", "joint")
 
 
@@ -42,17 +43,39 @@ class Curves(QWidget):
         self._soon.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._grid = QGridLayout()
         self._grid.setSpacing(8)
-        column = QVBoxLayout(self)
+        inner = QWidget()
+        column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._grid, 1)
         column.addWidget(self._soon, 1)
         column.addWidget(self._latest)
+        scroll = QScrollArea()
+        scroll.setWidget(inner)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setMinimumHeight(_PLOT_HEIGHT)
+        for behind in (scroll.viewport(), inner):
+            behind.setAutoFillBackground(False)  # the page's own colour
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(scroll)
         self._values: dict[str, dict[int, float]] = {}  # curve → step → value
         self._stale: dict[str, None] = {}  # curves to be drawn again, in the order they changed
         self._newest: dict[str, float] = {}
+        self._columns = self._fitting
         self._timer = QTimer(self)
         self._timer.setInterval(REDRAW_MS)
         self._timer.timeout.connect(self._draw_one)
+
+    @property
+    def _fitting(self) -> int:
+        return 2 if self.width() >= 2 * _PLOT_WIDTH else 1
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Put the plots below each other where there is no room beside."""
+        super().resizeEvent(event)
+        if self._fitting != self._columns:
+            QTimer.singleShot(0, self, self._arrange)  # Qt loses sight of what changes while it lays out
 
     def points(self, name: str) -> list[tuple[int, float]]:
         """Return the points of the curve `name`, such as "retriever/train_loss", by step."""
@@ -108,10 +131,18 @@ class Curves(QWidget):
             "joint": self.tr("Both together"),
         }.get(model, model)
         title = self.tr("{0}: loss").format(named) if loss else self.tr("{0}: score").format(named)
-        self._plots[model, loss] = plot = _Plot(title, palette=self.palette())
-        row = MODELS.index(model) if model in MODELS else len(MODELS)
+        self._plots[model, loss] = _Plot(title, palette=self.palette())
         self._soon.hide()
-        self._grid.addWidget(plot.widget, row, 0 if loss else 1)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Losses stand beside scores, or above them where it is narrow."""
+        self._columns = self._fitting
+        for (model, loss), plot in self._plots.items():
+            row = MODELS.index(model) if model in MODELS else len(MODELS)
+            below, right = divmod(0 if loss else 1, self._columns)
+            self._grid.removeWidget(plot.widget)
+            self._grid.addWidget(plot.widget, 2 * row + below, right)
 
 
 def _place(name: str) -> tuple[str, bool]:
@@ -132,8 +163,11 @@ class _Plot:
             background=palette.color(QPalette.ColorRole.Base).name()
         )
         self.widget.setAccessibleName(title)
-        self.widget.setMinimumHeight(150)
+        self.widget.setMinimumHeight(_PLOT_HEIGHT)
+        # It takes what room there is, and doesn't ask for the 480 points that pyqtgraph would like.
+        self.widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self.widget.setMenuEnabled(False)
+        self.widget.setMouseEnabled(x=False, y=False)  # the wheel scrolls the page of plots
         self.widget.hideButtons()
         ink = palette.color(QPalette.ColorRole.Text)
         item: Any = self.widget.getPlotItem()

@@ -11,12 +11,12 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QLabel,
     QLineEdit,
-    QPlainTextEdit,
     QVBoxLayout,
     QWidget,
 )
 
 from desktop.theme import SPACING
+from desktop.widgets.answer_fields import AnswerFields, KeptText
 from engine.questions.shares import Shares
 from engine.records import SPLITS, Question, Split
 
@@ -32,7 +32,7 @@ class QuestionDialog(QDialog):
         self.setWindowTitle(self.tr("Add a question") if question is None else self.tr("Edit the question"))
         self.setMinimumWidth(_WIDTH)
         self.question = _lines(self.tr("Question"), question.question if question else "")
-        self.answers = _lines(self.tr("Accepted answers, one a line"), "\n".join(question.answers) if question else "")
+        self.answers = AnswerFields(question.answers if question else ())
         self.unanswerable = QCheckBox(self.tr("The documents do &not answer this"))
         self.unanswerable.setAccessibleName(self.tr("The documents do not answer this"))
         self.unanswerable.setToolTip(self.tr("The models learn, and are tested, to say so instead of answering."))
@@ -48,7 +48,7 @@ class QuestionDialog(QDialog):
         form = QFormLayout()
         form.setVerticalSpacing(SPACING)
         form.addRow(self.tr("&Question"), self.question)
-        form.addRow(self.tr("&Answers, one a line"), self.answers)
+        form.addRow(self.tr("&Answers"), self.answers)
         form.addRow("", self.unanswerable)
         self.document = QLineEdit()
         self.document.setAccessibleName(self.tr("Document"))
@@ -70,16 +70,14 @@ class QuestionDialog(QDialog):
         column.addWidget(note)
         column.addWidget(self._buttons)
         self.question.textChanged.connect(self._check)
-        self.answers.textChanged.connect(self._check)
+        self.answers.changed.connect(self._check)
         self.unanswerable.toggled.connect(self._check)
         self._check()
 
     @property
     def chosen_answers(self) -> tuple[str, ...]:
         """The accepted answers; none where the documents do not answer."""
-        if self.unanswerable.isChecked():
-            return ()
-        return tuple(line.strip() for line in self.answers.toPlainText().splitlines() if line.strip())
+        return () if self.unanswerable.isChecked() else self.answers.answers
 
     @property
     def chosen_split(self) -> Split | None:
@@ -89,7 +87,7 @@ class QuestionDialog(QDialog):
     def _check(self) -> None:
         unanswerable = self.unanswerable.isChecked()
         self.answers.setEnabled(not unanswerable)
-        named = bool(self.question.toPlainText().strip())
+        named = bool(self.question.text.strip())
         answered = bool(self.chosen_answers) or unanswerable or not self._needs_answer
         self._buttons.button(QDialogButtonBox.StandardButton.Save).setEnabled(named and answered)
 
@@ -152,10 +150,8 @@ class SplitDialog(QDialog):
         self._buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(self.parts[0].value() > 0)
 
 
-def _lines(name: str, text: str) -> QPlainTextEdit:
-    edit = QPlainTextEdit(text)
-    edit.setAccessibleName(name)
-    edit.setTabChangesFocus(True)
+def _lines(name: str, text: str) -> KeptText:
+    edit = KeptText(name, text)
     edit.setFixedHeight(_LINES_HEIGHT)
     return edit
 

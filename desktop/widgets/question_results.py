@@ -19,13 +19,14 @@ from desktop.wording import points
 if TYPE_CHECKING:
     from engine.evaluation.job import QuestionDetail
     from engine.evaluation.report import QuestionResult
-    from engine.records import Amendment
+    from engine.records import Amendment, Question
 
 
 class QuestionResults(QWidget):
     """A table of results and the chosen one below it."""
 
     question_chosen = Signal(str)  # its id: show it in full
+    correction_asked = Signal(str)  # of the question with this id
     amend_asked = Signal(object)  # Amend
 
     def __init__(self) -> None:
@@ -94,6 +95,13 @@ class QuestionResults(QWidget):
         if self._detail is not None and self._detail.result.id == amendment.question_id:
             self.question_chosen.emit(amendment.question_id)
 
+    def ask_for_correction(self, question: Question) -> None:
+        """Ask how the chosen question, which is `question` now, should be."""
+        if self._detail is not None and self._detail.result.id == question.id:  # else another was chosen since
+            dialog = AmendDialog(question, self._detail.amendment, self)
+            dialog.amended.connect(self.amend_asked)
+            dialog.open()
+
     def _columns(self) -> list[Column]:
         return [
             Column(self.tr("Question"), lambda row: row.question),
@@ -143,9 +151,7 @@ class QuestionResults(QWidget):
 
     def _ask(self) -> None:
         if self._detail is not None:
-            dialog = AmendDialog(self._detail.result, self._detail.amendment, self)
-            dialog.amended.connect(self.amend_asked)
-            dialog.open()
+            self.correction_asked.emit(self._detail.result.id)
 
     def _leave_out(self) -> None:
         from engine.evaluation.job import Amend

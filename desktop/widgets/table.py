@@ -6,17 +6,41 @@ from itertools import groupby
 from typing import Any
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from desktop.models.record_table import RecordTable
 
 ROW_HEIGHT = 30
-_SHARING_WIDTH = 240
+_LEAST_SHARE = 140  # pixels: a few words
+
+
+class _Table(QTableView):
+    """Columns without a width share what the others leave. Where that is too little to read, the table scrolls."""
+
+    def share_room(self) -> None:
+        """Give the sharing columns their width."""
+        model, header = self.model(), self.horizontalHeader()
+        assert isinstance(model, RecordTable)
+        sharing = [position for position, column in enumerate(model.columns) if column.width == 0]
+        left = self.viewport().width() - sum(
+            header.sectionSize(position) for position in range(header.count()) if position not in sharing
+        )
+        for done, position in enumerate(sharing):
+            least = max(_LEAST_SHARE, header.sectionSizeHint(position))
+            width = max(least, left // (len(sharing) - done))
+            header.resizeSection(position, width)
+            left -= width
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Share the room anew."""
+        super().resizeEvent(event)
+        self.share_room()
 
 
 def make_table(model: RecordTable, *, name: str, sorts: bool = True) -> QTableView:
     """Return a view of `model`, called `name` to a screen reader."""
-    table = QTableView()
+    table = _Table()
     table.setAccessibleName(name)
     table.setModel(model)
     table.setShowGrid(False)
@@ -34,11 +58,11 @@ def make_table(model: RecordTable, *, name: str, sorts: bool = True) -> QTableVi
     header = table.horizontalHeader()
     header.setHighlightSections(False)
     for position, column in enumerate(model.columns):
-        shares = column.width == 0
-        header.setSectionResizeMode(
-            position, QHeaderView.ResizeMode.Stretch if shares else QHeaderView.ResizeMode.Interactive
-        )
-        table.setColumnWidth(position, column.width or _SHARING_WIDTH)
+        if column.width:
+            table.setColumnWidth(position, column.width)
+        else:
+            header.setSectionResizeMode(position, QHeaderView.ResizeMode.Fixed)
+    header.sectionResized.connect(table.share_room)  # by the person
     if sorts:
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         header.setSortIndicatorClearable(True)

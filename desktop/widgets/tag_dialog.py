@@ -44,14 +44,17 @@ class TagDialog(QDialog):
 
     @property
     def added(self) -> tuple[str, ...]:
-        """The tags that are new to some of the documents."""
-        return tuple(sorted(self._written - self._common))
+        """The tags that are new to some of the documents; of spellings that differ in case only, the first."""
+        spelt = {tag.casefold(): tag for tag in self._common.intersection(self._written)}
+        for tag in self._written:
+            spelt.setdefault(tag.casefold(), tag)
+        return tuple(sorted(set(spelt.values()) - self._common))
 
     @property
     def removed(self) -> tuple[str, ...]:
         """The tags that were taken away."""
-        return tuple(sorted(self._common - self._written))
+        return tuple(sorted(self._common.difference(self._written)))
 
     @property
-    def _written(self) -> set[str]:
-        return {tag.strip() for tag in self.tags.text().split(",") if tag.strip()}
+    def _written(self) -> list[str]:
+        return [tag.strip() for tag in self.tags.text().split(",") if tag.strip()]

@@ -18,7 +18,12 @@ class WatchedFolders(QWidget):
         super().__init__()
         self._add = QPushButton(icon("folder"), self.tr("&Watch a folder…"))
         self._add.setAccessibleName(self.tr("Watch a folder"))
-        self._add.setToolTip(self.tr("Import a folder again whenever something in it changes"))
+        self._add.setToolTip(
+            self.tr(
+                "Import a folder again whenever something in it changes. The document of a deleted file stays until it "
+                "is removed here."
+            )
+        )
         self._add.clicked.connect(self._choose)
         self._rows = QVBoxLayout()
         self._rows.setSpacing(2)

@@ -16,6 +16,7 @@ class WrappingRow(QLayout):
         super().__init__()
         self._items: list[QLayoutItem] = []
         self._first_trailing = len(leading)
+        self._width = 0  # that it has now; 0 before it is laid out
         self.setContentsMargins(0, 0, 0, 0)
         for widget in (*leading, *trailing):
             self.addWidget(widget)
@@ -62,14 +63,18 @@ class WrappingRow(QLayout):
         return self._with_margins(width, self._height(shown))
 
     def minimumSize(self) -> QSize:  # noqa: N802 - Qt's name
-        """The widest widget alone."""
+        """The width of the widest widget, and the height of the lines there are now: a splitter asks for no other."""
         shown = self._shown()
         widest = max((self._items[row].minimumSize().width() for row in shown), default=0)
-        return self._with_margins(widest, self._height(shown))
+        least = self._with_margins(widest, self._height(shown))
+        return least.expandedTo(QSize(0, self.heightForWidth(self._width))) if self._width else least
 
     def setGeometry(self, rect: QRect) -> None:  # noqa: N802 - Qt's name
         """Place the widgets within `rect`."""
         super().setGeometry(rect)
+        if rect.width() != self._width:
+            self._width = rect.width()
+            self.update()  # as many lines as fit this width want their height
         inner = rect.marginsRemoved(self.contentsMargins())
         top = inner.top()
         for line in self._lines(inner.width()):

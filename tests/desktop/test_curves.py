@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from desktop.widgets.curves import Curves
@@ -39,6 +44,41 @@ def test_four_curves_become_four_plots_one_a_tick(qtbot: QtBot) -> None:
         seen.append(len(widget._plots) - before)
     assert seen == [1, 0] * 4
     assert not widget._stale
+
+
+def test_plots_stand_below_each_other_where_it_is_narrow_and_scroll(qtbot: QtBot) -> None:
+    widget = curves(qtbot)
+    names = ("retriever/train_loss", "retriever/validation_ndcg@10", "generator/train_loss", "generator/validation_f1")
+    widget.add([Measured(1, dict.fromkeys(names, 0.5))], model="retriever")
+    for _ in range(8):
+        widget._draw_one()
+    widget.show()
+    area = widget.findChild(QScrollArea)
+    for width, lefts in ((240, 1), (700, 2), (240, 1)):
+        widget.resize(width, 200)
+        qtbot.waitUntil(lambda lefts=lefts: len({plot.widget.x() for plot in widget._plots.values()}) == lefts)
+        qtbot.waitUntil(lambda: area.widget().height() == area.widget().minimumSizeHint().height())
+        places = [plot.widget.geometry() for plot in widget._plots.values()]
+        assert all(place.right() < area.viewport().width() and place.height() >= 130 for place in places)
+        assert not any(one.intersects(other) for one, other in combinations(places, 2))
+        assert area.horizontalScrollBar().maximum() == 0 < area.verticalScrollBar().maximum()
+
+
+def test_the_wheel_over_a_plot_is_left_to_what_scrolls(qtbot: QtBot) -> None:
+    widget = curves(qtbot)
+    widget.add([Measured(step, {"train_loss": 1.0 / step}) for step in range(1, 9)], model="generator")
+    for _ in range(2):
+        widget._draw_one()
+    widget.show()
+    (plot,) = widget._plots.values()
+    before, inside = plot.widget.getViewBox().viewRange(), QPointF(plot.widget.rect().center())
+    turned = QWheelEvent(
+        *(inside, QPointF(plot.widget.mapToGlobal(inside)), QPoint(), QPoint(0, -120), Qt.MouseButton.NoButton),
+        *(Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False),
+    )
+    QApplication.sendEvent(plot.widget.viewport(), turned)
+    assert not turned.isAccepted()
+    assert plot.widget.getViewBox().viewRange() == before
 
 
 def test_clearing_forgets_points_and_plots(qtbot: QtBot) -> None:

@@ -25,7 +25,7 @@ from engine.evaluation.report import (
     QuestionResult,
     Report,
 )
-from engine.records import Amendment, Passage
+from engine.records import Amendment, Passage, Question
 from engine.workspace.job import RunList
 from tests.desktop.conftest import FakeClient
 from tests.desktop.test_pages import KEPT, RUNS
@@ -81,6 +81,7 @@ def page(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> EvaluationPage:
         "ReadPerQuestion": (FINE, WORSE),
         "ReadQuestion": DETAIL,
         "Amend": Amendment("q1", pinned=True),
+        "ListQuestions": (Question("q1", "How much?", ("5 mg",), split="test"),),
     }
     made = EvaluationPage(jobs)
     qtbot.addWidget(made)
@@ -96,6 +97,13 @@ def button(page: EvaluationPage, name: str) -> QAbstractButton:
 def choose(page: EvaluationPage, name: str, text: str) -> None:
     box = next(found for found in page.findChildren(QComboBox) if found.accessibleName() == name)
     box.setCurrentIndex(box.findText(text))
+
+
+def correcting(qtbot: QtBot, page: EvaluationPage) -> AmendDialog:
+    """Press Correct…; return the dialog that opens."""
+    button(page, "Correct the selected question").click()
+    qtbot.waitUntil(lambda: page.findChild(AmendDialog) is not None)
+    return page.findChild(AmendDialog)
 
 
 def test_it_says_how_many_more_questions_would_tell_on_each_split(page: EvaluationPage) -> None:
@@ -144,21 +152,46 @@ def test_a_question_is_pinned_excluded_and_corrected(qtbot: QtBot, page: Evaluat
 
     button(page, "Ask the selected question of every new run").click()
     button(page, "Leave the selected question out").click()
-    button(page, "Correct the selected question").click()
-    dialog = page.findChild(AmendDialog)
+    dialog = correcting(qtbot, page)
     done = dialog.buttons.button(QDialogButtonBox.StandardButton.Ok)
-    dialog.answers.setPlainText(" ")
+    (first,) = dialog.answers.fields
+    first.setPlainText(" ")
     assert not done.isEnabled()  # the documents would not answer it then
-    dialog.answers.setPlainText("5 mg\n\n five milligrams ")
+    first.setPlainText(" five\nmilligrams ")
     dialog.reason.setText("both are right")
     done.click()
 
     assert client.handed_of(Amend) == [
         Amend("q1", pinned=True),
         Amend("q1", excluded=True),
-        Amend("q1", answers=("5 mg", "five milligrams"), reason="both are right"),
+        Amend("q1", answers=("five\nmilligrams",), reason="both are right"),
     ]
     qtbot.waitUntil(lambda: "Recorded" in page.notice.text)
+
+
+def test_a_question_is_corrected_as_it_is_now(qtbot: QtBot, page: EvaluationPage, client: FakeClient) -> None:
+    client.ends["ListQuestions"] = (Question("q1", "How much a\u00a0day?", ("10 mg\nin two doses",), split="test"),)
+    page.questions._table.selectRow(0)
+    qtbot.waitUntil(lambda: button(page, "Correct the selected question").isEnabled())
+    dialog = correcting(qtbot, page)
+    assert dialog.answers.answers == ("10 mg\nin two doses",)  # not 5 mg, as it was asked
+    done, restore = (
+        dialog.buttons.button(one)
+        for one in (QDialogButtonBox.StandardButton.Ok, QDialogButtonBox.StandardButton.RestoreDefaults)
+    )
+    dialog.reason.setText("wrong dose")
+    assert not done.isEnabled() and not restore.isEnabled()  # nothing would be recorded
+    dialog.question.insertPlainText("So: ")
+    done.click()
+    assert client.handed_of(Amend) == [Amend("q1", question="So: How much a\u00a0day?", reason="wrong dose")]
+
+
+def test_a_question_that_is_gone_is_not_corrected(qtbot: QtBot, page: EvaluationPage, client: FakeClient) -> None:
+    client.ends["ListQuestions"] = ()
+    page.questions._table.selectRow(0)
+    qtbot.waitUntil(lambda: button(page, "Correct the selected question").isEnabled())
+    button(page, "Correct the selected question").click()
+    qtbot.waitUntil(lambda: "no longer in the workspace" in page.notice.text)
 
 
 def test_the_breakdown_is_divided_as_chosen(page: EvaluationPage) -> None:

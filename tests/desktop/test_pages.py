@@ -182,6 +182,16 @@ def test_an_import_is_told_in_a_sentence() -> None:
     assert import_sentence(nothing) == "Nothing was found that can be imported."
 
 
+def test_what_no_list_shows_is_told_where_the_import_is() -> None:
+    gone = Skipped("/gone", "There is no file or folder /gone. Check the name and import it again.")
+    left_out = replace(REPORT, skipped=(gone, *REPORT.skipped), unreached=(gone,))
+    assert import_sentence(left_out).endswith(f" · 1 left out; the list says why · 2 s\n/gone: {gone.reason}")
+    alone = replace(ImportReport(0, 0, 0, 0, 0, 0, 0, (gone,), 0.1), unreached=(gone,))
+    assert import_sentence(alone).startswith("Nothing was found that can be imported.\n/gone: There is no")
+    many = replace(alone, skipped=(gone,) * 5, unreached=(gone,) * 5)
+    assert import_sentence(many).endswith("2 more were not reached; the Questions page lists them all.")
+
+
 def test_questions_show_split_and_evidence(qtbot: QtBot, jobs: JobQueue) -> None:
     page = QuestionsPage(jobs)
     qtbot.addWidget(page)

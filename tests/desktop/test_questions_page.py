@@ -101,17 +101,59 @@ def test_a_question_is_edited_and_another_added(qtbot: QtBot, page: QuestionsPag
     page.table.selectRow(0)
     _press(page, "Edit the selected question")
     dialog = page.findChild(QuestionDialog)
-    dialog.answers.setPlainText("5 mg\n\nfive milligrams ")
+    _press(dialog, "Another accepted answer")
+    dialog.answers.fields[1].setPlainText("five milligrams ")
+    _press(dialog, "Another accepted answer")  # left empty
     dialog.accept()
     assert client.handed_of(EditQuestion) == [EditQuestion("1", None, ("5 mg", "five milligrams"), None)]
     qtbot.waitUntil(lambda: page.findChild(QuestionDialog) is None)
     _press(page, "Add a question")
     dialog = page.findChild(QuestionDialog)
     dialog.question.setPlainText("Who?")
-    dialog.answers.setPlainText("she")
+    dialog.answers.fields[0].setPlainText("she")
     dialog.document.setText("a.pdf")
     dialog.accept()
     assert client.handed_of(AddQuestion) == [AddQuestion("Who?", ("she",), "", "a.pdf", None)]
+
+
+def test_what_nobody_touched_is_saved_as_it_is(qtbot: QtBot, page: QuestionsPage, client: FakeClient) -> None:
+    steps = "1. Wet hands.\n2. Apply soap.\r\n3. Rinse."
+    page.show_list((Question("1", " How\u00a0much? ", (steps, "5\u00a0mg a\u00a0day")),))
+    page.table.selectRow(0)
+    _press(page, "Edit the selected question")
+    page.findChild(QuestionDialog).accept()
+    assert client.handed_of(EditQuestion) == []
+    qtbot.waitUntil(lambda: page.findChild(QuestionDialog) is None)
+    _press(page, "Edit the selected question")
+    dialog = page.findChild(QuestionDialog)
+    dialog.answers.fields[1].insertPlainText("Give ")
+    dialog.accept()
+    assert client.handed_of(EditQuestion) == [EditQuestion("1", None, (steps, "Give 5\u00a0mg a\u00a0day"))]
+
+
+def test_an_answer_may_be_written_in_several_lines(qtbot: QtBot, page: QuestionsPage, client: FakeClient) -> None:
+    page.table.selectRow(0)
+    _press(page, "Edit the selected question")
+    field = page.findChild(QuestionDialog).answers.fields[0]
+    field.clear()
+    for text, modifier in (("Wet", Qt.KeyboardModifier.NoModifier), ("Rinse", Qt.KeyboardModifier.ShiftModifier)):
+        qtbot.keyClicks(field, text)
+        qtbot.keyClick(field, Qt.Key.Key_Return, modifier)
+    qtbot.keyClicks(field, "Dry")
+    page.findChild(QuestionDialog).accept()
+    assert client.handed_of(EditQuestion) == [EditQuestion("1", None, ("Wet\nRinse\nDry",))]
+
+
+def test_another_answer_is_typed_where_it_is_seen(qtbot: QtBot, page: QuestionsPage) -> None:
+    page.show_list((Question("1", "Where?", ("here", "there", "elsewhere")),))
+    page.table.selectRow(0)
+    _press(page, "Edit the selected question")
+    dialog = page.findChild(QuestionDialog)
+    dialog.activateWindow()
+    qtbot.waitUntil(dialog.isActiveWindow)
+    _press(dialog, "Another accepted answer")
+    qtbot.waitUntil(lambda: dialog.answers.fields[3].visibleRegion().boundingRect().height() > 40)
+    assert dialog.answers.fields[3].hasFocus()
 
 
 def test_a_question_is_saved_with_an_answer_or_with_the_word_that_there_is_none(
@@ -122,7 +164,7 @@ def test_a_question_is_saved_with_an_answer_or_with_the_word_that_there_is_none(
     dialog = page.findChild(QuestionDialog)
     save = dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Save)
     assert save.isEnabled()
-    dialog.answers.clear()
+    dialog.answers.fields[0].clear()
     assert not save.isEnabled()
     _press(dialog, "The documents do not answer this")
     assert save.isEnabled()

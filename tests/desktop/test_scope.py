@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
@@ -104,3 +105,20 @@ def test_tags_are_added_to_and_taken_from_all_selected_documents(
     dialog.tags.setText("new, , signed ")
     dialog.accept()
     assert client.handed_of(TagDocuments) == [TagDocuments(("a", "b"), add=("new", "signed"), remove=("old",))]
+
+
+@pytest.mark.parametrize(
+    ("written", "added", "removed"),
+    [
+        ("old, Station 7, station 7", ("Station 7",), ()),
+        ("OLD, old, STATION 7, Station 7", ("STATION 7",), ()),
+        ("Old", ("Old",), ("old",)),
+    ],
+)
+def test_tags_that_differ_in_case_only_are_one(
+    qtbot: QtBot, written: str, added: tuple[str, ...], removed: tuple[str, ...]
+) -> None:
+    dialog = TagDialog(None, ROWS[:2])
+    qtbot.addWidget(dialog)
+    dialog.tags.setText(written)
+    assert (dialog.added, dialog.removed) == (added, removed)

@@ -9,11 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLabel, QMessageBox, QPushButton, QScrollArea
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QDialogButtonBox,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QScrollArea,
+)
 from pytestqt.qtbot import QtBot
 
-from desktop.app import Desk
+from desktop.app import Desk, _folder_of
 from desktop.job_queue import JobQueue
 from desktop.preferences import Preferences
 from desktop.theme import apply_theme, icon
@@ -21,16 +29,19 @@ from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.job_bar import JobBar
 from desktop.widgets.workspace_dialogs import NewWorkspaceDialog, PassphraseDialog
 from engine.errors import PassphraseError, WorkspaceError
+from engine.evaluation.job import Amend
 from engine.importing import ImportFiles, ImportReport
 from engine.jobs import Progress
+from engine.records import Amendment
 from engine.retrieval.job import BuildIndex, IndexReport
 from engine.training.job import EstimateTraining, Train
 from engine.worker.protocol import Opened, Opening
 from engine.worker.ticket import Broken
 from engine.worker.warm_up import WarmUp
-from engine.workspace.job import Verify
+from engine.workspace.job import ListQuestions, Verify
 from engine.workspace.scope import Scope
 from tests.desktop.conftest import FakeClient
+from tests.desktop.test_evaluation_page import REPORT
 
 HEAVY = {
     "torch", "transformers", "faiss", "datasets", "evaluate", "ctranslate2", "tokenizers",
@@ -75,6 +86,36 @@ def test_every_page_fits_a_small_screen(qtbot: QtBot, desk: Desk, client: FakeCl
         assert area.verticalScrollBar().maximum() == 0
 
 
+def test_no_button_of_the_training_page_lies_under_its_list_on_a_small_screen(
+    qtbot: QtBot, desk: Desk, client: FakeClient
+) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    desk.training.start_training(Train())
+    desk.window.resize(800, 600)
+    desk.window.show_page(desk.training)
+    lower = desk.training.table.parentWidget()
+
+    def covered() -> list[str]:
+        buttons = [button for button in lower.findChildren(QAbstractButton) if button.isVisible() and button.text()]
+        assert len(buttons) == 6
+        below = desk.training.table.y()
+        return [one.text() for one in buttons if one.mapTo(lower, QPoint(0, one.height())).y() > below]
+
+    qtbot.waitUntil(lambda: not covered())
+
+
+def test_an_evaluated_question_can_be_read_on_a_small_screen(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    desk.evaluation.show_report(REPORT)
+    desk.window.resize(800, 600)
+    desk.window.show_page(desk.evaluation)
+    desk.evaluation.tabs.setCurrentWidget(desk.evaluation.questions)
+    area = desk.evaluation.findChild(QScrollArea, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() > 0)  # rather than be squeezed
+    desk.evaluation.show_report(None)
+    qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() == 0)
+
+
 def test_the_chat_looks_no_longer_in_a_document_that_is_removed(desk: Desk) -> None:
     desk.chat.scope.choose(Scope(("d", "e")))
     desk.documents.documents_removed.emit(("d",))
@@ -103,6 +144,13 @@ def test_the_workspace_opened_last_is_opened_again(
     start(qtbot, desk, None, client)
     qtbot.waitUntil(lambda: desk.window.windowTitle().startswith("Ward"))
     assert client.opened == [Opening(str(workspace))]
+
+
+def test_what_is_given_on_the_command_line_may_be_the_workspaces_file_or_nothing_that_can_be(tmp_path: Path) -> None:
+    (tmp_path / "workspace.json").write_text("{}", encoding="utf-8")
+    impossible = Path("x" * 5000)  # as what may not be entered: OSError
+    assert _folder_of(tmp_path / "workspace.json") == _folder_of(tmp_path) == tmp_path
+    assert _folder_of(impossible) == impossible
 
 
 def test_a_protected_workspace_asks_for_its_passphrase(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:
@@ -199,6 +247,17 @@ def test_opening_another_workspace_asks_only_while_there_is_work_to_lose(
     desk.jobs.run(Train())
     desk.opener.open_path(Path("/court"))
     assert asked and client.opened[-1].path == "/law"
+
+
+def test_a_question_amended_after_an_evaluation_is_listed_as_it_is_now(
+    qtbot: QtBot, desk: Desk, client: FakeClient
+) -> None:
+    start(qtbot, desk, Path("/ward"), client)
+    qtbot.waitUntil(lambda: bool(client.handed_of(ListQuestions)))
+    read = len(client.handed_of(ListQuestions))
+    client.ends["Amend"] = Amendment("q1", excluded=True)
+    desk.evaluation.questions.amend_asked.emit(Amend("q1", excluded=True))
+    qtbot.waitUntil(lambda: len(client.handed_of(ListQuestions)) == read + 1)
 
 
 def test_removed_documents_end_the_reckoning_that_counted_them(qtbot: QtBot, desk: Desk, client: FakeClient) -> None:

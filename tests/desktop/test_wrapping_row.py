@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from PySide6.QtWidgets import QApplication, QPushButton, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QPushButton, QSplitter, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.widgets.wrapping_row import WrappingRow
@@ -52,3 +53,23 @@ def test_what_is_hidden_takes_no_room(row: QWidget) -> None:
     row.findChildren(QPushButton)[1].hide()
     assert places(row, 600) == [(0, 0), (108, 0), (500, 0)]
     assert row.minimumSizeHint().width() == WIDTH
+
+
+def test_a_splitter_gives_a_narrow_row_the_height_of_its_lines(qtbot: QtBot) -> None:
+    halves = QSplitter(Qt.Orientation.Vertical)
+    qtbot.addWidget(halves)
+    buttons = [QPushButton(str(number)) for number in range(4)]
+    for button in buttons:
+        button.setFixedSize(WIDTH, 30)
+    tools, below = QWidget(), QWidget()
+    tools.setLayout(WrappingRow(*buttons))
+    tools.layout().setSpacing(GAP)
+    for half in (below, tools):
+        halves.addWidget(half)
+    halves.setStretchFactor(0, 1)
+    halves.setChildrenCollapsible(False)
+    halves.show()
+    for width, lines in ((600, 1), (216, 2), (100, 4), (600, 1)):
+        halves.resize(width, 300)
+        qtbot.waitUntil(lambda lines=lines: tools.minimumSizeHint().height() == lines * 30 + (lines - 1) * GAP)
+        qtbot.waitUntil(lambda: buttons[-1].geometry().bottom() < tools.height())

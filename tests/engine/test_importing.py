@@ -239,7 +239,10 @@ def test_a_mended_file_leaves_the_list_of_bad_ones(session: Session, folder: Pat
 
 def test_what_is_not_there_is_a_line(session: Session, folder: Path) -> None:
     (folder / "empty").mkdir()
-    report = _run(session, folder / "gone.pdf", folder / "empty")
+    empty = _write(folder / "a.txt", b"")
+    report = _run(session, folder / "gone.pdf", folder / "empty", empty)
+    assert report.skipped == (*report.unreached, *session.workspace.documents.skipped())
+    assert [skipped.item for skipped in report.unreached] == [str(folder / "gone.pdf"), str(folder / "empty")]
     assert "There is no file or folder" in report.skipped[0].reason
     assert "has no files in it" in report.skipped[1].reason
     assert report.documents_added == 0
