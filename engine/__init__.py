@@ -3,6 +3,7 @@
 The map of the house, lowest room first; a room imports only from rooms below it:
 
     errors       the exception tree
+    scripts      what a word is, in any script
     records      frozen Document, Passage, Question, Citation, Answer, Run
     settings     what can be set, each field described once
     machine_settings  what an administrator decides for everybody on this machine

@@ -11,7 +11,7 @@ MAX_LINES = 400
 
 # Lowest first. A room imports from rooms on lower floors, and from its own floor only itself.
 FLOORS = (
-    {"errors"},
+    {"errors", "scripts"},
     {"records", "settings", "machine_settings", "staging"},
     {"jobs", "device", "offline", "privacy", "addon"},
     {"workspace", "models"},

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
+
+from engine.documents.sentences import sentence_ends
+from engine.scripts import ALONE, WORD
 
 Span = tuple[str, int, int]  # document id, first character, one past the last
 
 ENOUGH_OVERLAP = 0.6  # token F1 from which a run of words says what a sentence says
 _SHORT = 3  # a sentence of fewer words must stand there as it is
 
-_WORD = re.compile(r"\w+")
-_SENTENCE = re.compile(r"[^.!?]+(?:[.!?](?!\s|$)[^.!?]*)*[.!?]*")
+_WORD = re.compile(rf"{ALONE}|{WORD}")
 _NUMBER = re.compile(r"[-\u2212]?\d+(?:[.,]\d+)*")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
@@ -58,12 +61,13 @@ def answer_spans(answers: Sequence[str], passages: Sequence[tuple[str, int, str]
 
 
 def sentences(answer: str) -> list[str]:
-    """The sentences of an answer; a point inside a number or an abbreviated name ends none.
+    """The sentences of an answer, as they are cited.
 
     >>> sentences("Give 2.5 mg. Repeat daily!")
     ['Give 2.5 mg.', 'Repeat daily!']
     """
-    return [found for part in _SENTENCE.findall(answer) if _WORD.search(found := part.strip())]
+    borders = [0, *sentence_ends(answer), len(answer)]
+    return [found for start, end in pairwise(borders) if _WORD.search(found := answer[start:end].strip())]
 
 
 def support(answer: str, passages: Sequence[str]) -> float | None:

@@ -11,8 +11,8 @@ import numpy as np
 
 from engine.documents.sentences import sentence_ends
 from engine.generation.facts import missing_facts
-from engine.generation.words import ALONE, WORD
 from engine.records import Citation, Passage, Sentence
+from engine.scripts import ALONE, WORD
 
 MIN_OVERLAP = 0.6  # token F1 below which a span doesn't count as the place an answer comes from
 MIN_WORDS_FOR_PARTIAL = 3  # shorter answers must stand in the passage as they are; characters in unspaced scripts

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise, takewhile
 
 from engine.documents.sentences import sentence_ends
-from engine.generation.words import ALONE, LETTERS
+from engine.scripts import ALONE, LETTERS
 
 _MINUS = r"(?<![\w%)\]])(?<![\d%]\s)[-−–](?=\d)"  # not the hyphen of IL-6, 15-45 and 15 –45
 _DIGITS = r"\d+(?:[.,]\d+)*"

@@ -10,14 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.scripts import MARKS, UNSPACED
+
 # Scripts written without spaces give one token a character; a number keeps its point, so that 5.0 is never 50.
-_UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-# Marks belong to the word of the letter they combine with, though \w leaves them out: the accents of decomposed text,
-# which macOS writes, and the vowel signs of India. Marks outside these blocks choose a form or are rare.
-_MARKED_BLOCKS = (range(0x300, 0x3100), range(0xA66F, 0xAC00), range(0xFE20, 0xFE30))
-_MARKS = "".join(chr(code) for block in _MARKED_BLOCKS for code in block if unicodedata.category(chr(code))[0] == "M")
-_LETTERS = rf"[^\W\d_{_UNSPACED}]"
-TOKEN = re.compile(rf"\d+(?:[.,:/]\d+)*|[{_UNSPACED}][{_MARKS}]*|{_LETTERS}+(?:[{_MARKS}]+{_LETTERS}*)*")
+_LETTERS = rf"[^\W\d_{UNSPACED}]"
+TOKEN = re.compile(rf"\d+(?:[.,:/]\d+)*|[{UNSPACED}][{MARKS}]*|{_LETTERS}+(?:[{MARKS}]+{_LETTERS}*)*")
 # Hebrew and Arabic are written without these, too.
 _POINTS = re.compile("[\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed]+")
 _BETWEEN_NUMBERS = "|"  # 2 5 is not 25

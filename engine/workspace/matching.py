@@ -6,15 +6,11 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-# Han and Kana: two characters say as much as a word. The scripts of South-East Asia are alphabets: three.
-_IDEOGRAPHS = (
-    "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003134f"
-)
-_ALPHABETS = "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\ua9e0-\ua9ff\uaa60-\uaadf"
-UNSPACED = f"{_IDEOGRAPHS}{_ALPHABETS}"  # for the brackets of a regular expression
+from engine.scripts import ALPHABETS, IDEOGRAPHS, UNSPACED
+
 _UNSPACED = re.compile(f"[{UNSPACED}]")
-_RUN = re.compile(f"[{_IDEOGRAPHS}]+|[{_ALPHABETS}]+")
-_IDEOGRAPH = re.compile(f"[{_IDEOGRAPHS}]")
+_RUN = re.compile(f"[{IDEOGRAPHS}]+|[{ALPHABETS}]+")
+_IDEOGRAPH = re.compile(f"[{IDEOGRAPHS}]")
 _ASCII_WORD = re.compile(r"\w+")
 
 

@@ -65,6 +65,19 @@ def test_support(answer: str, share: float | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "share"),
+    [
+        ("每日剂量不得超过4000毫克。", 1.0),
+        ("每日剂量不得超过8000毫克。", 0.0),
+        ("由Dr. Wáng批准。每日剂量不得超过4000毫克。".replace("á", "a\u0301"), 1.0),
+        ("猫喜欢鱼。每日剂量不得超过4000毫克。", 0.5),
+    ],
+)
+def test_support_where_no_spaces_show_words(answer: str, share: float) -> None:
+    assert grounding.support(answer, ["阿司匹林片每日剂量不得超过4000毫克,由Dr. Wáng批准。"]) == share
+
+
+@pytest.mark.parametrize(
     ("answer", "passage", "share"),
     [
         ("5.0 mg", "50 mg", 0.0),
