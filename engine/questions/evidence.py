@@ -315,7 +315,9 @@ def _spoken_of(question: str, text: str) -> float:
     By the beginnings of the words, which stay as they are when words are inflected.
     """
     words = set(query_terms(question))
-    asked = {word[:_BEGINNING] for word in words if len(word) >= _TELLING_LETTERS or " " in word} or words
+    long = {word for word in words if len(word) >= _TELLING_LETTERS or " " in word}
+    short = {word for word in words if len(word) > 1 and word.upper() in question}  # RSV, R0, 12
+    asked = {word[:_BEGINNING] for word in long | short} or words
     there = {word[:_BEGINNING] for word in query_terms(text)}
     return round(len(asked & there) / len(asked), 4) if asked else 0.0
 
