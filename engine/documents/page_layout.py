@@ -23,8 +23,7 @@ _UPWARD = 1.2  # lines: how far a line may stand above the one before it without
 _PARAGRAPH_GAP = 0.55  # lines of white between paragraphs, where lines stand as close as they usually do
 _WIDE_SPACING = 0.42  # lines of white between lines that stand farther apart than usually, as in briefs
 _EXTRA_GAP = 0.35  # lines of white more than that between paragraphs then
-_SPACING_MAX = 2.5  # lines of white between two of one paragraph
-_SPACING_LINES = 4  # that go on with a sentence, to tell how far apart a page's lines stand
+_SPACING_MAX, _SPACING_LINES = 2.5, 4  # lines of white between two of one paragraph; such lines that tell a page's
 _PROSE_CHARACTERS = 18  # of a column's average line; shorter ones are cells or labels
 _FEW_CHARACTERS = 12  # of cells that are cells however wide they are
 _CELL_CHARACTERS = 28  # of a table's average cell at most
@@ -369,12 +368,13 @@ def _separated(rows: list[list[Line]], *, right_to_left: bool) -> list[Placed]:
 
 
 def _paragraph_gap(rows: list[list[Line]]) -> float:
-    """Lines of white between paragraphs: more than above lines that go on with a sentence, as a small letter tells."""
+    """Lines of white between paragraphs: more than above lines that go on with a sentence (a small letter, no "a)")."""
     spacings = sorted(
         spacing
         for (before, *_), (line, *others) in pairwise(rows)
-        if line.text[:1].islower() and not (others or line.is_cell) and len(before.text) > _CELL_CHARACTERS
-        if 0 < (spacing := (line.y0 - before.y1) / max(line.size, 1.0)) < _SPACING_MAX
+        if line.text[:1].islower() and line.text.split(maxsplit=1)[0][-1] not in ".)" and not (others or line.is_cell)
+        if len(before.text) > _CELL_CHARACTERS
+        and 0 < (spacing := (line.y0 - before.y1) / max(line.size, 1.0)) < _SPACING_MAX
     )
     usual = spacings[len(spacings) // 4] if len(spacings) >= _SPACING_LINES else 0.0
     return _PARAGRAPH_GAP if usual < _WIDE_SPACING else usual + _EXTRA_GAP

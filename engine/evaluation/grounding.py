@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
@@ -83,9 +84,7 @@ def support(answer: str, passages: Sequence[str]) -> float | None:
     told = sentences(answer)
     if not told:
         return None
-    texts = [
-        [(word.group().casefold(), word.start(), word.end()) for word in _WORD.finditer(text)] for text in passages
-    ]
+    texts = [[(_plain(word.group()), word.start(), word.end()) for word in _WORD.finditer(text)] for text in passages]
     pairs = list(zip(texts, passages, strict=True))
     return sum(any(_says(words, text, sentence) for words, text in pairs) for sentence in told) / len(told)
 
@@ -101,6 +100,10 @@ def numbers_covered(answer: str, passages: Sequence[str]) -> float | None:
         return None
     there = {number for text in passages for number in _numbers(text)}
     return sum(number in there for number in wanted) / len(wanted)
+
+
+def _plain(word: str) -> str:
+    return unicodedata.normalize("NFKC", word).casefold()
 
 
 def _characters(spans: Iterable[Span]) -> set[tuple[str, int]]:
@@ -119,7 +122,7 @@ def _is_signed(text: str, place: int) -> bool:
 
 
 def _says(words: Sequence[tuple[str, int, int]], text: str, sentence: str) -> bool:
-    wanted = [word.casefold() for word in _WORD.findall(sentence)]
+    wanted = [_plain(word) for word in _WORD.findall(sentence)]
     size = len(wanted)
     if not words:
         return False

@@ -114,8 +114,8 @@ class ImportRun:
         path = Path(self.path).absolute()
         with open_package(path) as package:
             monitor.progress("Checking the package", 0, None)
+            vectors = self._vectors(package)  # first: a package with a damaged member leaves nothing
             run = self._taken(package, session, monitor)
-            vectors = self._vectors(package)  # before the run's row: a package with a damaged member leaves nothing
             with session.workspace.transaction():
                 session.workspace.runs.add(run)
                 here = session.workspace.documents.ids_by_digest()

@@ -14,7 +14,7 @@ from engine.documents.reading import Report
 from engine.documents.sheets import add_rows
 
 _DELIMITERS = ",;\t|"
-_SAID = re.compile(r"\ufeff?sep=(.)\r?\n")
+_SAID = re.compile(r'\ufeff?"?sep=(.)"?(?:\r\n?|\n)', re.IGNORECASE)
 _SAMPLE_CHARACTERS = 64 * 1024
 _REPORT_ROWS = 500
 

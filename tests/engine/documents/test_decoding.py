@@ -38,6 +38,8 @@ def test_a_few_western_words_are_western() -> None:
         ("cp1252", "La terapia è stata somministrata più volte, però con difficoltà."),
         ("cp1252", "Geïndiceerd één tablet per dag. Coördinatie met de huisarts."),
         ("cp1252", "Patienten fick läkemedel på måndag. Åtgärden är färdig."),
+        ("cp1252", "Der Vertrag wurde von Renée unterschrieben."),
+        ("cp1252", "Dear José,\nthank you for your letter."),
         ("cp1252", "Legen så på røntgenbildet og fant ingen endringer."),
         ("cp1252", "Lægen så på røntgenbilledet og fandt ingen ændringer."),
         ("cp1252", "Lääkitystä jatkettiin päivittäin. Hänelle määrättiin särkylääkettä."),

@@ -86,6 +86,11 @@ def test_lines_that_stand_far_apart_are_told_from_paragraphs(spacing: int) -> No
     assert [paragraph.count("\n") for paragraph in read(*lines).split("\n\n")] == [2, 4]
 
 
+def test_items_are_no_lines_of_a_sentence() -> None:
+    items = [line(f"{letter}) {PROSE}", 50, 50 + 19 * row, first=60 * row) for row, letter in enumerate("abcdefgh")]
+    assert read(*items).count("\n\n") == 7
+
+
 def test_short_lines_that_stand_far_apart_are_paragraphs() -> None:
     terms = [line(f"term {number}", 50, 50 + 25 * number, first=20 * number) for number in range(8)]
     assert read(*terms).count("\n\n") == 7

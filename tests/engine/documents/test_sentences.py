@@ -14,6 +14,13 @@ from engine.documents.sentences import sentence_ends
         ["Die Frist, z. B. nach Art. 6 Abs. 2, beginnt bzw. endet bei Prof. Ünal. ", "Sie ruht nie."],
         ["See J. Smith et al. on this, e.g. Fig. 3 and No. 5. ", "It is approx. 3.5 mg vs. 4 mg."],
         ["Nothing applies that: ", "11.3. is developed, or; ", "11.4. is disclosed at 3.5 bar; 4.5 at most."],
+        ["He has hepatitis B. ", "The tenant pays. ", "Ask Dr. The."],
+        [
+            "Er haftet für Schäden dieser Art. ",
+            "Der Mieter zahlt am 31. März, nicht am 3. April. ",
+            "Es bleiben 31. ",
+            "Nie.",
+        ],
         ["Он болен. ", "Врач придёт."],
         ["有效期为三年。", "儿童禁用！", "Aspirin 可以吗？"],
         ["彼は「行く。」", "と言った。"],

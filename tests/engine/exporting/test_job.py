@@ -220,11 +220,13 @@ def test_a_touched_package_is_refused_and_leaves_nothing(filled: Session, tmp_pa
     package = tmp_path / "p.vademecum"
     ExportRun("all-1", str(package)).run(filled, Monitor())
     spoil(package)
+    held = set(filled.workspace.path.rglob("*"))
     with pytest.raises(EngineError) as refused:
         ImportRun(str(package)).run(filled, Monitor())
     assert isinstance(refused.value, RunError | ModelError)
     assert reason in refused.value.message and refused.value.hint
     assert [run.id for run in filled.workspace.runs.list()] == ["all-1"]
+    assert {path for path in filled.workspace.path.rglob("*") if path not in held and "objects" in path.parts} == set()
 
 
 def test_a_package_that_can_have_no_such_name_is_a_sentence(session: Session, tmp_path: Path) -> None:

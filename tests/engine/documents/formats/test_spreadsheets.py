@@ -120,6 +120,7 @@ def test_a_table_of_one_column_is_text() -> None:
     assert delimited.read(b"first\nsecond\n", _report).text == "first\nsecond"
 
 
-def test_a_first_line_that_says_the_delimiter_is_no_row() -> None:
-    content = delimited.read("\ufeffsep=;\r\nName;Place, land\r\nMeier;Bonn\r\nSmith;York".encode(), _report)
+@pytest.mark.parametrize("said", ["\ufeffsep=;\r\n", '"sep=;"\n', "SEP=;\r"])
+def test_a_first_line_that_says_the_delimiter_is_no_row(said: str) -> None:
+    content = delimited.read(f"{said}Name;Place, land\r\nMeier;Bonn\r\nSmith;York".encode(), _report)
     assert content.text == "Name | Place, land\nName: Meier | Place, land: Bonn\nName: Smith | Place, land: York"
