@@ -110,8 +110,10 @@ class ImportFiles:
                             if problem.left_out and problem.kind != "duplicate":
                                 problems.note(f"{problem.place[:1].upper()}{problem.place[1:]}: {problem.reason}")
                 documents.flush()
+                questions.remove_unused()
             except Cancelled:
                 documents.flush(quietly=True)  # what was read is kept
+                questions.remove_unused()
                 raise
         questions.problems.sort()
         return ImportReport(

@@ -74,7 +74,7 @@ class DocumentImport:
         kept: set[str] = set()
         if isinstance(original, str):
             kept = self._add_attachments(path, read.content, (), problem, original=original)
-        self._held.vanish(self._held.parts.get(str(path), set()) - kept)
+        self._held.vanish_parts(str(path), but=kept)
 
     def _add_attachments(
         self,
@@ -85,18 +85,18 @@ class DocumentImport:
         *,
         original: str,
     ) -> set[str]:
-        """Import what is attached to the mail that `way` leads to; return the paths of what could be read."""
+        """Import what is attached to the mail that `way` leads to; return the paths of it all."""
         kept: set[str] = set()
         for number, name in enumerate(content.attachments[:_ATTACHMENTS_MAX] if len(way) < _DEPTH_MAX else ()):
             here = (*way, number)
             place = "".join(f"{step + 1}-" for step in here)
             source = f"{path}#{place}{name}"
+            kept.add(source)  # also where it can't be read this time
             try:
                 read = self._read(path, here)
             except DocumentError as error:
                 problem(f"Attachment {name}: {error.message} {error.hint}")
                 continue
-            kept.add(source)
             title = PurePath(name).stem
             if not self._is_known(Place(source, read.digest, title=title, original=original)):
                 self.add(self._file_document(read, source, title=title, date=last_changed(path)), original=original)
@@ -164,7 +164,7 @@ class DocumentImport:
             group = record.title if record.title in surveyed.shared_titles else ""
             self.add(self._record_document(record, place, path, group=group), original=original)
         if whole:  # else one that can't be read may be one that was there before
-            self._held.vanish(self._held.parts.get(str(path), set()) - seen)
+            self._held.vanish_parts(str(path), but=seen)
         self.monitor.progress(stage, surveyed.records, surveyed.records)
 
     def _follow_records(self, path: Path) -> None:
@@ -187,7 +187,7 @@ class DocumentImport:
         """Import a context that a question file brings along as a small document. None when its content is known."""
         digest = hashlib.sha256(f"{title}\0{text}".encode()).hexdigest()
         path = f"{source}#context-{digest[:16]}"
-        if self._held.holds(digest):
+        if self._held.holds(digest) or digest in self._held.contexts:
             self.unchanged += 1
             return None
         document = Document(

@@ -34,7 +34,10 @@ class Holdings:
 
     workspace: Workspace
     paths: dict[str, tuple[str, str]] = field(default_factory=dict)  # path → document id and digest
-    parts: dict[str, set[str]] = field(default_factory=dict)  # file → paths of its records or attachments
+    parts: dict[str, set[str]] = field(default_factory=dict)  # file → paths of its records, attachments or contexts
+    contexts: dict[str, str] = field(
+        default_factory=dict
+    )  # digest → path of what stands in for a document until it comes
     _holders: dict[str, str] = field(default_factory=dict)  # digest → path
     _owners: dict[str, str] = field(default_factory=dict)  # document id → path
     _met: dict[str, Place] = field(default_factory=dict)  # digest → where else it was met first
@@ -42,8 +45,9 @@ class Holdings:
     _vanished: set[str] = field(default_factory=set)  # paths that are no more
 
     def __post_init__(self) -> None:
+        contexts = self.workspace.documents.contexts()
         for path, (document_id, digest) in self.workspace.documents.paths().items():
-            self._put(path, document_id, digest)
+            self._put(path, document_id, digest, is_context=document_id in contexts)
 
     def holds(self, digest: str) -> bool:
         """Whether a document has this content, wherever."""
@@ -62,7 +66,7 @@ class Holdings:
             self._met.setdefault(self.paths[part][1], Place(place.path + part[len(holder) :], self.paths[part][1]))
         if place.path in self.paths:
             self._overwritten.add(place.path)
-        self.vanish(self.parts.get(place.path, ()))
+        self.vanish_parts(place.path, but=())
         return len(attached)
 
     def give_up(self, path: str) -> Place | None:
@@ -77,11 +81,15 @@ class Holdings:
         """Take a document in, in place of what was at its path."""
         self._overwritten.discard(document.path)
         self._vanished.discard(document.path)
-        self._put(document.path, document.id, document.digest)
+        self._put(document.path, document.id, document.digest, is_context=document.kind == "context")
 
     def vanish(self, paths: Iterable[str]) -> None:
         """Note paths that are no more. Their documents go with `settle`, unless their content was met elsewhere."""
         self._vanished |= {path for path in paths if path in self.paths and not _is_there(Path(path))}
+
+    def vanish_parts(self, file: str, *, but: Iterable[str]) -> None:
+        """Note that a file has no more parts than these; contexts are those of questions, and go with them."""
+        self.vanish(self.parts.get(file, set()).difference(but, self.contexts.values()))
 
     def missing(self, folders: Sequence[Path]) -> list[str]:
         """Return the paths of the documents whose file was in one of `folders` and is no longer there."""
@@ -155,9 +163,9 @@ class Holdings:
         file, part, _ = path.partition("#")
         return Path(file) if part and path in self.parts.get(file, ()) and not _is_there(Path(path)) else Path(path)
 
-    def _put(self, path: str, document_id: str, digest: str) -> None:
+    def _put(self, path: str, document_id: str, digest: str, *, is_context: bool = False) -> None:
         self.paths[path] = (document_id, digest)
-        self._holders.setdefault(digest, path)
+        (self.contexts if is_context else self._holders).setdefault(digest, path)
         self._owners[document_id] = path
         file, part, _ = path.partition("#")
         if part:
@@ -166,8 +174,9 @@ class Holdings:
     def _take(self, path: str) -> tuple[str, str]:
         document_id, digest = self.paths.pop(path)
         del self._owners[document_id]
-        if self._holders.get(digest) == path:
-            del self._holders[digest]
+        for holders in (self._holders, self.contexts):
+            if holders.get(digest) == path:
+                del holders[digest]
         self.parts.get(path.partition("#")[0], set()).discard(path)
         return document_id, digest
 

@@ -20,6 +20,7 @@ _REPEATED = 0.97  # of a passage that says the same as another
 _REPEATS_MAX = 20
 _REPEATED_SHARE = 0.5  # of the runs looked up that a repetition must share
 _WHOLE_PASSAGES_MAX = 3
+_NAMESAKES_READ_MAX = 20
 _ANSWER_CHARACTERS_MIN = 3  # folded: "no" stands everywhere
 _ALIKE = 0.95  # of the best passage's score: another that comes so close may be the one that is meant
 _END_WORDS = 8  # at either end of an answer that runs from one passage into the next
@@ -95,7 +96,11 @@ class EvidenceLinker:
         wanted = fold(raw.context)
         if not wanted.text:
             return found
-        own = tuple(match for document_id in named for match in self._ready().places(document_id, wanted))
+        index = self._ready()
+        if len(named) > _NAMESAKES_READ_MAX:  # to read all of them for each question would take long
+            likely = {candidate.document_id for candidate in index.candidates(wanted)}
+            named = [document_id for document_id in named if document_id in likely]
+        own = tuple(match for document_id in named for match in index.places(document_id, wanted))
         if own:
             others = found.matches if found is not None and found.link != "fuzzy" else ()
             rest = tuple(match for match in others if match.document_id not in named)
@@ -112,7 +117,11 @@ class EvidenceLinker:
         named = self._named(raw)
         if raw.unanswerable:
             located = self.locate(raw) if raw.context.strip() else None
-            about = [located.matches[0].document_id] if located else [ids[0] for ids in named if len(ids) == 1]
+            about = (
+                [located.matches[0].document_id]
+                if located
+                else [ids[0] for namesakes in named if len(ids := self._meant(raw, namesakes)) == 1]
+            )
             return Evidence(about[0], (), "") if about else None
         if not raw.context.strip():
             return self._in_named(raw, named) if named else self._by_answer(raw)
@@ -139,6 +148,8 @@ class EvidenceLinker:
         """The one document of a name; of several, those that hold an answer whole."""
         if len(namesakes) == 1:
             return namesakes
+        if not raw.answers:  # only an id says which
+            return [document_id for document_id in namesakes if document_id in raw.documents]
         answers = {wanted for answer in raw.answers if (wanted := folded(answer))}
         return [document_id for document_id in namesakes if self._holds(document_id, answers, raw)]
 

@@ -81,7 +81,7 @@ def fold(text: str) -> Folded:
         else:
             token = unicodedata.normalize("NFKC", token).casefold()
             if not token.isalnum():  # a mark is left
-                token = _POINTS.sub("", token)
+                token = _POINTS.sub("", token) or token
         is_number = token[0].isdigit()
         if is_number and after_number:
             parts.append(_BETWEEN_NUMBERS)

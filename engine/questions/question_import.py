@@ -81,6 +81,7 @@ class QuestionImport:
     _known: dict[str, Question] = field(default_factory=dict)  # by id
     _twins: dict[Content, list[str]] = field(default_factory=dict)  # ids, by content
     _contexts: set[str] = field(default_factory=set)  # ids of documents that stand in for those of a context
+    _left: set[str] = field(default_factory=set)  # documents that questions were about, or had evidence in, until now
     _linker: WorkspaceLinker | None = None
 
     def __post_init__(self) -> None:
@@ -139,7 +140,7 @@ class QuestionImport:
             self._take(question, held, raw.split or file_split, batch)
         self.monitor.progress(f"Linking {path.name}", len(table), len(table))
         self._store(batch, linker)
-        self._remove_unused(batch.left & self._contexts)
+        self._left |= batch.left
         return review.found(self._known)
 
     def _evidence(self, raw: RawQuestion, linker: WorkspaceLinker) -> Evidence | None:
@@ -213,14 +214,13 @@ class QuestionImport:
     def _is_imported(self, document_id: str) -> bool:
         return document_id not in self._contexts and document_id != ""
 
-    def _remove_unused(self, contexts: set[str]) -> None:
-        """Remove those of these documents that no question needs any more: their text would be found twice."""
+    def remove_unused(self) -> None:
+        """Remove the contexts that no question needs any more: their text would be found twice."""
+        contexts = self._left & self._contexts
         unused = contexts and contexts.difference(*map(_documents_of, self._known.values()))
         if unused:
             self.workspace.documents.remove(sorted(unused))
             self.documents.removed += len(unused)
-            self._contexts -= unused
-            self._linker = None  # which knows them
 
     def _store(self, batch: _Batch, linker: WorkspaceLinker) -> None:
         ids = {question.id for question in (*batch.drawn, *batch.placed)}

@@ -264,3 +264,41 @@ def test_a_record_whose_id_makes_no_path_is_imported_again(session: Session, fol
     _run(session, folder)
     _corpus(folder / "c.jsonl", [("y", TEXTS[1])])
     assert _counts(_run(session, folder, remove_missing=True)) == (0, 1, 0, 1)
+
+
+def test_a_record_that_came_as_a_context_first_is_a_document_of_its_own(session: Session, folder: Path) -> None:
+    _asked(session, folder)
+    assert {row.kind for row in session.workspace.documents.list()} == {"context"}
+    _run(session, _corpus(folder / "c.jsonl", [(f"d{number}", text) for number, text in enumerate(TEXTS)]))
+    _asked(session, folder)
+    assert {row.id: row.kind for row in session.workspace.documents.list()} == {
+        "d0": "record", "d1": "record", "d2": "record", "d3": "record",
+    }  # fmt: skip
+    assert {name: document for name, (document, _) in _linked(session).items()} == {
+        "q0": "d0", "q1": "d1", "q2": "d2", "q3": "d3",
+    }  # fmt: skip
+
+
+def test_a_context_that_one_file_needs_no_more_is_there_for_the_next(session: Session, folder: Path) -> None:
+    def write(name: str, identity: str, text: str) -> None:
+        record = {"id": identity, "question": f"What of {identity}?", "answer": text.split()[-1], "context": text}
+        (folder / name).write_text(json.dumps([record]))
+
+    write("q.json", "q0", TEXTS[0])
+    _run(session, folder)
+    write("q.json", "q0", TEXTS[1].replace("barn", "byre"))
+    write("r.json", "r0", TEXTS[0])
+    _run(session, folder)
+    assert {name: evidence for name, (_, evidence) in _linked(session).items()} == {
+        "q0": TEXTS[1].replace("barn", "byre"), "r0": TEXTS[0],
+    }  # fmt: skip
+    assert len(session.workspace.documents.list()) == 2
+
+
+def test_questions_stay_when_their_file_is_taken_for_a_document(session: Session, folder: Path) -> None:
+    path = folder / "q.csv"
+    path.write_text(f"question,answer,context\nWhat ends?,March,{TEXTS[0]}\n")
+    _run(session, path)
+    path.write_text(f"alpha,beta,gamma\nWhat ends?,March,{TEXTS[0]}\n")
+    ImportFiles((str(path),), kind="documents").run(session, Monitor())
+    assert [evidence for _, evidence in _linked(session).values()] == [TEXTS[0]]

@@ -174,6 +174,20 @@ def test_of_namesakes_that_all_hold_the_answer_the_one_that_speaks_of_the_questi
     assert (evidence.document_id, evidence.passages, evidence.link) == ("b", ("b:0",), "answer")
 
 
+@pytest.mark.parametrize("unanswerable", [False, True])
+def test_of_records_numbered_alike_the_one_whose_id_is_named_is_meant_without_an_answer(unanswerable: bool) -> None:
+    linker = _linker({"1": _filler(1)[:100], "c2/1": _filler(2)[:100]}, **{"1": "1 c2/1"})
+    evidence = linker.link(RawQuestion("q", documents=("1",), unanswerable=unanswerable))
+    assert evidence is not None and evidence.document_id == "1"
+
+
+def test_the_context_of_one_of_many_namesakes_is_found_there() -> None:
+    texts = {f"d{number}": _filler(number) for number in range(30)}
+    linker = _linker(texts, **{"lease.txt": " ".join(texts)})
+    evidence = linker.link(RawQuestion("q", context=texts["d17"][120:240], documents=("lease.txt",)))
+    assert evidence is not None and (evidence.document_id, evidence.passages) == ("d17", ("d17:120",))
+
+
 def test_a_namesake_of_a_further_document_is_evidence_only_where_the_answer_stands() -> None:
     texts = {"a": _filler(1), "b": "The rent is 900 euros. " + _filler(2), "c": _filler(3)}
     linker = _linker(texts, **{"lease.txt": "b c"})
@@ -359,6 +373,7 @@ def test_vowel_signs_tell_words_apart_and_points_that_may_be_left_out_do_not() -
     assert fold("की").text != fold("का").text
     assert fold("مُحَمَّدٌ فوراً").text == fold("محمد فورا").text
     assert fold("שָׁלוֹם").text == fold("שלום").text
+    assert fold("a \u06e5\u064e b").text[0] == "a"  # a letter among the marks that may be left out
 
 
 def test_a_decomposed_context_is_found_in_a_composed_document() -> None:
