@@ -193,7 +193,7 @@ def test_a_workspace_that_cannot_be_opened_says_why(qtbot: QtBot, desk: Desk, cl
     assert (box.text(), box.informativeText()) == ("/ward is no workspace.", "Choose another folder.")
     box.close()
 
-    assert desk.window.findChild(EmptyState, "no_workspace").isVisible()
+    qtbot.waitUntil(desk.window.findChild(EmptyState, "no_workspace").isVisible)
 
 
 def test_an_opening_that_fails_leaves_the_present_workspace_in_the_window(
