@@ -52,6 +52,7 @@ def evaluate(
 
 
 def _report_text(report: Any) -> str:
+    from engine.evaluation.report import largest
     from engine.evaluation.reporting.tables import baseline_rows
     from engine.evaluation.reporting.wording import headline, knows_sentence, part_sentence, reader_or_retriever
 
@@ -60,7 +61,7 @@ def _report_text(report: Any) -> str:
     lines.append(f"{'':24}{'run':>8}{'95 % interval':>19}{other:>12}{'difference':>12}  verdict")
     theirs = {**report.against.retrieval, **report.against.answers} if report.against else {}
     for name, value in {**report.retrieval, **report.answers}.items():
-        scale = 1 if name == "bleu" else 100
+        scale = 100 / largest(name)
         low, high = report.intervals.get(name, (value, value))
         row = f"{name:24}{value * scale:8.1f}{f'{low * scale:.1f} – {high * scale:.1f}':>19}"
         if name in theirs:

@@ -22,9 +22,8 @@ _SAMPLE_BYTES = 64 * 1024  # enough to tell an encoding; the detector's time gro
 # Measured: sentences of 35 languages fit their page to .77 at least, East Asian ones fit one of these to .69 at most.
 _FITS = 0.73
 _HIGH = re.compile(rb"[\x80-\xff]+")
-_LEAST_RUN = (
-    1.5  # bytes beyond ASCII in a row, on average: two and more make an East Asian character; accents stand alone
-)
+# Bytes beyond ASCII in a row, on average: two and more make an East Asian character; accents stand alone.
+_LEAST_RUN = 1.5
 
 
 def decode(data: bytes, *, declared: str = "", note: Callable[[str], object] | None = None) -> str:

@@ -35,9 +35,7 @@ class Holdings:
     workspace: Workspace
     paths: dict[str, tuple[str, str]] = field(default_factory=dict)  # path → document id and digest
     parts: dict[str, set[str]] = field(default_factory=dict)  # file → paths of its records, attachments or contexts
-    contexts: dict[str, str] = field(
-        default_factory=dict
-    )  # digest → path of what stands in for a document until it comes
+    contexts: dict[str, str] = field(default_factory=dict)  # digest → path of what stands in for a document
     _holders: dict[str, str] = field(default_factory=dict)  # digest → path
     _owners: dict[str, str] = field(default_factory=dict)  # document id → path
     _met: dict[str, Place] = field(default_factory=dict)  # digest → where else it was met first

@@ -19,6 +19,7 @@ from engine.evaluation.report import (
     Flag,
     Part,
     QuestionResult,
+    largest,
 )
 from engine.evaluation.scores import Grounds, Scores, accepted, answer_scores, retrieval_scores
 from engine.evaluation.significance import FEWEST_GROUPS, SMALLEST_DIFFERENCE, compare, compare_statistic
@@ -27,7 +28,6 @@ from engine.records import Citation, Passage, Question, Run
 
 WORSE_BY = 0.05  # F1 of one question: less is a matter of wording
 _DOCUMENTS_SHOWN = 100
-_BLEU_MOST = 100.0  # on sacrebleu's scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,13 +279,13 @@ def _bleu_compared(ours: Scores, theirs: Scores, groups: Sequence[str], *, seed:
         [groups[row] for row in ours.bleu_rows],
         bleu_of,
         seed=seed,
-        smallest_difference=SMALLEST_DIFFERENCE * _BLEU_MOST,
+        smallest_difference=SMALLEST_DIFFERENCE * largest("bleu"),
     )
 
 
 def _as_it_is(name: str, found: Difference) -> Difference:
     """The difference as the metric counts it: within what it can differ by, and not negated where less is better."""
-    most = _BLEU_MOST if name == "bleu" else 1.0
+    most = largest(name)
     low, high = max(-most, found.interval[0]), min(most, found.interval[1])
     if name in LESS_IS_BETTER:
         return replace(found, difference=-found.difference, interval=(-high, -low))

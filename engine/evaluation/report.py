@@ -33,6 +33,11 @@ Flag = Literal["got worse", "retrieval missed", "reader missed", "should have ab
 FLAGS: tuple[Flag, ...] = ("got worse", "retrieval missed", "reader missed", "should have abstained")
 
 
+def largest(metric: str) -> float:
+    """Return what a metric can be at most: BLEU counts to 100, as sacrebleu does, and every other is a share."""
+    return 100.0 if metric == "bleu" else 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """A run minus another one, on the same questions, by one metric."""

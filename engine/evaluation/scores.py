@@ -19,6 +19,7 @@ from engine.evaluation.report import (
     RETRIEVAL_METRICS,
     SUPPORT_METRICS,
     Interval,
+    largest,
 )
 from engine.evaluation.significance import intervals, statistic_interval
 from engine.records import Question
@@ -73,12 +74,13 @@ class Scores:
     def intervals(self, groups: Sequence[str], *, seed: int) -> dict[str, Interval]:
         """The 95 % interval of every mean, and of BLEU."""
         found = {
-            metric: _within(interval, most=1.0)
+            metric: _within(interval, most=largest(metric))
             for metric, interval in zip(self.metrics, intervals(self.values, groups, seed=seed), strict=True)
         }
         if self.bleu is not None:
             held = [groups[row] for row in self.bleu_rows]
-            found["bleu"] = _within(statistic_interval(self.bleu_statistics, held, bleu_of, seed=seed), most=100.0)
+            interval = statistic_interval(self.bleu_statistics, held, bleu_of, seed=seed)
+            found["bleu"] = _within(interval, most=largest("bleu"))
         return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.evaluation.report import LESS_IS_BETTER, Difference, Part, Report
+from engine.evaluation.report import LESS_IS_BETTER, Difference, Part, Report, largest
 
 NAMES = {
     "hit@1": "right passage first",
@@ -41,13 +41,13 @@ def percent(share: float) -> str:
 
 
 def value(name: str, number: float) -> str:
-    """A metric's value in points of 100 (BLEU has them already)."""
-    return f"{number if name == 'bleu' else number * 100:.1f}"
+    """A metric's value in points of 100."""
+    return f"{number * 100 / largest(name):.1f}"
 
 
 def difference(name: str, found: Difference) -> str:
     """ "+5.1 (+2.0 to +8.3)", in points of 100."""
-    scale = 1 if name == "bleu" else 100
+    scale = 100 / largest(name)
     low, high = found.interval
     return f"{found.difference * scale:+.1f} ({low * scale:+.1f} to {high * scale:+.1f})"
 
