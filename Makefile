@@ -12,7 +12,7 @@ run: setup
 	@$(BIN)/vademecum
 
 test: setup
-	@$(BIN)/python -m pytest -q --ignore=tests/benchmarks --ignore=tests/battery
+	@$(BIN)/python -m pytest -q --numprocesses=2 --dist=loadfile --no-loadscope-reorder --ignore=tests/benchmarks --ignore=tests/battery
 
 bench: setup
 	@$(BIN)/python -m pytest -q -s tests/benchmarks

@@ -84,6 +84,9 @@ class TrainingForm(QFrame):
         self._minutes.setRange(0, _MOST_MINUTES)
         self._minutes.setSpecialValueText(self.tr("no limit"))
         self._minutes.setSuffix(self.tr(" min"))
+        self._minutes.setToolTip(
+            self.tr("Of training steps. Reading the documents before, and measuring the models after, takes longer.")
+        )
         self._numbers = TrainingNumbers()
         form = QFormLayout()
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)

@@ -60,12 +60,12 @@ class Course:
                 raise RunError(f"Run {run.id} is finished: there is nothing to resume.", hint="Start a new training.")
             job = msgspec.convert({**run.settings, "resume": run.id}, type=type(job))
         settings_of(job)
+        check_memory(job, session)
         training, _ = lesson_questions(session, job.what)  # both checked before a row is written
         if job.resume:
             run = session.bound(replace(run, state="running"))
             runs.update(run)
             return cls(job, run, session, monitor)
-        check_memory(job, session)
         parent = current_run(session, "active", monitor)
         changes = models_to_start_from(job, parent, training, session)
         run = replace(

@@ -305,6 +305,27 @@ def test_a_cancelled_training_is_resumed_and_ends_like_an_undisturbed_one(filled
     assert resumed.after["ndcg@10"] == pytest.approx(undisturbed.after["ndcg@10"], abs=0.2)
 
 
+def test_a_training_is_not_resumed_where_its_model_no_longer_fits(
+    filled: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor = Monitor()
+
+    def cancel(event: Event) -> None:
+        if isinstance(event, Measured) and "retriever/train_loss" in event.values:
+            monitor.cancel()
+
+    monitor.listen = cancel
+    with pytest.raises(Cancelled):
+        replace(quick("retriever"), encoder=DEFAULT_ENCODER).run(filled, monitor)
+    (stopped,) = filled.workspace.runs.list()
+    monkeypatch.setattr(Device, "free_memory_bytes", lambda self: 2**20)
+    monkeypatch.setattr(Device, "resident_bytes", lambda self: 0)
+    with pytest.raises(TrainingError, match=r"of memory, 0\.0 are free"):
+        Train(resume=stopped.id).run(filled, Monitor())
+    (untouched,) = filled.workspace.runs.list()
+    assert untouched == stopped
+
+
 def test_a_finished_run_is_not_resumed(filled: Session) -> None:
     run = quick("retriever").run(filled, Monitor())
     with pytest.raises(RunError) as failure:
