@@ -11,12 +11,27 @@ usage="usage: sh $0 [--check | --unpack FOLDER | --silent [--folder FOLDER] [--n
 
 payload() { tail -c "+$first_byte" "$0"; }
 
-unpack() { # into the folder $1
+unpack() { # into the folder $1; $2 chooses another
     decoder=$(mktemp -d "$1/.unpacking.XXXXXX")
     payload | head -c "$decoder_bytes" | gzip -dc | tar -xf - -C "$decoder"
-    payload | tail -c "+$((decoder_bytes + 1))" | LD_LIBRARY_PATH="$decoder" "$decoder/xz" -dc -T0 |
-        tar -xf - -C "$1" --strip-components=2 ./opt/vademecum
+    failed=""
+    if ! said=$(LD_LIBRARY_PATH="$decoder" "$decoder/xz" --version 2>&1); then
+        failed="No program can be started in $1: $said
+Where its disk allows none (noexec), choose another folder: $2"
+    elif ! payload | tail -c "+$((decoder_bytes + 1))" |
+        { LD_LIBRARY_PATH="$decoder" "$decoder/xz" -dc -T0 || : >"$decoder/broke"; } |
+        tar -xf - -C "$1" --strip-components=2 ./opt/vademecum || [ -e "$decoder/broke" ]; then
+        failed="It could not be unpacked into $1: see above. Make room there, or choose another folder: $2"
+    fi
     rm -rf "$decoder"
+    [ -z "$failed" ] || { echo "$failed" >&2; exit 1; }
+}
+
+sweep() { # what killed installations left in the folder $1: it is as large as the program
+    for left in "$1"/vademecum-install.*.*; do
+        process=${left#"$1"/vademecum-install.}
+        [ ! -d "$left" ] || [ -d "/proc/${process%%.*}" ] || rm -rf "$left"
+    done
 }
 
 room() { # for what is unpacked, in the folder $1
@@ -41,7 +56,8 @@ case "${1:-}" in
     --check) check; echo "The file is whole."; exit 0 ;;
     --unpack)
         [ $# -eq 2 ] || { echo "$usage" >&2; exit 2; }
-        check; room "$2" "sh $0 --unpack FOLDER"; unpack "$2"; exit 0 ;;
+        [ ! -e "$2/vademecum" ] || { echo "$2/vademecum is there already. Remove it, or choose another folder." >&2; exit 1; }
+        check; room "$2" "sh $0 --unpack FOLDER"; unpack "$2" "sh $0 --unpack FOLDER"; exit 0 ;;
     --help | -h) echo "$usage"; exit 0 ;;
 esac
 wanted=option
@@ -55,13 +71,16 @@ for argument; do # a mistake is told before the long part, not by the program th
 done
 [ $wanted = option ] || { echo "$usage" >&2; exit 2; }
 
+[ -n "${HOME:-}" ] || { echo "HOME is not set. Set it to your home folder: HOME=FOLDER sh $0" >&2; exit 1; }
 check
 parent="${XDG_CACHE_HOME:-$HOME/.cache}" # not /tmp: it may be small, in memory, or not allow programs
-room "$parent" "XDG_CACHE_HOME=FOLDER sh $0"
-folder=$(mktemp -d "$parent/vademecum-install.XXXXXX")
+another="XDG_CACHE_HOME=FOLDER sh $0"
+sweep "$parent"
+room "$parent" "$another"
+folder=$(mktemp -d "$parent/vademecum-install.$$.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM HUP
 echo "Unpacking …"
-unpack "$folder"
+unpack "$folder" "$another"
 "$folder/vademecum/vademecum" --install --unpacked "$@"
 exit $?

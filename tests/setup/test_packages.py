@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import shutil
 import subprocess
+import tarfile
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -100,6 +103,9 @@ def test_the_run_file_checks_and_unpacks_when_asked(
     assert called(package, "--check", home=tmp_path).stdout == "The file is whole.\n"
     assert called(package, "--unpack", str(tmp_path / "there"), home=tmp_path).returncode == 0
     assert (tmp_path / "there" / "vademecum" / "vademecum").read_text("utf-8") == ECHO
+    done = called(package, "--unpack", str(tmp_path / "there"), home=tmp_path)  # two versions would be mixed
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "/there/vademecum is there already" in done.stderr
 
 
 @pytest.mark.parametrize("mistake", [["--slient"], ["--silent", "--folder"], ["--silent", "/there"]], ids=" ".join)
@@ -144,6 +150,64 @@ def test_too_little_space_is_told_with_a_way_out(
         done = called(package, *wanted, home=tmp_path)
         assert done.returncode == 1
         assert "has too little space: 1073741825 GiB are needed. Choose another disk: " in done.stderr
+
+
+def test_without_a_home_it_is_asked_for(program: Path, data: Path, tmp_path: Path, linux_packages: ModuleType) -> None:
+    package = linux_packages.make_run(program, data, tmp_path, version="1.2", made=MADE)
+    done = subprocess.run(
+        ["sh", package, "--silent"], capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin"}
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"HOME is not set. Set it to your home folder: HOME=FOLDER sh {package}\n"
+
+
+def test_a_disk_that_allows_no_programs_is_told_with_a_way_out(
+    program: Path, data: Path, tmp_path: Path, linux_packages: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = linux_packages.decoder_archive(MADE)
+    monkeypatch.setattr(linux_packages, "decoder_archive", lambda made: _not_executable(packed))
+    package = linux_packages.make_run(program, data, tmp_path, version="1.2", made=MADE)
+    for wanted in (["--silent"], ["--unpack", str(tmp_path / "there")]):
+        done = called(package, *wanted, home=tmp_path)
+        assert done.returncode == 1
+        assert "No program can be started in " in done.stderr
+        assert "(noexec), choose another folder: " in done.stderr
+        assert "tar:" not in done.stderr
+    assert list((tmp_path / "there").iterdir()) == list((tmp_path / ".cache").iterdir()) == []
+
+
+def _not_executable(packed: bytes) -> bytes:
+    """The archive as a disk without programs would have it."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar, tarfile.open(fileobj=out, mode="w:gz") as written:
+        for member in tar:
+            member.mode = 0o644
+            written.addfile(member, tar.extractfile(member))
+    return out.getvalue()
+
+
+def test_an_unpacking_that_fails_ends_in_a_sentence(
+    program: Path, data: Path, tmp_path: Path, linux_packages: ModuleType
+) -> None:
+    data.write_bytes(data.read_bytes()[:600])  # stops as on a disk that is full after all
+    package = linux_packages.make_run(program, data, tmp_path, version="1.2", made=MADE)
+    done = called(package, "--silent", home=tmp_path)
+    assert done.returncode == 1
+    assert "It could not be unpacked into " in done.stderr.splitlines()[-1]
+    assert list((tmp_path / ".cache").iterdir()) == []
+
+
+def test_what_a_killed_installation_unpacked_goes_with_the_next(
+    program: Path, data: Path, tmp_path: Path, linux_packages: ModuleType
+) -> None:
+    package = linux_packages.make_run(program, data, tmp_path, version="1.2", made=MADE)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left, running = (tmp_path / ".cache" / f"vademecum-install.{process}.abc" for process in (ended.pid, os.getpid()))
+    for folder in (left, running):
+        (folder / "vademecum").mkdir(parents=True)
+    assert called(package, "--silent", home=tmp_path).returncode == 0
+    assert [*(tmp_path / ".cache").iterdir()] == [running]
 
 
 def test_the_same_input_gives_the_same_bytes(
