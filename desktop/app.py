@@ -23,6 +23,7 @@ from desktop.theme import apply_theme
 from desktop.workspace_opener import SAMPLE_FOLDER, WorkspaceOpener
 from engine import __version__
 from engine.errors import EngineError
+from engine.home import HomeError, require_home
 from engine.training.job import EstimateTraining
 from engine.worker.protocol import Opened
 
@@ -285,6 +286,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--selftest", action="store_true", help="try every part of this installation and leave")
     add_arguments(parser)
     chosen = parser.parse_args(argv[1:])
+    try:
+        require_home()
+    except HomeError as error:
+        sys.stderr.write(f"{error.message}\n{error.hint}\n")
+        return 1
     if is_wanted(chosen):
         return act(chosen)
     if chosen.selftest:

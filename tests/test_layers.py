@@ -12,7 +12,7 @@ MAX_LINES = 400
 # Lowest first. A room imports from rooms on lower floors, and from its own floor only itself.
 FLOORS = (
     {"errors", "scripts"},
-    {"records", "settings", "machine_settings", "staging"},
+    {"records", "settings", "machine_settings", "staging", "home"},
     {"jobs", "device", "offline", "privacy", "addon"},
     {"workspace", "models"},
     {"session"},

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     acts.add_argument("--rollback", action="store_true", help="go back to the version that was installed before")
     acts.add_argument("--update", type=Path, metavar="FILE", help="check the .run file of a newer version, install it")
     group.add_argument("--silent", action="store_true", help="ask nothing")
-    group.add_argument("--folder", type=Path, default=None, help=f"of the program; by default {default_folder()}")
+    group.add_argument("--folder", type=Path, default=None, help="of the program; by default ~/.local/opt/vademecum")
     group.add_argument("--unpacked", action="store_true", help=argparse.SUPPRESS)  # the .run's copy: to be moved
     group.add_argument("--no-shortcuts", action="store_true", help="no menu entry, no commands in ~/.local/bin")
     group.add_argument("--no-association", action="store_true", help="don't open workspace.json with it")

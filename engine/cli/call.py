@@ -20,6 +20,7 @@ from typer.exceptions import TyperException
 
 from engine.cli.console import Console
 from engine.errors import Cancelled, PassphraseError, WorkspaceError
+from engine.home import require_home
 from engine.jobs import Job, Monitor
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ def command(
         def invoke(**given: Any) -> None:
             console = Console(as_json=given.pop("as_json"), events=given.pop("events"))
             taken = {option: given.pop(option) for option in shared if option in given}
+            require_home()
             function(Call(console, **taken), **given)
 
         for parameter in [*own, *added]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from desktop.app import main
 from desktop.installation.commands import act, add_arguments
 from desktop.installation.placing import Choices, install
 from tests.desktop.test_installation import package
@@ -71,3 +72,16 @@ def test_on_another_system_the_setup_does_it(
     assert called(program, "--uninstall", "--silent", patch=monkeypatch) == 2
     assert "This is for Linux" in capsys.readouterr().err
     assert program.is_dir()
+
+
+def test_a_user_without_a_home_folder_is_told_to_set_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unknown(user: int) -> None:
+        raise KeyError(user)
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    for variable in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    assert main(["vademecum", "--uninstall"]) == 1
+    assert capsys.readouterr().err.splitlines()[0] == "There is no home folder for this user."

@@ -555,3 +555,23 @@ def test_tags_are_given_listed_and_searched_within(
     assert found[3:] == [["dose"], ["mask"]]
     assert entry.main([*within, "--tag", "none"]) == 1
     assert "No document is within these filters" in _json(capsys)["error"]["message"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a home folder is the system's")
+def test_a_user_without_a_home_folder_is_told_to_set_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pwd
+
+    def unknown(user: int) -> None:
+        raise KeyError(user)
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for variable in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    assert entry.main(["models", "list", "--json"]) == 1
+    assert _json(capsys)["error"] == {
+        "type": "HomeError",
+        "message": "There is no home folder for this user.",
+        "hint": "Set HOME to the full path of a folder that can be written, and try again.",
+    }
