@@ -37,8 +37,10 @@ def machine_settings() -> MachineSettings:
     """Read the file; without one everything is allowed. Raises MachineSettingsError when it can't be understood."""
     path = settings_path()
     try:
-        text = path.read_text("utf-8")
-    except (FileNotFoundError, NotADirectoryError):
+        text = path.read_text("utf-8-sig")  # Windows' tools put a mark in front
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if path.is_symlink():
+            raise _not_understood(path, "it is a link that leads nowhere") from error
         return MachineSettings()
     except (OSError, UnicodeDecodeError) as error:
         raise _not_understood(path, str(error)) from error

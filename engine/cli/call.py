@@ -22,6 +22,7 @@ from engine.cli.console import Console
 from engine.errors import Cancelled, PassphraseError, WorkspaceError
 from engine.home import require_home
 from engine.jobs import Job, Monitor
+from engine.machine_settings import machine_settings
 
 if TYPE_CHECKING:
     from engine.device import Device
@@ -156,6 +157,7 @@ def command(
             console = Console(as_json=given.pop("as_json"), events=given.pop("events"))
             taken = {option: given.pop(option) for option in shared if option in given}
             require_home()
+            machine_settings()  # where they aren't understood, nothing begins
             function(Call(console, **taken), **given)
 
         for parameter in [*own, *added]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from engine.documents.content import clean, one_line
 from engine.documents.page_layout import Line, Word
+from engine.machine_settings import machine_settings
 
 LOW_CONFIDENCE = 0.85  # below it the list warns
 _THREADS_MAX = 4
@@ -77,13 +78,14 @@ def _models() -> Any:
     from rapidocr import RapidOCR
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    allowed = machine_settings().threads or _THREADS_MAX
     return RapidOCR(
         params={
             "Global.log_level": "critical",
             "Global.text_score": 0.0,  # filtered here
             "Global.return_word_box": True,
             # RapidOCR holds any number but -1 against a count of cores, which not every system tells.
-            "EngineConfig.onnxruntime.intra_op_num_threads": min(cores, _THREADS_MAX) if cores else -1,
+            "EngineConfig.onnxruntime.intra_op_num_threads": min(cores, _THREADS_MAX, allowed) if cores else -1,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1 if cores else -1,
         }
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from engine import __version__
 from engine.errors import ModelError, RunError
 from engine.jobs import Monitor
+from engine.machine_settings import machine_settings
 from engine.records import Run
 
 if TYPE_CHECKING:
@@ -111,6 +112,11 @@ class ImportRun:
         """Raises RunError or ModelError with what is wrong with the package; nothing of it is kept then."""
         from engine.exporting.package import digest_of, open_package
 
+        if not machine_settings().allow_model_import:
+            raise ModelError(
+                "On this machine no models may be imported, and a run brings its own.",
+                hint="Ask whoever administers it; what is trained here stays.",
+            )
         path = Path(self.path).absolute()
         with open_package(path) as package:
             monitor.progress("Checking the package", 0, None)

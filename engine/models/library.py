@@ -55,10 +55,10 @@ class ModelLibrary:
 
     @classmethod
     def default(cls) -> ModelLibrary:
-        """Open the library of this installation; VADEMECUM_MODELS names another bundled folder."""
+        """Open the library of this installation; VADEMECUM_MODELS names another bundled folder, if that may be."""
         frozen = getattr(sys, "_MEIPASS", None)
         root = Path(frozen) if frozen else Path(__file__).resolve().parents[2]
-        chosen = os.environ.get("VADEMECUM_MODELS")
+        chosen = os.environ.get("VADEMECUM_MODELS") if machine_settings().allow_model_import else None
         bundled = Path(chosen) if chosen else root / "resources" / "models"
         return cls(bundled, platformdirs.user_data_path("vademecum", appauthor=False) / "models")
 

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
+import engine.__main__ as entry
 from engine.addon.folder import AddonError, install
 from engine.device import Device
 from engine.errors import ModelError, PassphraseError
+from engine.exporting.job import ImportRun
+from engine.jobs import Monitor
 from engine.machine_settings import MachineSettings, MachineSettingsError, machine_settings
 from engine.models.library import ModelLibrary
+from engine.session import Session
 from engine.worker.protocol import Opening
 from engine.worker.server import open_session
 from engine.workspace.workspace import Workspace
@@ -42,6 +46,19 @@ def test_no_model_is_imported(file: Path, tmp_path: Path) -> None:
         ModelLibrary(tmp_path / "bundled", tmp_path / "imported").import_model(tmp_path)
 
 
+def test_no_variable_brings_other_models(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VADEMECUM_MODELS", str(tmp_path))
+    assert ModelLibrary.default().bundled == tmp_path
+    file.write_text("allow_model_import = false", encoding="utf-8")
+    assert ModelLibrary.default().bundled != tmp_path
+
+
+def test_no_run_brings_other_models(file: Path, tmp_path: Path, session: Session) -> None:
+    file.write_text("allow_model_import = false", encoding="utf-8")
+    with pytest.raises(ModelError, match="no models may be imported, and a run brings its own"):
+        ImportRun(str(tmp_path / "all-1.vademecum")).run(session, Monitor())
+
+
 def test_no_addon_is_installed(file: Path, tmp_path: Path) -> None:
     file.write_text("allow_addons = false", encoding="utf-8")
     with pytest.raises(AddonError, match="no add-ons may be installed"):
@@ -52,6 +69,33 @@ def test_no_more_threads_than_allowed(file: Path) -> None:
     file.write_text("threads = 1", encoding="utf-8")
     assert Device.detect("cpu").cores == 1
     assert Device.detect("cpu", threads=8).cores == 1
+
+
+def test_a_mark_in_front_of_the_file_is_no_part_of_it(file: Path) -> None:
+    file.write_text("threads = 2", encoding="utf-8-sig")
+    assert machine_settings().threads == 2
+
+
+def test_a_link_that_leads_nowhere_is_no_missing_file(file: Path) -> None:
+    file.symlink_to(file.parent / "unmounted" / "settings.toml")
+    with pytest.raises(MachineSettingsError, match="a link that leads nowhere"):
+        machine_settings()
+
+
+@pytest.mark.parametrize("command", [["status"], ["import"], ["documents"], ["verify"]], ids=" ".join)
+def test_no_command_goes_on_without_understanding_the_file(
+    file: Path,
+    tmp_path: Path,
+    command: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(entry, "go_offline", lambda: True)  # it could not be taken back
+    Workspace.create(tmp_path / "w").close()
+    file.write_text("threads = 'four'", encoding="utf-8")
+    more = [str(tmp_path)] if command == ["import"] else []
+    assert entry.main([*command, str(tmp_path / "w"), *more]) == 1
+    assert "can't be understood" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
