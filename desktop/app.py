@@ -19,6 +19,7 @@ from desktop.job_queue import JobQueue
 from desktop.job_thread import sentence
 from desktop.main_window import MainWindow
 from desktop.preferences import Preferences, is_file
+from desktop.screen import ScreenError, require_screen
 from desktop.theme import apply_theme
 from desktop.workspace_opener import SAMPLE_FOLDER, WorkspaceOpener
 from engine import __version__
@@ -288,7 +289,9 @@ def main(argv: list[str] | None = None) -> int:
     chosen = parser.parse_args(argv[1:])
     try:
         require_home()
-    except HomeError as error:
+        if not (is_wanted(chosen) or chosen.selftest):
+            require_screen()
+    except (HomeError, ScreenError) as error:
         sys.stderr.write(f"{error.message}\n{error.hint}\n")
         return 1
     if is_wanted(chosen):

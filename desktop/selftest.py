@@ -12,6 +12,7 @@ from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication
 
+from desktop.screen import has_screen
 from engine.selftest import PASSPHRASE, Check, SelfTestError, Verdict, engine_checks, headline, run_checks
 
 _WINDOW_TIME_MS = 60_000
@@ -27,7 +28,7 @@ def report(out: TextIO | None) -> int:
         path = platformdirs.user_log_path("vademecum", appauthor=False, ensure_exists=True) / "selftest.log"
         with path.open("w", encoding="utf-8") as file:
             return report(file)
-    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    if not has_screen():
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # on a server there is no screen to test on
     QApplication(sys.argv[:1])
     from engine.offline import go_offline

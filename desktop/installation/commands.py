@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from desktop.installation.placing import (
     user_data_folder,
 )
 from desktop.installation.updating import update
+from desktop.screen import has_screen
 from engine.errors import EngineError
 
 
@@ -83,7 +83,7 @@ def _agrees(question: str) -> bool:
 
 
 def _install(source: Path, chosen: argparse.Namespace) -> int:
-    if chosen.silent or not _has_display():
+    if chosen.silent or not has_screen():
         choices = Choices(chosen.folder or default_folder(), not chosen.no_shortcuts, not chosen.no_association)
         sys.stdout.write(f"Vademecum is installed in {install(source, choices, linked=chosen.unpacked)}\n")
         return 0
@@ -99,7 +99,3 @@ def _install(source: Path, chosen: argparse.Namespace) -> int:
         page.folder.setText(str(chosen.folder))
     page.exec()
     return 0 if page.program else 1
-
-
-def _has_display() -> bool:
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -85,3 +85,14 @@ def test_a_user_without_a_home_folder_is_told_to_set_one(
         monkeypatch.delenv(variable, raising=False)
     assert main(["vademecum", "--uninstall"]) == 1
     assert capsys.readouterr().err.splitlines()[0] == "There is no home folder for this user."
+
+
+def test_where_the_screen_of_a_variable_is_gone_it_is_installed_without_the_page(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", ":7777")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    source = package(tmp_path / "unpacked", "1")
+    monkeypatch.setattr("desktop.installation.page.InstallPage", None)
+    assert called(source, "--install", "--folder", str(tmp_path / "p"), patch=monkeypatch) == 0
+    assert (tmp_path / "p" / "program" / "vademecum").is_file()
