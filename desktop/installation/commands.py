@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from desktop.installation.placing import (
+    PROGRAM,
     Choices,
     default_folder,
     folder_of,
@@ -52,10 +53,10 @@ def act(chosen: argparse.Namespace) -> int:
     try:
         if chosen.install:
             return _install(program, chosen)
-        if chosen.update:
-            sys.stdout.write(update(chosen.update.absolute(), program) + "\n")
-            return 0
         folder = chosen.folder or folder_of(program)
+        if chosen.update:
+            sys.stdout.write(update(chosen.update.absolute(), folder.resolve() / PROGRAM) + "\n")
+            return 0
         if chosen.rollback:
             sys.stdout.write(f"In use again: {rollback(folder)}\n")
             return 0

@@ -113,7 +113,7 @@ def rollback(folder: Path) -> Path:
     """Let the version before be the one in use again; the present one takes its place. Raises InstallError."""
     folder = folder.resolve()
     with told(f"{folder} can't be changed", folder):
-        _require_ours(folder)
+        require_ours(folder)
         with workroom(folder) as room:
             if not (folder / PREVIOUS).is_dir():
                 raise InstallError(
@@ -131,7 +131,7 @@ def uninstall(folder: Path, *, home: Path | None = None) -> None:
     """
     folder = folder.resolve()
     with told(f"{folder} can't be removed", folder):
-        _require_ours(folder)
+        require_ours(folder)
         with workroom(folder) as room:
             remove_entries(folder / PROGRAM, home=home or Path.home())
             for part in (folder / PROGRAM, folder / PREVIOUS):
@@ -198,7 +198,8 @@ def _is_ours(part: Path) -> bool:
     return not part.is_symlink() and (part / "vademecum").is_file() and (part / "_internal").is_dir()
 
 
-def _require_ours(folder: Path) -> None:
+def require_ours(folder: Path) -> None:
+    """Raise InstallError where the folder holds no program, or something else under its name."""
     parts = [folder / name for name in (PROGRAM, PREVIOUS, _ASIDE) if (folder / name).exists()]
     if not parts:
         raise InstallError(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from desktop.installation.entries import has_entries
-from desktop.installation.placing import InstallError, folder_of, told, version_of, workroom
+from desktop.installation.placing import InstallError, folder_of, require_ours, told, version_of, workroom
 from engine.machine_settings import settings_path
 
 if TYPE_CHECKING:
@@ -41,9 +41,17 @@ def update(package: Path, program: Path, *, home: Path | None = None) -> str:
     folder = folder_of(program)
     if not package.is_file():
         raise InstallError(f"There is no file {package}.", hint="Name the .run file of the newer version.")
+    with told(f"{folder} can't be read", folder):
+        require_ours(folder)
     with told(f"{package.name} can't be copied to {folder}", folder), workroom(folder) as room:
         copy = shutil.copyfile(package, room / package.name)
-        origin = _origin(package, _digest(copy), known_keys(program))
+        try:
+            origin = _origin(package, _digest(copy), known_keys(program))
+        except OSError as error:
+            raise InstallError(
+                f"It can't be checked whose {package.name} is: {error.filename} can't be read: {error.strerror}.",
+                hint="Whoever administers this machine must let you read it. The version in use is untouched.",
+            ) from error
         version = _version_of_whole(copy)
         shortcuts, association = has_entries(program, home=home or Path.home())
         wanted = [*([] if shortcuts else ["--no-shortcuts"]), *([] if association else ["--no-association"])]

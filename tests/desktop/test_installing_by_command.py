@@ -96,3 +96,22 @@ def test_where_the_screen_of_a_variable_is_gone_it_is_installed_without_the_page
     monkeypatch.setattr("desktop.installation.page.InstallPage", None)
     assert called(source, "--install", "--folder", str(tmp_path / "p"), patch=monkeypatch) == 0
     assert (tmp_path / "p" / "program" / "vademecum").is_file()
+
+
+def test_an_update_is_of_the_folder_that_is_named(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    updated: list[Path] = []
+    monkeypatch.setattr("desktop.installation.commands.update", lambda file, folder: updated.append(folder) or "done")
+    assert called(program, "--update", "f.run", "--folder", str(tmp_path / "other"), patch=monkeypatch) == 0
+    assert called(program, "--update", "f.run", patch=monkeypatch) == 0
+    assert updated == [tmp_path / "other" / "program", program]
+
+
+def test_there_is_nothing_to_update_where_there_is_no_program(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "f.run").touch()
+    named = str(tmp_path / "other")
+    assert called(program, "--update", str(tmp_path / "f.run"), "--folder", named, patch=monkeypatch) == 1
+    assert f"There is no Vademecum in {named}." in capsys.readouterr().err

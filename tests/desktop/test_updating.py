@@ -225,3 +225,15 @@ def test_a_key_that_is_none_is_named(program: Path, file: Path, tmp_path: Path) 
     list_it(file, SIGNER)
     with pytest.raises(InstallError, match="is not a public key"):
         update(file, program)
+
+
+def test_a_key_that_may_not_be_read_is_named(
+    program: Path, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> tuple[Path, ...]:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "etc" / KEY))
+
+    monkeypatch.setattr(updating, "known_keys", refuse)  # root may read everything
+    with pytest.raises(InstallError, match=rf"whose .*\.run is: {tmp_path}/etc/release\.pem can't be read: Permission"):
+        update(file, program)
+    assert said(program) == "1"
