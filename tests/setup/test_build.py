@@ -60,3 +60,9 @@ def test_the_disk_image_holds_the_program_and_the_way_to_the_applications(
     build.package()
     (image,) = build.DIST.glob("*.dmg")
     assert image.read_text("utf-8").split() == ["Applications", "Vademecum.app"]
+
+
+def test_the_frozen_program_is_in_utf_8_whatever_the_locale() -> None:
+    spec = (Path(__file__).parents[2] / "packaging" / "vademecum.spec").read_text("utf-8")
+    assert 'utf8 = ("X utf8", None, "OPTION")' in spec  # as PyInstaller spells Python's option
+    assert "    [utf8],\n" in spec
