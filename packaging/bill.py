@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import payload
 from packaging.utils import canonicalize_name
@@ -94,7 +95,8 @@ def interpreter() -> Part:
     """CPython itself."""
     text = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"
     texts = (("LICENSE.txt", text.read_bytes()),) if text.is_file() else ()
-    return Part("CPython", platform.python_version(), "PSF-2.0", "platform", "pkg:generic/cpython", texts=texts)
+    version = platform.python_version()
+    return Part("CPython", version, "PSF-2.0", "platform", f"pkg:generic/cpython@{version}", texts=texts)
 
 
 def freezer() -> Part:
@@ -175,7 +177,8 @@ def system_libraries(internal: Path, sources: dict[str, str]) -> Iterator[Part]:
         copyright_file = Path("/usr/share/doc") / owner / "copyright"
         texts = (("copyright", copyright_file.read_bytes()),) if copyright_file.is_file() else ()
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
-        locator = f"pkg:deb/debian/{owner}@{asked.stdout}"
+        # Package URLs have every sign but these in percent form, Debian's "+" too.
+        locator = f"pkg:deb/debian/{quote(owner)}@{quote(asked.stdout, safe=':')}"
         yield Part(owner, asked.stdout, f"see licences/{owner}-copyright", "library", locator, digest, texts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import platform
 import shutil
 import subprocess
 import tarfile
@@ -262,6 +263,20 @@ def test_a_licence_that_nobody_states_is_read(bill: ModuleType) -> None:
     assert not bill.may_be_shipped(part())
 
 
+def test_a_package_url_has_its_signs_in_percent_form(
+    program: Path, bill: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (program / "_internal" / "libcap.so.2").write_bytes(b"")
+
+    def told(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        said = "libcap2:amd64: /usr/lib/libcap.so.2\n" if command[0] == "dpkg" else "1:2.66-4+deb12u2~b2"
+        return subprocess.CompletedProcess(command, 0, said)
+
+    monkeypatch.setattr(bill.subprocess, "run", told)
+    (part,) = bill.system_libraries(program / "_internal", {"libcap.so.2": "/usr/lib/libcap.so.2"})
+    assert (part.version, part.locator) == ("1:2.66-4+deb12u2~b2", "pkg:deb/debian/libcap2@1:2.66-4%2Bdeb12u2~b2")
+
+
 def test_licence_texts_are_found_wherever_a_package_puts_them(bill: ModuleType) -> None:
     def names(distribution: str) -> set[str]:
         return {name for name, _ in bill.python_part(metadata.distribution(distribution), {}).texts}
@@ -286,6 +301,7 @@ def test_the_bill_names_every_part_with_licence_and_digest(program: Path, tmp_pa
     content = (program / bill.SBOM).read_text("utf-8")
     named = {component["name"]: component for component in json.loads(content)["components"]}
     assert {"CPython", "numpy", "pyside6-essentials", "gte-small"} <= named.keys()
+    assert named["CPython"]["purl"] == f"pkg:generic/cpython@{platform.python_version()}"
     assert named["gte-small"]["purl"] == "pkg:npm/%40alvix/xenova-models@1.0.2"
     assert "flan-t5-small" not in named  # is not in this folder
     assert version_of(program) == Version("1.2")  # what an installation compares
@@ -308,6 +324,7 @@ def test_a_library_is_the_distributions_only_where_it_was_taken_from_there(progr
         (internal / name).write_bytes(b"")
     (part,) = bill.system_libraries(internal, sources)
     assert part.name == "zlib1g"
+    assert part.locator == f"pkg:deb/debian/zlib1g@{part.version.replace('+', '%2B')}"
     (other,) = bill.system_libraries(internal, {"libz.so.1": str(here).removeprefix("/usr")})
     assert other == part
 
