@@ -286,6 +286,14 @@ def test_licence_texts_are_found_wherever_a_package_puts_them(bill: ModuleType) 
     assert names("rich") == {"LICENSE"}
 
 
+def test_a_licence_that_asks_for_its_notice_is_there_with_it(bill: ModuleType, payload: ModuleType) -> None:
+    shipped = {path.name for path in (REPOSITORY / "packaging" / "texts").iterdir()}
+    for distribution in payload.runtime_distributions():
+        part = bill.python_part(distribution, {})
+        ours = any(name.startswith(f"{part.name}-") for name in shipped)
+        assert part.texts or ours or "Apache" in part.licence or "LGPL" in part.licence, part.name  # two lie with all
+
+
 def test_the_bill_names_every_part_with_licence_and_digest(program: Path, tmp_path: Path, bill: ModuleType) -> None:
     pytest.importorskip("PyInstaller")
     pinned = bill.digests(LOCK)
