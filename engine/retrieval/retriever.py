@@ -60,8 +60,9 @@ class Retriever:
     ) -> list[list[Hit]]:
         """Return for each question its best passages within `scope`, at most `top_k`, best first.
 
-        `hidden` names for each question passages that are passed over as if they were not there. `check` is called
-        between what a reranker reads. Raises QuestionError when no document is within the scope.
+        One that is removed meanwhile is left out. `hidden` names for each question passages that are passed over as if
+        they were not there. `check` is called between what a reranker reads. Raises QuestionError when no document is
+        within the scope.
         """
         results: list[list[Hit]] = []
         candidates = self.candidates(questions, mode=mode, top_k=max(top_k, CANDIDATES), scope=scope)
@@ -83,6 +84,7 @@ class Retriever:
                         lexical=None if mode == "dense" else float(found.lexical[row]),
                     )
                     for row in order
+                    if found.passage_ids[row] in passages
                 ]
             )
         return results
@@ -116,6 +118,7 @@ class Retriever:
         """Return the rows of the candidates that a reranker reads, and what it reads of them."""
         rows = np.argsort(-fused, kind="stable")[:RERANKED]
         passages = self._workspace.documents.passages_by_id([found.passage_ids[row] for row in rows])
+        rows = np.array([row for row in rows.tolist() if found.passage_ids[row] in passages], dtype=np.int64)
         return rows, [passages[found.passage_ids[row]].indexed_text for row in rows]
 
     def _reranked(self, question: str, found: Candidates, fused: np.ndarray, check: Callable[[], None]) -> np.ndarray:

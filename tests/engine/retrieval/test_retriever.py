@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
+import numpy as np
 import pytest
 
 from engine.errors import Cancelled, DocumentError, QuestionError
@@ -14,9 +16,11 @@ from engine.jobs import Event, Monitor, Progress
 from engine.retrieval import encoder, lexical
 from engine.retrieval.job import BuildIndex
 from engine.retrieval.lexical import telling_terms
-from engine.retrieval.retriever import open_retriever
+from engine.retrieval.reranker import Reranker
+from engine.retrieval.retriever import Retriever, open_retriever
 from engine.serving.job import Search, SearchMany
 from engine.session import BASE, Session
+from engine.workspace.job import RemoveDocuments
 from engine.workspace.scope import Scope
 
 TEXTS = {
@@ -73,6 +77,30 @@ def test_each_mode_gives_its_own_scores(filled: Session) -> None:
     assert hybrid.dense is not None and hybrid.lexical is not None
     assert (dense.lexical, lexical.dense) == (None, None)
     assert dense.score == dense.dense
+
+
+def test_a_document_removed_during_a_search_is_not_found(filled: Session) -> None:
+    retriever = open_retriever(filled, filled.run(BASE), Monitor())
+
+    class Removing:
+        """A reranker that takes so long that a document is removed while it reads."""
+
+        def scores(self, question: str, texts: Sequence[str], *, check: Callable[[], None]) -> np.ndarray:
+            assert len(texts) == 3
+            (masks,) = (one.id for one in filled.workspace.documents.list() if one.title == "masks")
+            RemoveDocuments((masks,)).run(filled, Monitor())
+            return np.ones(len(texts))
+
+    slow = Retriever(
+        workspace=filled.workspace,
+        encoder=retriever.encoder,
+        index=retriever.index,
+        fusion=retriever.fusion,
+        reranker=cast(Reranker, Removing()),
+        rerank_weight=0.5,
+    )
+    (hits,) = slow.search(["Who wears masks?"], top_k=3)
+    assert sorted(hit.passage.title for hit in hits) == ["dosage", "notice"]
 
 
 def test_a_passage_that_was_not_found_has_its_cosine_too(filled: Session) -> None:
