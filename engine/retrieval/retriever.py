@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from engine.jobs import Monitor
-from engine.records import Fusion, Hit, Run
+from engine.records import Fusion, Hit, Passage, Run
 from engine.retrieval.encoder import Encoder
 from engine.retrieval.fusion import Candidates, fuse, rerank
 from engine.retrieval.index import DenseIndex
@@ -180,9 +180,17 @@ def _embed(session: Session, encoder: Encoder, key: str, monitor: Monitor) -> in
             )
         finally:  # cancelled, too
             done = np.flatnonzero(~np.isnan(vectors[:, 0]))
-            if len(done):
-                session.workspace.vectors.add(key, [segment[row].id for row in done], vectors[done])
+            _keep(session.workspace, key, [segment[row] for row in done], vectors[done])
     return len(missing)
+
+
+def _keep(workspace: Workspace, key: str, passages: Sequence[Passage], vectors: np.ndarray) -> None:
+    """Store the vectors of the passages that are still what was embedded: a record of the same id may have another text
+    by now."""
+    with workspace.transaction():
+        now = workspace.documents.passages_by_id([passage.id for passage in passages])
+        same = [row for row, passage in enumerate(passages) if now.get(passage.id) == passage]
+        workspace.vectors.add(key, [passages[row].id for row in same], vectors[same])
 
 
 def load_encoder(session: Session, model: str) -> Encoder:

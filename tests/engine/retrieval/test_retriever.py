@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
@@ -60,6 +61,22 @@ def test_a_cancelled_index_keeps_every_vector_that_is_done(filled: Session, monk
     with pytest.raises(Cancelled):
         BuildIndex().run(filled, monitor)
     assert BuildIndex().run(filled, Monitor()).embedded == 1  # the second was done when it was told
+
+
+def test_a_record_replaced_while_it_is_embedded_is_embedded_anew(session: Session, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus.jsonl"
+
+    def write(text: str) -> None:
+        corpus.write_text(json.dumps({"id": "a", "title": "A", "text": text}), encoding="utf-8")
+        ImportFiles((str(corpus),)).run(session, Monitor())
+
+    def replace_it(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == "Embedding passages":
+            write("Visiting hours end at eight.")
+
+    write("Amoxicillin is given as 500 mg.")
+    BuildIndex().run(session, Monitor(listen=replace_it))
+    assert BuildIndex().run(session, Monitor()).embedded == 1
 
 
 def test_a_search_sees_a_document_imported_after_the_last_search(filled: Session, tmp_path: Path) -> None:
