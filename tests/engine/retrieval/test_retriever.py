@@ -14,6 +14,7 @@ import pytest
 from engine.errors import Cancelled, DocumentError, QuestionError
 from engine.importing import ImportFiles
 from engine.jobs import Event, Monitor, Progress
+from engine.records import Matching
 from engine.retrieval import encoder, lexical
 from engine.retrieval.job import BuildIndex
 from engine.retrieval.lexical import telling_terms
@@ -277,3 +278,23 @@ def test_frequent_terms_are_left_out_of_a_match_over_very_many_passages(
 
     assert index._rarest(["days", "seven", "absent", "thirty"]) == ["seven", "thirty"]
     assert [score > 0 for _, score in index.search("days seven thirty", top_k=5)] == [True, True]
+
+
+def test_phrases_count_within_a_choice_however_many_stand_outside_it(
+    filled: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lexical, "MOST_PAIRED", 2, raising=False)  # of all passages, as it was
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.txt").write_text(f"Red wine, red wine, red wine {name}.", encoding="utf-8")
+    (tmp_path / "d.txt").write_text("Stains of red wine are washed out with salt and water.", encoding="utf-8")
+    (tmp_path / "e.txt").write_text("Wine is kept in the cellar, where the red lamp is lit.", encoding="utf-8")
+    ImportFiles(tuple(str(tmp_path / f"{name}.txt") for name in "abcde")).run(filled, Monitor())
+    chosen = filled.workspace.selection.passages_within(
+        Scope(documents=tuple(one.id for one in filled.workspace.documents.list() if one.title in "de"))
+    )
+    index = lexical.LexicalIndex(filled.workspace)
+    plain = dict(index.search("red wine", top_k=9, allowed=chosen))
+    phrased = dict(index.search("red wine", top_k=9, matching=Matching(phrase=1.0), allowed=chosen))
+    with_phrase, without = sorted(chosen.tolist())
+    assert phrased[with_phrase] > plain[with_phrase]
+    assert phrased[without] == plain[without]
