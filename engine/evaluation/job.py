@@ -176,9 +176,12 @@ class CheckPinned:
             return None
         run = session.run(self.run_name)
         other = session.run(self.against or run.parent or BASE)
-        report = pinned_report(Asker(session, monitor), run, other, questions)
+        asker = Asker(session, monitor)
+        report = pinned_report(asker, run, other, questions)
         stored = msgspec.json.encode(report).decode("utf-8")
-        session.workspace.runs.save_report(run.id, _PINNED, stored)
+        with session.workspace.transaction():
+            asker.check_documents()
+            session.workspace.runs.save_report(run.id, _PINNED, stored)
         return report
 
 
@@ -225,10 +228,10 @@ class Evaluate:
         if other is not None and other.id == run.id:
             other = None
         run_ids = [run.id, *([other.id] if other else [])]
+        asker = Asker(session, monitor)
         held = held_out(session, self.split)
         questions = with_repeats(untrained(session, held, run_ids), session.workspace, monitor)
         notes = _notes(session, questions, trained=len(held) - len(questions))
-        asker = Asker(session, monitor)
         outcome = asker.outcome(run, questions)
         latency = asker.latency(run, questions)
         baselines = asker.baselines(run, questions)
@@ -289,7 +292,7 @@ class Evaluate:
             },
             against=compared(ours, against, groups, seed=self.seed) if against else None,
             baselines=beside,
-            per_question=_kept(session, run.id, self.split, rows),
+            per_question="",
             bleu_signature=ours.answers.bleu_signature,
             groups=documents,
             with_evidence=sum(1 for question in questions if question.evidence),
@@ -303,7 +306,10 @@ class Evaluate:
             seconds=time.perf_counter() - started,
             timings_s={"asking": asked_s, "comparing": time.perf_counter() - started - asked_s},
         )
-        _save(session, report)
+        with session.workspace.transaction():
+            asker.check_documents()
+            report = replace(report, per_question=_kept(session, run.id, self.split, rows))
+            _save(session, report)
         return report
 
 

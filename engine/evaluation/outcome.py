@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from engine import __version__
+from engine.errors import DocumentError
 from engine.evaluation.report import Latency, decoded
 from engine.generation.prompt import MAX_EVIDENCE
 from engine.generation.rag import Rag, no_documents, open_rag, open_search
@@ -84,13 +85,23 @@ class _Found:
     doubt: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asker:
-    """Asks runs and remembers what they found and said."""
+    """Asks runs and remembers what they found and said, as long as the documents stay as they are."""
 
     session: Session
     monitor: Monitor
     _memories: dict[str, Memory] = field(default_factory=dict)  # by the run's generator
+    _index: int = field(init=False)  # version of the index that all is asked of
+
+    def __post_init__(self) -> None:
+        self._index = self.session.workspace.index_version
+
+    def check_documents(self) -> None:
+        """Raise DocumentError where documents were removed meanwhile: nothing of them may be kept, and what was found
+        before is not what would be found now."""
+        if self.session.workspace.index_version != self._index:
+            raise DocumentError("The documents changed while questions were asked about them.", hint="Evaluate again.")
 
     def outcome(self, run: Run, questions: Sequence[Question]) -> Outcome:
         """Ask `run` the questions, end to end and with the right passages given."""
@@ -140,6 +151,7 @@ class Asker:
         passages = self.session.workspace.documents.passages_by_id(
             list({found.passage_id for one in kept for found in one})
         )
+        self.check_documents()
         return [
             [Hit(passages[found.passage_id], found.score, found.dense, found.lexical, found.doubt) for found in one]
             for one in kept
@@ -180,10 +192,6 @@ class Asker:
 
         key = _key("latency", self._index, _bound(run), [question.question for question in timed])
         return decoded(self._kept([key], ask, stage="Timing")[0], Latency)
-
-    @property
-    def _index(self) -> int:
-        return self.session.workspace.index_version
 
     def _answers(
         self, run: Run, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], *, stage: str
@@ -244,6 +252,7 @@ class Asker:
             rows = missing[start : start + _BATCH]
             made = make(rows)
             with workspace.transaction():
+                self.check_documents()
                 for row, value in zip(rows, made, strict=True):
                     kept[keys[row]] = value
                     answers.put(keys[row], value)

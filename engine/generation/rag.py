@@ -69,8 +69,10 @@ class Rag:
     ) -> Answer:
         """Answer one question, streaming it as Token events. A repeated question comes from the cache."""
         started = time.perf_counter()
+        workspace = self._session.workspace
+        index = workspace.index_version
         key = self._key(question, asking, scope)
-        held = self._session.workspace.answers.get(key)
+        held = workspace.answers.get(key)
         if held is not None:
             answer = msgspec.json.decode(held, type=Answer)
             monitor.report(Token(answer.answer))
@@ -96,7 +98,9 @@ class Rag:
             "total": (ended - started) * 1000,
         }
         answer = self._judged(question, searched, draft, hits, asking, timings_ms)
-        self._session.workspace.answers.put(key, msgspec.json.encode(answer).decode("utf-8"))
+        with workspace.transaction():
+            if workspace.index_version == index:  # nothing is kept of a document that was removed meanwhile
+                workspace.answers.put(key, msgspec.json.encode(answer).decode("utf-8"))
         return answer
 
     def answer_many(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from engine.documents.splitter import SECTION_SEPARATOR
 from engine.jobs import Monitor
 from engine.records import Passage, Question
+from engine.workspace.matching import matched_text
 from engine.workspace.workspace import Workspace
 
 _LEAST_WORDS = 8  # a shorter passage says nothing of its own
@@ -30,7 +31,8 @@ def with_repeats(questions: Sequence[Question], workspace: Workspace, monitor: M
         said = _said(passage)
         if len(said) >= _LEAST_WORDS:
             found = stored.passages_with_phrase(" ".join(said[:_PHRASE_WORDS]), limit=_REPEATS_MAX)
-            repeats[passage.id] = [one.id for one, _ in found if one.id != passage.id and _said(one) == said]
+            same = _folded(said)
+            repeats[passage.id] = [one.id for one, _ in found if one.id != passage.id and _folded(_said(one)) == same]
     return tuple(
         replace(
             question,
@@ -45,8 +47,17 @@ def with_repeats(questions: Sequence[Question], workspace: Workspace, monitor: M
 
 
 def _said(passage: Passage) -> list[str]:
-    """The words of a passage below its headings: the same clause stands under other ones elsewhere."""
+    """The words of a passage below its headings: the same clause stands under other ones elsewhere.
+
+    As the lexical index has them, in which the phrase is looked for: accents composed, and of a script without spaces
+    each character for itself.
+    """
     text = passage.text
     for heading in passage.section.split(SECTION_SEPARATOR):
         text = text.removeprefix(heading).lstrip()
-    return _WORD.findall(text.casefold())
+    return _WORD.findall(matched_text(text) or text)
+
+
+def _folded(words: Sequence[str]) -> list[str]:
+    """Words without case: "gemäss" is "gemäß" here, but not in the index."""
+    return [word.casefold() for word in words]

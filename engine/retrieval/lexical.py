@@ -30,7 +30,6 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 MAX_PAIRED = 8  # words of a question of which every pair is looked for
 NEAR = 12  # words at most between the two of a pair
-MOST_PAIRED = 1000  # passages that hold phrases or pairs and are scored for them
 
 
 def telling_terms(words: Sequence[str]) -> list[str]:
@@ -93,16 +92,17 @@ class LexicalIndex:
         found = self._found(terms, top_k, allowed)
         if not found:
             return [], np.empty((0, 4))
-        phrases, near = self._scores(phrase_expression(words, terms)), self._scores(near_expression(terms))
+        rows = [row for row, _, _ in found]
+        phrases, near = self._scores(phrase_expression(words, terms), rows), self._scores(near_expression(terms), rows)
         scores = np.array([score for _, score, _ in found])
         lengths = np.array([length for _, _, length in found], dtype=np.float64)
         columns = (
             scores,
-            [phrases.get(row, 0.0) for row, _, _ in found],
-            [near.get(row, 0.0) for row, _, _ in found],
+            [phrases.get(row, 0.0) for row in rows],
+            [near.get(row, 0.0) for row in rows],
             scores * np.log(lengths / lengths.mean()),
         )
-        return [row for row, _, _ in found], np.stack(columns, axis=1)
+        return rows, np.stack(columns, axis=1)
 
     def _terms(self, question: str) -> tuple[list[str], list[str]]:
         """Return the question's words, and its terms to look for."""
@@ -128,14 +128,14 @@ class LexicalIndex:
             .fetchall()
         )
 
-    def _scores(self, expression: str) -> dict[int, float]:
+    def _scores(self, expression: str, among: Sequence[int]) -> dict[int, float]:
         if not expression:
             return {}
         return dict(
             self._workspace.connection().execute(
                 "SELECT rowid, -bm25(passages_fts) FROM passages_fts WHERE passages_fts MATCH ?"
-                " ORDER BY bm25(passages_fts) LIMIT ?",
-                (expression, MOST_PAIRED),
+                " AND +rowid IN (SELECT value FROM json_each(?))",
+                (expression, listed(among)),
             )
         )
 

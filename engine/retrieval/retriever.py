@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from engine.jobs import Monitor
-from engine.records import Fusion, Hit, Run
+from engine.records import Fusion, Hit, Passage, Run
 from engine.retrieval.encoder import Encoder
 from engine.retrieval.fusion import Candidates, fuse, rerank
 from engine.retrieval.index import DenseIndex
@@ -60,8 +60,9 @@ class Retriever:
     ) -> list[list[Hit]]:
         """Return for each question its best passages within `scope`, at most `top_k`, best first.
 
-        `hidden` names for each question passages that are passed over as if they were not there. `check` is called
-        between what a reranker reads. Raises QuestionError when no document is within the scope.
+        One that is removed meanwhile is left out. `hidden` names for each question passages that are passed over as if
+        they were not there. `check` is called between what a reranker reads. Raises QuestionError when no document is
+        within the scope.
         """
         results: list[list[Hit]] = []
         candidates = self.candidates(questions, mode=mode, top_k=max(top_k, CANDIDATES), scope=scope)
@@ -83,6 +84,7 @@ class Retriever:
                         lexical=None if mode == "dense" else float(found.lexical[row]),
                     )
                     for row in order
+                    if found.passage_ids[row] in passages
                 ]
             )
         return results
@@ -116,6 +118,7 @@ class Retriever:
         """Return the rows of the candidates that a reranker reads, and what it reads of them."""
         rows = np.argsort(-fused, kind="stable")[:RERANKED]
         passages = self._workspace.documents.passages_by_id([found.passage_ids[row] for row in rows])
+        rows = np.array([row for row in rows.tolist() if found.passage_ids[row] in passages], dtype=np.int64)
         return rows, [passages[found.passage_ids[row]].indexed_text for row in rows]
 
     def _reranked(self, question: str, found: Candidates, fused: np.ndarray, check: Callable[[], None]) -> np.ndarray:
@@ -177,9 +180,17 @@ def _embed(session: Session, encoder: Encoder, key: str, monitor: Monitor) -> in
             )
         finally:  # cancelled, too
             done = np.flatnonzero(~np.isnan(vectors[:, 0]))
-            if len(done):
-                session.workspace.vectors.add(key, [segment[row].id for row in done], vectors[done])
+            _keep(session.workspace, key, [segment[row] for row in done], vectors[done])
     return len(missing)
+
+
+def _keep(workspace: Workspace, key: str, passages: Sequence[Passage], vectors: np.ndarray) -> None:
+    """Store the vectors of the passages that are still what was embedded: a record of the same id may have another text
+    by now."""
+    with workspace.transaction():
+        now = workspace.documents.passages_by_id([passage.id for passage in passages])
+        same = [row for row, passage in enumerate(passages) if now.get(passage.id) == passage]
+        workspace.vectors.add(key, [passages[row].id for row in same], vectors[same])
 
 
 def load_encoder(session: Session, model: str) -> Encoder:

@@ -122,6 +122,12 @@ class Course:
             objective=self._job.objective,
         )
         asked = not are_headings(training)
+        with self._session.workspace.transaction():  # before the first step: what is stopped half-way has learned, too
+            self._session.workspace.runs.learned_from(
+                self._run.id, {question.document_id for question in training if question.document_id}
+            )
+            if asked:
+                self._session.workspace.runs.trained_on(self._run.id, [question.id for question in training])
         run = (TUNERS[stage] if asked else tune_on_headings)(lesson)
         if stage == "retriever" and asked:
             run = choose_reranker(lesson, run)
@@ -130,11 +136,6 @@ class Course:
         with self._session.workspace.transaction():
             self._session.workspace.runs.update(self._run)
             self._session.workspace.runs.drop_checkpoints(self._run.id)
-            self._session.workspace.runs.learned_from(
-                self._run.id, {question.document_id for question in training if question.document_id}
-            )
-            if asked:
-                self._session.workspace.runs.trained_on(self._run.id, [question.id for question in training])
 
     def _finish(self, training: Questions, validation: Questions) -> Run:
         kept = any(self._run.after.get(f"{stage} kept") for stage in (*TUNERS, "reranker"))

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
+import numpy as np
 import pytest
 
 from engine.errors import Cancelled, DocumentError, QuestionError
 from engine.importing import ImportFiles
 from engine.jobs import Event, Monitor, Progress
+from engine.records import Matching
 from engine.retrieval import encoder, lexical
 from engine.retrieval.job import BuildIndex
 from engine.retrieval.lexical import telling_terms
-from engine.retrieval.retriever import open_retriever
+from engine.retrieval.reranker import Reranker
+from engine.retrieval.retriever import Retriever, open_retriever
 from engine.serving.job import Search, SearchMany
 from engine.session import BASE, Session
+from engine.workspace.job import RemoveDocuments
 from engine.workspace.scope import Scope
 
 TEXTS = {
@@ -58,6 +64,22 @@ def test_a_cancelled_index_keeps_every_vector_that_is_done(filled: Session, monk
     assert BuildIndex().run(filled, Monitor()).embedded == 1  # the second was done when it was told
 
 
+def test_a_record_replaced_while_it_is_embedded_is_embedded_anew(session: Session, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus.jsonl"
+
+    def write(text: str) -> None:
+        corpus.write_text(json.dumps({"id": "a", "title": "A", "text": text}), encoding="utf-8")
+        ImportFiles((str(corpus),)).run(session, Monitor())
+
+    def replace_it(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == "Embedding passages":
+            write("Visiting hours end at eight.")
+
+    write("Amoxicillin is given as 500 mg.")
+    BuildIndex().run(session, Monitor(listen=replace_it))
+    assert BuildIndex().run(session, Monitor()).embedded == 1
+
+
 def test_a_search_sees_a_document_imported_after_the_last_search(filled: Session, tmp_path: Path) -> None:
     assert Search("visiting hours", mode="lexical").run(filled, Monitor()).hits == ()
     (tmp_path / "more.txt").write_text("Visiting hours end at eight.", encoding="utf-8")
@@ -73,6 +95,30 @@ def test_each_mode_gives_its_own_scores(filled: Session) -> None:
     assert hybrid.dense is not None and hybrid.lexical is not None
     assert (dense.lexical, lexical.dense) == (None, None)
     assert dense.score == dense.dense
+
+
+def test_a_document_removed_during_a_search_is_not_found(filled: Session) -> None:
+    retriever = open_retriever(filled, filled.run(BASE), Monitor())
+
+    class Removing:
+        """A reranker that takes so long that a document is removed while it reads."""
+
+        def scores(self, question: str, texts: Sequence[str], *, check: Callable[[], None]) -> np.ndarray:
+            assert len(texts) == 3
+            (masks,) = (one.id for one in filled.workspace.documents.list() if one.title == "masks")
+            RemoveDocuments((masks,)).run(filled, Monitor())
+            return np.ones(len(texts))
+
+    slow = Retriever(
+        workspace=filled.workspace,
+        encoder=retriever.encoder,
+        index=retriever.index,
+        fusion=retriever.fusion,
+        reranker=cast(Reranker, Removing()),
+        rerank_weight=0.5,
+    )
+    (hits,) = slow.search(["Who wears masks?"], top_k=3)
+    assert sorted(hit.passage.title for hit in hits) == ["dosage", "notice"]
 
 
 def test_a_passage_that_was_not_found_has_its_cosine_too(filled: Session) -> None:
@@ -232,3 +278,23 @@ def test_frequent_terms_are_left_out_of_a_match_over_very_many_passages(
 
     assert index._rarest(["days", "seven", "absent", "thirty"]) == ["seven", "thirty"]
     assert [score > 0 for _, score in index.search("days seven thirty", top_k=5)] == [True, True]
+
+
+def test_phrases_count_within_a_choice_however_many_stand_outside_it(
+    filled: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lexical, "MOST_PAIRED", 2, raising=False)  # of all passages, as it was
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.txt").write_text(f"Red wine, red wine, red wine {name}.", encoding="utf-8")
+    (tmp_path / "d.txt").write_text("Stains of red wine are washed out with salt and water.", encoding="utf-8")
+    (tmp_path / "e.txt").write_text("Wine is kept in the cellar, where the red lamp is lit.", encoding="utf-8")
+    ImportFiles(tuple(str(tmp_path / f"{name}.txt") for name in "abcde")).run(filled, Monitor())
+    chosen = filled.workspace.selection.passages_within(
+        Scope(documents=tuple(one.id for one in filled.workspace.documents.list() if one.title in "de"))
+    )
+    index = lexical.LexicalIndex(filled.workspace)
+    plain = dict(index.search("red wine", top_k=9, allowed=chosen))
+    phrased = dict(index.search("red wine", top_k=9, matching=Matching(phrase=1.0), allowed=chosen))
+    with_phrase, without = sorted(chosen.tolist())
+    assert phrased[with_phrase] > plain[with_phrase]
+    assert phrased[without] == plain[without]

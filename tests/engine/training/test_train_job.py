@@ -30,6 +30,7 @@ from engine.training.job import EstimateTraining, Train
 from engine.training.loop import Pace, Task
 from engine.training.retriever import interpolate
 from engine.training.retriever_stage import DENSE
+from engine.workspace.job import RemoveDocuments
 
 Gains = Callable[[Encoder], np.ndarray]
 
@@ -303,6 +304,23 @@ def test_a_cancelled_training_is_resumed_and_ends_like_an_undisturbed_one(filled
     assert (resumed.id, resumed.state) == (stopped.id, "finished")
     undisturbed = quick("all").run(filled, Monitor())
     assert resumed.after["ndcg@10"] == pytest.approx(undisturbed.after["ndcg@10"], abs=0.2)
+
+
+def test_a_stopped_training_is_named_when_a_document_it_learned_from_is_removed(filled: Session) -> None:
+    monitor = Monitor()
+
+    def cancel_at_a_step(event: Event) -> None:
+        if isinstance(event, Measured) and event.step > 0:
+            monitor.cancel()
+
+    monitor.listen = cancel_at_a_step
+    with pytest.raises(Cancelled):
+        quick("retriever").run(filled, monitor)
+    (run,) = filled.workspace.runs.list()
+    question = filled.workspace.questions.list("train")[0]
+    removed = RemoveDocuments((question.document_id,)).run(filled, Monitor())
+    assert removed.runs_that_learned_from_it == (run.id,)
+    assert question.id in filled.workspace.runs.trained(run.id)
 
 
 def test_a_training_is_not_resumed_where_its_model_no_longer_fits(
