@@ -171,12 +171,13 @@ class CheckPinned:
         from engine.evaluation.outcome import Asker
         from engine.evaluation.regression import pinned_report
 
+        asker = Asker(session, monitor, session.workspace.answers.clearings())
         questions = pinned(session)
         if not questions:
             return None
         run = session.run(self.run_name)
         other = session.run(self.against or run.parent or BASE)
-        report = pinned_report(Asker(session, monitor), run, other, questions)
+        report = pinned_report(asker, run, other, questions)
         stored = msgspec.json.encode(report).decode("utf-8")
         session.workspace.runs.save_report(run.id, _PINNED, stored)
         return report
@@ -220,6 +221,7 @@ class Evaluate:
 
         started = time.perf_counter()
         current_run(session, BASE, monitor)
+        asker = Asker(session, monitor, session.workspace.answers.clearings())
         run = session.run(self.run_name)
         other = session.run(self.against) if self.against else None
         if other is not None and other.id == run.id:
@@ -228,7 +230,6 @@ class Evaluate:
         held = held_out(session, self.split)
         questions = with_repeats(untrained(session, held, run_ids), session.workspace, monitor)
         notes = _notes(session, questions, trained=len(held) - len(questions))
-        asker = Asker(session, monitor)
         outcome = asker.outcome(run, questions)
         latency = asker.latency(run, questions)
         baselines = asker.baselines(run, questions)

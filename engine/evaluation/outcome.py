@@ -90,6 +90,7 @@ class Asker:
 
     session: Session
     monitor: Monitor
+    since: int  # how often answers had been cleared when the questions were looked up
     _memories: dict[str, Memory] = field(default_factory=dict)  # by the run's generator
 
     def outcome(self, run: Run, questions: Sequence[Question]) -> Outcome:
@@ -246,7 +247,7 @@ class Asker:
             with workspace.transaction():
                 for row, value in zip(rows, made, strict=True):
                     kept[keys[row]] = value
-                    answers.put(keys[row], value)
+                    answers.put(keys[row], value, since=self.since)
             done += len(rows)
             self.monitor.progress(stage, done, len(keys))
         return [kept[key] for key in keys]
