@@ -28,7 +28,7 @@ from desktop.widgets.heading import Heading, page_layout
 from desktop.widgets.notice import Notice
 from desktop.widgets.passage_view import PassageView
 from desktop.widgets.scope_choice import ScopeChoice
-from engine.errors import EngineError
+from engine.errors import DocumentError, EngineError
 from engine.records import Answer, Citation, Document
 from engine.serving.job import AnswerQuestion
 from engine.workspace.scope import EVERYTHING
@@ -198,7 +198,7 @@ class ChatPage(QWidget):
         self._citation = citation
         thread = self._jobs.run(ReadDocument(citation.document_id))  # each time: it may be removed or replaced by now
         thread.finished_with.connect(self._show_document)
-        thread.failed.connect(self._notice.warn)
+        thread.failed.connect(self._warn)
 
     def _show_answer(self, answer: Answer) -> None:
         self.conversation.finish(answer)
@@ -213,7 +213,22 @@ class ChatPage(QWidget):
             self._passage_card.show()
             width = self._halves.width()
             self._halves.setSizes([width * 11 // 20, width * 9 // 20])
-        self.passage_view.show_document(document, self._citation.start, self._citation.end)
+        start = _nearest(self._citation, document.text)
+        if start is None:  # the record of a corpus keeps its id when its text changes
+            self._notice.tell(self._gone(self._citation))
+            self.passage_view.show_document(document)
+            return
+        self.passage_view.show_document(document, start, start + len(self._citation.quote))
+
+    def _warn(self, error: EngineError) -> None:
+        if isinstance(error, DocumentError) and self._citation is not None:
+            self._notice.tell(self._gone(self._citation))
+        else:
+            self._notice.warn(error)
+
+    def _gone(self, citation: Citation) -> str:
+        told = self.tr("{0} was removed or has changed since: it no longer says what was quoted. Ask again.")
+        return told.format(f"“{citation.title}”")
 
     def _hide_passage(self) -> None:
         self._citation = None
@@ -228,3 +243,11 @@ class ChatPage(QWidget):
         self._stop.hide()
         self._ask.show()
         self.input.setFocus()
+
+
+def _nearest(citation: Citation, text: str) -> int | None:
+    """Return where `text` has the quote, nearest to where it was found; None where it no longer has it."""
+    before = text.rfind(citation.quote, 0, citation.end)
+    behind = text.find(citation.quote, citation.start)
+    places = [place for place in (before, behind) if place >= 0]
+    return min(places, key=lambda place: abs(place - citation.start), default=None)

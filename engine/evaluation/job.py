@@ -171,12 +171,12 @@ class CheckPinned:
         from engine.evaluation.outcome import Asker
         from engine.evaluation.regression import pinned_report
 
+        asker = Asker(session, monitor)
         questions = pinned(session)
         if not questions:
             return None
         run = session.run(self.run_name)
         other = session.run(self.against or run.parent or BASE)
-        asker = Asker(session, monitor)
         report = pinned_report(asker, run, other, questions)
         stored = msgspec.json.encode(report).decode("utf-8")
         with session.workspace.transaction():
@@ -223,12 +223,12 @@ class Evaluate:
 
         started = time.perf_counter()
         current_run(session, BASE, monitor)
+        asker = Asker(session, monitor)
         run = session.run(self.run_name)
         other = session.run(self.against) if self.against else None
         if other is not None and other.id == run.id:
             other = None
         run_ids = [run.id, *([other.id] if other else [])]
-        asker = Asker(session, monitor)
         held = held_out(session, self.split)
         questions = with_repeats(untrained(session, held, run_ids), session.workspace, monitor)
         notes = _notes(session, questions, trained=len(held) - len(questions))

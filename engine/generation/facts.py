@@ -14,7 +14,43 @@ _MINUS = r"(?<![\w%)\]])(?<![\d%]\s)[-−–](?=\d)"  # not the hyphen of IL-6, 
 _DIGITS = r"\d+(?:[.,]\d+)*"
 _NUMBER = rf"(?:{_MINUS})?{_DIGITS}"
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_WORD = re.compile(rf"{_NUMBER}|{LETTERS}(?:['’]t\b)?|[%％]")
+# Numbers in words, where the word is no other one in one of the five languages, as "one", "due" and "sei" are.
+_NUMBERS_WRITTEN = {
+    2: "two twice zwei zweimal deux dos",
+    3: "three thrice drei dreimal trois tres tre",
+    4: "four vier viermal quatre cuatro quattro",
+    5: "five fünf cinq cinco cinque",
+    6: "six sechs seis",
+    7: "seven sieben siete sette",
+    8: "eight huit ocho",
+    9: "nine neun nueve nove",
+    10: "ten zehn diez dieci",
+    11: "eleven onze undici",
+    12: "twelve zwölf douze doce dodici",
+    14: "fourteen vierzehn quatorze catorce quattordici",
+    15: "fifteen fünfzehn quinze quindici",
+    18: "eighteen achtzehn dieciocho diciotto",
+    20: "twenty zwanzig vingt veinte venti",
+    30: "thirty dreißig trente treinta trenta",
+    40: "forty vierzig quarante cuarenta quaranta",
+    50: "fifty fünfzig cinquante cincuenta cinquanta",
+    60: "sixty sechzig soixante sesenta sessanta",
+    70: "seventy siebzig setenta settanta",
+    80: "eighty achtzig ochenta ottanta",
+    90: "ninety neunzig noventa novanta",
+}
+_IN_DIGITS = {word.casefold(): str(number) for number, words in _NUMBERS_WRITTEN.items() for word in words.split()}
+_TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+_ONES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_IN_DIGITS |= {
+    f"{tens} {ones}": str(int(_IN_DIGITS[tens]) + number)
+    for tens in _TENS.split("|")
+    for number, ones in enumerate(_ONES, start=1)
+}
+_COMPOUND = rf"\b(?i:{_TENS})[-‐‑ ](?i:{'|'.join(_ONES)})\b"
+_WORD = re.compile(rf"{_NUMBER}|{_COMPOUND}|{LETTERS}(?:['’]t\b)?|[%％]")
+_PER = frozenset({"per", "a", "an", "each", "every", "pro", "je", "par", "por", "al"})
+_ITEM = re.compile(r"(\d)((?:\s?\((?:[a-z]|[ivx]{2,5})\))+)", re.IGNORECASE)  # the "(b)" of 4(b)
 _RUN = re.compile(rf"(?:{_DIGITS})?(?:{ALONE}(?:{_DIGITS})?)+")
 _SIGNED = re.compile(rf"((?:[<>≤≥=$€£]\s?){{0,3}})({_NUMBER})((?:\s?[$€£])?)")
 _SIGN = re.compile("[<>]=?|[≤≥$€£]")
@@ -50,6 +86,9 @@ _REACHING = re.compile(
     )[^\w,;:.!?]*$""",
     re.IGNORECASE | re.VERBOSE,
 )
+_NON = re.compile(r"\bnon-(?=\w)", re.IGNORECASE)
+_NEGATING = ("un", "in", "im", "il", "ir", "non", "dis", "des", "contra", "contre", "nicht")  # in front of a word
+_LEAST_NEGATED = 4  # letters of the word behind it: "put" is not what "input" negates
 _MOST_BEFORE = 200  # characters looked back over
 # Also where a negation is written on to what it negates: "未经 | 批准", "ไม่ | อนุมัติ", "미 | 승인", "안 | 먹는다".
 _NEGATED_BEFORE = re.compile(
@@ -108,7 +147,8 @@ def missing_facts(sentence: str, text: str, *, start: int, end: int) -> tuple[st
     doses = set(_doses(words))
     spoken = list(_words(sentence))
     lacking = [*_lacking_signs(sentence, text, start, end), *_lacking_runs(sentence, span)]
-    lacking += [dose for dose in _doses(spoken) if dose not in doses]
+    lacking += [item for item in _items(sentence) if item not in set(_items(span))]
+    lacking += [dose for dose in _doses(spoken) if dose not in doses and dose.partition("/")[0] in {dose, *doses}]
     lacking += [
         word
         for place, word in enumerate(spoken)
@@ -117,6 +157,7 @@ def missing_facts(sentence: str, text: str, *, start: int, end: int) -> tuple[st
         and not any(_plain(word) == dose.split()[0] for dose in lacking)
     ]
     lacking += _lacking_ends(spoken, text, start, end, held)
+    lacking += _turned(sentence, span)
     said, found = _NEGATION.findall(sentence), _negations(text, start, end)
     lacking += [word for word in said if not found][:1]
     lacking += [word for word in found if not said][:1]
@@ -132,24 +173,46 @@ def _words(text: str, start: int = 0) -> Iterator[str]:
 
 def _plain(word: str) -> str:
     plain = re.sub("^[−–]", "-", word.casefold())
-    return _THOUSANDS.sub("", plain) if _is_number(plain) else plain
+    return _IN_DIGITS.get(re.sub("[-‐‑]", " ", plain), _THOUSANDS.sub("", plain))
 
 
 def _doses(words: list[str]) -> Iterator[str]:
-    """Yield each number that a unit follows, with the unit: 5 mg is not 5 g."""
-    for number, unit in pairwise(words):
-        if _is_number(number) and _plain(unit) in _UNITS:
-            yield f"{_plain(number)} {_plain(unit)}"
+    """Yield each number that a unit follows, with the unit, and with what it is for: 5 mg is not 5 g, nor 5 mg/day."""
+    plain = ["1" if word.casefold() == "one" else _plain(word) for word in words]
+    for place, (number, unit) in enumerate(pairwise(plain)):
+        if not _is_number(number) or unit not in _UNITS:
+            continue
+        yield f"{number} {unit}"
+        behind = [word for word in plain[place + 2 : place + 4] if word not in _PER]
+        if behind and behind[0] in _UNITS and plain[place + 2] in {behind[0], *_PER}:
+            yield f"{number} {unit}/{behind[0]}"
+
+
+def _items(text: str) -> Iterator[str]:
+    """Yield the letters of clauses with the number in front of them: Section 4(b) is not Section 4(c)."""
+    for found in _ITEM.finditer(text):
+        yield found[1] + "".join(found[2].lower().split())
 
 
 def _is_number(word: str) -> bool:
-    return word.lstrip("-−–")[:1].isdigit()
+    return _plain(word).lstrip("-")[:1].isdigit()
 
 
 def _is_name(word: str, *, first: bool) -> bool:
     """A capital inside the sentence, or an abbreviation: two capitals or more."""
     capitals = sum(letter.isupper() for letter in word)
     return capitals >= 2 or (capitals == 1 and word[0].isupper() and len(word) > 1 and not first)
+
+
+def _turned(sentence: str, span: str) -> Iterator[str]:
+    """Yield each word that one of the two has with a negating prefix, and the other without: unlawful, non-binding."""
+    said, held = ({_plain(word) for word in _words(_NON.sub("non", text))} for text in (sentence, span))
+    for word in said ^ held:
+        other = held if word in said else said
+        for prefix in _NEGATING:
+            bare = word.removeprefix(prefix)
+            if bare != word and len(bare) >= _LEAST_NEGATED and bare in other and bare not in {*said, *held} - other:
+                yield word
 
 
 def _lacking_ends(spoken: list[str], text: str, start: int, end: int, held: set[str]) -> list[str]:

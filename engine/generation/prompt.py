@@ -156,7 +156,9 @@ class PromptWriter:
     def _ids(self, text: str) -> list[int]:
         # A unigram model takes "</s>" for the control token wherever it stands; broken in two it is text.
         harmless = self._control.sub(lambda found: f"{found.group()[0]} {found.group()[1:]}", text)
-        return self._tokenizer.encode(harmless, add_special_tokens=False).ids
+        ids = self._tokenizer.encode(harmless, add_special_tokens=False).ids
+        # Its normaliser makes one of "＜／ｓ＞", and of one with a control character in it: those are left out.
+        return [token for token in ids if token == self._unknown or token not in self._special]
 
     def _passage(self, passage: Passage) -> list[int]:
         title = "" if passage.text.startswith(passage.title) else passage.title

@@ -56,9 +56,13 @@ class Rag:
         generator: Generator,
         session: Session,
         reader: MarginalReader | None = None,
+        since: int | None = None,
     ) -> None:
-        """`reader` is there where the run reads its passages one by one."""
+        """`reader` is there where the run reads its passages one by one; `since`, how often answers had been cleared
+        when the documents were looked at.
+        """
         self.run = run
+        self._since = since
         self._reader = reader
         self.retriever = retriever
         self.generator = generator
@@ -69,10 +73,8 @@ class Rag:
     ) -> Answer:
         """Answer one question, streaming it as Token events. A repeated question comes from the cache."""
         started = time.perf_counter()
-        workspace = self._session.workspace
-        index = workspace.index_version
         key = self._key(question, asking, scope)
-        held = workspace.answers.get(key)
+        held = self._session.workspace.answers.get(key)
         if held is not None:
             answer = msgspec.json.decode(held, type=Answer)
             monitor.report(Token(answer.answer))
@@ -98,9 +100,7 @@ class Rag:
             "total": (ended - started) * 1000,
         }
         answer = self._judged(question, searched, draft, hits, asking, timings_ms)
-        with workspace.transaction():
-            if workspace.index_version == index:  # nothing is kept of a document that was removed meanwhile
-                workspace.answers.put(key, msgspec.json.encode(answer).decode("utf-8"))
+        self._session.workspace.answers.put(key, msgspec.json.encode(answer).decode("utf-8"), since=self._since)
         return answer
 
     def answer_many(
@@ -300,12 +300,13 @@ def open_rag(session: Session, run: Run, monitor: Monitor, *, memory: Memory | N
 
     With a `memory` it reads nothing again that it read with the same one before.
     """
+    since = session.workspace.answers.clearings()
     retriever = open_retriever(session, run, monitor)
     generator = session.loaded("generator", run.generator, lambda: load_runtime(session, run.generator))
     if memory is not None:
         generator = RememberingGenerator(generator, memory)
     reader = load_reader(session, run, generator)
-    return Rag(run=run, retriever=retriever, generator=generator, session=session, reader=reader)
+    return Rag(run=run, retriever=retriever, generator=generator, session=session, reader=reader, since=since)
 
 
 class SearchPassages(Protocol):

@@ -22,6 +22,9 @@ ARCHITECTURES = {
     "DistilBertModel": Architecture("distilbert", "encoder"),
     "MPNetForMaskedLM": Architecture("mpnet", "encoder"),
     "BertForMaskedLM": Architecture("bert", "encoder"),
+    "RobertaForMaskedLM": Architecture("roberta", "encoder"),
+    "XLMRobertaForMaskedLM": Architecture("xlm-roberta", "encoder"),
+    "DistilBertForMaskedLM": Architecture("distilbert", "encoder"),
     "DPRQuestionEncoder": Architecture("dpr", "encoder"),
     "DPRContextEncoder": Architecture("dpr", "encoder"),
     "BertForSequenceClassification": Architecture("bert", "reranker"),
@@ -31,6 +34,7 @@ ARCHITECTURES = {
     "T5ForConditionalGeneration": Architecture("t5", "seq2seq"),
     "MT5ForConditionalGeneration": Architecture("mt5", "seq2seq"),
     "BartForConditionalGeneration": Architecture("bart", "seq2seq"),
+    "BartModel": Architecture("bart", "seq2seq"),  # as bart-base and bart-large call themselves; the head is tied
     "LlamaForCausalLM": Architecture("llama", "causal"),
     "MistralForCausalLM": Architecture("mistral", "causal"),
     "Qwen2ForCausalLM": Architecture("qwen2", "causal"),
@@ -79,8 +83,14 @@ _GENERATION = """
     output_past output_attentions output_hidden_states task_specific_params num_beams max_length min_length
     early_stopping length_penalty no_repeat_ngram_size prefix classifier_dropout_prob tokenizer_class num_labels
 """
-# What cross-encoders' folders say besides, and nothing here reads.
-UNREAD_KEYS = frozenset({"problem_type", "sbert_ce_default_activation_function", "sentence_transformers"})
+# What published folders say besides, and nothing that loads these architectures reads: cross-encoders, DistilBERT,
+# Google's BERTs, Qwen 2, Gemma 2 and 3, and those that browsers run too.
+_UNREAD = """
+    problem_type sbert_ce_default_activation_function sentence_transformers tie_weights_
+    directionality pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type
+    use_mrope cache_implementation transformers.js_config
+"""
+UNREAD_KEYS = frozenset(_UNREAD.split())
 # A config's keys are an allow-list: an unknown one may mean another computation, or code to fetch.
 CONFIG_KEYS = frozenset(" ".join((_HISTORY, _TOKENS, _SHAPE, _ATTENTION, _ACTIVATION, _DROPOUT, _GENERATION)).split())
 

@@ -187,7 +187,7 @@ def _check_config(folder: Path, config: dict[str, Any]) -> Literal["encoder", "r
             f"{folder.name} sorts texts into {_labels(config)} kinds: as a reranker it must give one score.",
             hint="Choose a cross-encoder with a single label, such as those trained on MS MARCO.",
         )
-    unknown = sorted(config.keys() - CONFIG_KEYS - (UNREAD_KEYS if known.kind == "reranker" else frozenset()))
+    unknown = sorted(config.keys() - CONFIG_KEYS - UNREAD_KEYS)
     if unknown:
         raise ModelError(
             f"config.json of {folder.name} has settings this program does not know: {', '.join(unknown)[:200]}.",

@@ -540,10 +540,25 @@ def test_a_removed_document_is_shown_and_looked_in_no_longer(qtbot: QtBot, cited
     assert not cited.passage_view.isVisibleTo(cited)
     assert cited.scope.scope == Scope(("e",))
     assert cited._notice.text == "What was removed is no longer looked in: answers come from document e."
-    client.ends["ReadDocument"] = DocumentError("There is no document d.", hint="It was removed.")
+    client.ends["ReadDocument"] = DocumentError("There is no document d.", hint="List the documents to see their ids.")
     cited.conversation.open_citation(0)
-    qtbot.waitUntil(lambda: "It was removed." in cited._notice.text)
+    qtbot.waitUntil(lambda: cited._notice.text.startswith("“Handbook” was removed or has changed since"))
     assert not cited.passage_view.isVisibleTo(cited)
+
+
+def test_a_quote_is_marked_where_it_stands_now_or_said_to_be_gone(
+    qtbot: QtBot, cited: ChatPage, client: FakeClient
+) -> None:
+    def show(text: str) -> None:
+        client.ends["ReadDocument"] = Document("d", "Handbook", "/d.pdf", "1", "pdf", text, (0, 5))
+        cited.conversation.open_citation(0)
+
+    show("One.\nNever more. Then give 5 mg.")
+    qtbot.waitUntil(lambda: "Never" in cited.passage_view._document.text)
+    assert cited.passage_view.marked_text == "give 5 mg"
+    show("One.\nThen give 50 g.")
+    qtbot.waitUntil(lambda: "no longer says what was quoted" in cited._notice.text)
+    assert cited.passage_view.marked_text == ""
 
 
 def test_another_workspace_finds_nothing_of_the_last_one_in_the_chat(cited: ChatPage) -> None:

@@ -25,11 +25,34 @@ def test_a_question_that_points_back_is_completed(follow_up: str, completed: str
 
 
 @pytest.mark.parametrize(
+    ("asked", "follow_up", "completed"),
+    [
+        ("Wie hoch ist die Dosis von Heparin?", "Und für Kinder?", "hoch die Dosis Heparin: Und für Kinder?"),
+        ("Was kostet Heparin?", "Was sind seine Nebenwirkungen?", "kostet Heparin: Was sind seine Nebenwirkungen?"),
+        ("Quelle est la dose de codéine ?", "Et pour les enfants ?", "dose codéine: Et pour les enfants ?"),
+        ("Quelle est la dose de codéine ?", "Quels sont ses effets ?", "dose codéine: Quels sont ses effets ?"),
+        ("¿Cuál es la dosis de heparina?", "¿Y para niños?", "dosis heparina: ¿Y para niños?"),
+        ("¿Cuál es la dosis de heparina?", "¿Por qué?", "dosis heparina: ¿Por qué?"),
+        ("Qual è la dose di eparina?", "E per i bambini?", "dose eparina: E per i bambini?"),
+    ],
+)
+def test_it_points_back_in_other_languages_too(asked: str, follow_up: str, completed: str) -> None:
+    assert standalone(follow_up, (asked,)) == completed
+
+
+@pytest.mark.parametrize(
     "question",
     [
         "What is the usual dose of insulin?",
         "Is it possible to give insulin twice a day?",
         "Which rooms of the ward have oxygen?",
+        "When do patients die?",
+        "Who can sue the landlord for damages?",
+        "Wie lange ist die Kündigungsfrist?",
+        "Wer haftet für Schäden am Gebäude?",
+        "Quelle est la durée du bail ?",
+        "¿Cuál es el plazo de preaviso?",
+        "Qual è il termine di preavviso?",
         "推荐剂量是多少?",
         "其他药物有副作用吗?",
         "契約の期間はどれくらいですか?",

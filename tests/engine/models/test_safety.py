@@ -30,6 +30,21 @@ def test_a_good_folder_passes(tmp_path: Path) -> None:
     assert (checked.kind, checked.parameters) == ("encoder", 20)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"tie_weights_": True},
+        {"directionality": "bidi", "pooler_fc_size": 768, "pooler_type": "first_token_transform"},
+        {"pooler_num_attention_heads": 12, "pooler_num_fc_layers": 3, "pooler_size_per_head": 128},
+        {"use_mrope": False, "cache_implementation": "hybrid", "transformers.js_config": {"dtype": "q4"}},
+    ],
+)
+def test_settings_of_published_models_that_nothing_reads_are_no_reason_to_refuse(
+    tmp_path: Path, said: dict[str, Any]
+) -> None:
+    assert check_folder(make_folder(tmp_path / "m", config=CONFIG | said)).kind == "encoder"
+
+
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "weights.pt", "model.pkl", "model.CKPT", "sub/scaler.joblib"])
 def test_pickles_are_refused(tmp_path: Path, name: str) -> None:
     folder = make_folder(tmp_path / "m")

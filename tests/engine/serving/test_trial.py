@@ -9,9 +9,22 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
+from transformers import (
+    BartConfig,
+    BartModel,
+    DistilBertConfig,
+    DistilBertForMaskedLM,
+    PreTrainedModel,
+    RobertaConfig,
+    RobertaForMaskedLM,
+    XLMRobertaConfig,
+    XLMRobertaForMaskedLM,
+)
 
 from engine.device import Device
 from engine.errors import Cancelled, ModelError
+from engine.generation.pytorch import TorchGenerator
+from engine.generation.runtimes import load_runtime
 from engine.jobs import Monitor
 from engine.models.library import CHAT_GENERATOR, DEFAULT_ENCODER, DEFAULT_GENERATOR, ModelLibrary
 from engine.serving.trial import ImportModel, try_model
@@ -48,6 +61,36 @@ def test_files_that_do_not_fit_together_are_a_sentence(
     trial = try_model(tiny_library, CPU, DEFAULT_GENERATOR, Monitor())
     assert not trial.works and trial.problem == f"{DEFAULT_GENERATOR} can't be run."
     assert replace(trial, works=True).fits
+
+
+BERT = {"vocab_size": 30_522, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+BART = {"d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64}
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens_of"),
+    [
+        (RobertaForMaskedLM(RobertaConfig(**BERT, num_attention_heads=4)), DEFAULT_ENCODER),
+        (XLMRobertaForMaskedLM(XLMRobertaConfig(**BERT, num_attention_heads=4)), DEFAULT_ENCODER),
+        (
+            DistilBertForMaskedLM(DistilBertConfig(vocab_size=30_522, dim=32, hidden_dim=64, n_layers=2, n_heads=4)),
+            DEFAULT_ENCODER,
+        ),
+        (BartModel(BartConfig(**BART, vocab_size=49_152)), CHAT_GENERATOR),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_published_models_are_taken_in_whatever_head_they_name(
+    model: PreTrainedModel, tokens_of: str, session: Session, tmp_path: Path
+) -> None:
+    """As all-distilroberta-v1, multi-qa-distilbert and bart-base are."""
+    model.save_pretrained(tmp_path / "published")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(session.library.folder(tokens_of) / name, tmp_path / "published" / name)
+    trial = ImportModel(str(tmp_path / "published")).run(session, Monitor())
+    assert trial.works and trial.problem == ""
+    if tokens_of == CHAT_GENERATOR:
+        assert not isinstance(load_runtime(session, "published"), TorchGenerator)  # the fast form knows it, too
 
 
 def copied(library: ModelLibrary, folder: Path, name: str = DEFAULT_ENCODER, **changed: object) -> Path:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from engine.errors import QuestionError
 from engine.evaluation.outcome import Asker
 from engine.generation.confidence import NAMES
 from engine.generation.rag import open_rag
@@ -18,7 +19,7 @@ from engine.generation.weights import with_verdict
 from engine.importing import ImportFiles
 from engine.jobs import Event, Monitor, Token
 from engine.models.library import DEFAULT_GENERATOR
-from engine.records import REFUSAL, Asking, Run
+from engine.records import REFUSAL, Answer, Asking, Run
 from engine.serving.job import Search
 from engine.session import TUNED, Session
 from engine.settings import TrainSettings
@@ -34,6 +35,7 @@ from engine.training.answering import (
     whole_documents,
 )
 from engine.training.stage import Lesson
+from engine.workspace.scope import EVERYTHING, Scope
 
 QUESTIONS = 32
 APART = HowRead("apart", 2, 4, 0.2, 0.3, 1.0)
@@ -170,6 +172,29 @@ def test_a_changed_document_is_never_answered_from_the_cache(asked: Session, tmp
     (tmp_path / "new.txt").write_text("The code of drug7 is 9000 now.", encoding="utf-8")
     ImportFiles((str(tmp_path / "new.txt"),)).run(asked, Monitor())
     assert not open_rag(asked, run, Monitor()).answer(question, monitor=Monitor()).cached
+
+
+def test_an_answer_during_which_the_documents_change_is_not_kept(asked: Session) -> None:
+    question, workspace = "What is the code of drug7?", asked.workspace
+    document = workspace.documents.list()[7].id
+    workspace.selection.tag([document], add=["ward"])
+    within = Scope(tags=("ward",))
+
+    def ask(meanwhile: Callable[[], object], *, scope: Scope = EVERYTHING) -> Answer:
+        monitor = Monitor(listen=lambda event: meanwhile() if isinstance(event, Token) else None)
+        return open_rag(asked, reading_apart(asked), Monitor()).answer(question, monitor=monitor, scope=scope)
+
+    ask(lambda: workspace.selection.tag([document], remove=["ward"]), scope=within)
+    with pytest.raises(QuestionError):  # nothing has the tag any more
+        ask(lambda: None, scope=within)
+    rag = open_rag(asked, reading_apart(asked), Monitor())
+    (asked.workspace.path.parent / "late.txt").write_text("The code of drug7 is 9000 now.", encoding="utf-8")
+    ImportFiles((str(asked.workspace.path.parent / "late.txt"),)).run(asked, Monitor())
+    rag.answer(question, monitor=Monitor())  # without the document that came after its index was read
+    assert not ask(lambda: None).cached
+    workspace.answers.clear()
+    ask(lambda: workspace.documents.remove([document]))
+    assert workspace.answers.clear() == 0
 
 
 def test_another_version_with_other_bundled_models_answers_anew(

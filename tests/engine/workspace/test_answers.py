@@ -17,3 +17,15 @@ def test_an_answer_is_kept_until_the_documents_change(workspace: Workspace) -> N
     workspace.answers.put("key", "{}")
     assert workspace.answers.clear() == 1
     assert workspace.answers.get("key") is None
+
+
+def test_what_was_begun_before_the_documents_changed_is_not_kept(workspace: Workspace) -> None:
+    begun = workspace.answers.clearings()
+    workspace.answers.put("key", "{}", since=begun)
+    assert workspace.answers.get("key") == "{}"
+    leaflet = document("a")
+    workspace.documents.add(leaflet, passages(leaflet))
+    workspace.answers.put("key", "{}", since=begun)
+    assert workspace.answers.get("key") is None
+    workspace.answers.put("key", "{}", since=workspace.answers.clearings())
+    assert workspace.answers.get("key") == "{}"
