@@ -15,6 +15,8 @@ from desktop.installation.placing import (
     rollback,
     uninstall,
     user_data_folder,
+    user_log_folder,
+    user_settings_folder,
 )
 from desktop.installation.updating import update
 from desktop.screen import has_screen
@@ -72,7 +74,10 @@ def _uninstall(folder: Path, *, silent: bool) -> int:
         return 1
     uninstall(folder)
     kept = "workspaces, imported models and the CUDA add-on"
-    sys.stdout.write(f"Vademecum is removed. What lies in {user_data_folder()} stays: {kept}.\n")
+    sys.stdout.write(
+        f"Vademecum is removed. What lies in {user_data_folder()} stays: {kept}. So do the window's settings "
+        f"({user_settings_folder()}) and the logs ({user_log_folder()}).\n"
+    )
     return 0
 
 

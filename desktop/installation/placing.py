@@ -51,6 +51,16 @@ def user_data_folder() -> Path:
     return platformdirs.user_data_path("vademecum", appauthor=False)
 
 
+def user_settings_folder() -> Path:
+    """Where the window keeps its place and the workspaces opened last."""
+    return platformdirs.user_config_path("vademecum", appauthor=False)
+
+
+def user_log_folder() -> Path:
+    """Where the logs lie: the message of an error in them may quote a document."""
+    return platformdirs.user_log_path("vademecum", appauthor=False)
+
+
 def folder_of(program: Path) -> Path:
     """Return the folder that the running program was installed into. Raises InstallError where a .run file didn't."""
     if program.name != PROGRAM:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -42,7 +43,9 @@ def test_silently_it_is_removed_and_what_stays_is_named(
     program: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert called(program, "--uninstall", "--silent", patch=monkeypatch) == 0
-    assert "stays: workspaces, imported models and the CUDA add-on." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "stays: workspaces, imported models and the CUDA add-on." in said
+    assert re.search(r"the window's settings \(/.*/vademecum\) and the logs \(/.*/vademecum/log\)\.$", said.strip())
     assert not program.parent.exists()
 
 
