@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ import payload
 import steps
 from digests import sha256
 from slimming import slim
+from system_libraries import SetupError
 
 DIST = payload.REPOSITORY / "dist"
 BUILD = payload.REPOSITORY / "build"
@@ -53,6 +55,9 @@ def freeze() -> None:
 
     Modules lie unpacked in its archive: so they are imported sooner, and the installers pack them better, 41 MB for 69.
     """
+    headers = Path(sysconfig.get_path("include"), "Python.h")
+    if not (MACOS or headers.is_file()):  # CMake would leave Python out without a word
+        raise SetupError("Python's headers are not here. On Debian: apt-get install python3.11-dev")
     library = None if MACOS else opencv.compiled_opencv(BUILD / "opencv")
     fixed = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": str(commit_time()), "PYINSTALLER_ZLIB_COMPRESSION_LEVEL": "0"}
     environment = {**os.environ, **fixed}

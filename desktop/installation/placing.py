@@ -46,9 +46,29 @@ def default_folder() -> Path:
     return Path.home() / ".local" / "opt" / "vademecum"
 
 
+def folder_named(text: str) -> Path:
+    """Return the folder that a person typed. Raises InstallError where there can be none of this name."""
+    try:
+        if text.strip():
+            return Path(text).expanduser()  # no shell does it after "--folder="
+    except RuntimeError as error:  # ~ and a name
+        raise InstallError(f"There is no home folder for {text}.", hint="Choose another folder.") from error
+    raise InstallError("No folder is named.", hint=f"Choose one, {default_folder()} for example.")
+
+
 def user_data_folder() -> Path:
     """Where workspaces and imported models lie by default: named when the program goes, because they stay."""
     return platformdirs.user_data_path("vademecum", appauthor=False)
+
+
+def user_settings_folder() -> Path:
+    """Where the window keeps its place and the workspaces opened last."""
+    return platformdirs.user_config_path("vademecum", appauthor=False)
+
+
+def user_log_folder() -> Path:
+    """Where the logs lie: the message of an error in them may quote a document."""
+    return platformdirs.user_log_path("vademecum", appauthor=False)
 
 
 def folder_of(program: Path) -> Path:
@@ -88,6 +108,8 @@ def install(
     folder = choices.folder.resolve()  # as the running program will know it
     program = folder / PROGRAM
     with told(f"Vademecum can't be put into {folder}", folder):
+        if folder.is_relative_to(source.resolve()):
+            raise InstallError(f"{folder} lies inside what is to be installed.", hint="Choose another folder.")
         _refuse_foreign(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with workroom(folder) as room:

@@ -152,6 +152,7 @@ keep:
   Delete "$INSTDIR\uninstall.exe"
   RMDir "$INSTDIR"
   RMDir /r "$LOCALAPPDATA\vademecum\Logs"
+  Delete "$LOCALAPPDATA\vademecum\window.ini"
   RMDir "$LOCALAPPDATA\vademecum" ; only when no workspace is in it
   DeleteRegKey HKCU "Software\Classes\Directory\shell\Vademecum"
   DeleteRegKey HKCU "Software\Vademecum"

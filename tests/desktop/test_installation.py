@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -236,6 +237,13 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path, home: Path) -> Non
         install(package(tmp_path / "source", "1"), Choices(tmp_path), home=home)
 
 
+def test_a_folder_inside_what_is_installed_is_refused(tmp_path: Path, home: Path) -> None:
+    source = package(tmp_path / "source", "1")
+    with pytest.raises(InstallError, match="lies inside what is to be installed"):
+        install(source, Choices(source / "inside"), home=home)
+    assert not (source / "inside").exists()
+
+
 def test_uninstalling_takes_the_program_and_leaves_everything_of_the_person(tmp_path: Path, home: Path) -> None:
     own = home / ".local/share/vademecum/Ward/workspace.json"
     own.parent.mkdir(parents=True)
@@ -361,4 +369,6 @@ def test_a_self_test_without_standard_output_writes_a_log(
     monkeypatch.setattr("desktop.selftest.engine_checks", lambda: ())
     monkeypatch.setattr("desktop.selftest.check_window", lambda folder: "It is painted.")
     assert report(None) == 0
-    assert "pass  window      It is painted." in next(tmp_path.rglob("selftest.log")).read_text("utf-8")
+    log = next(tmp_path.rglob("selftest.log"))
+    assert "pass  window      It is painted." in log.read_text("utf-8")
+    assert sys.platform == "win32" or log.stat().st_mode & 0o777 == 0o600  # as every log

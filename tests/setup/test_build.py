@@ -66,3 +66,12 @@ def test_the_frozen_program_is_in_utf_8_whatever_the_locale() -> None:
     spec = (Path(__file__).parents[2] / "packaging" / "vademecum.spec").read_text("utf-8")
     assert 'utf8 = ("X utf8", None, "OPTION")' in spec  # as PyInstaller spells Python's option
     assert "    [utf8],\n" in spec
+
+
+def test_without_pythons_headers_the_build_stops_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, build: ModuleType
+) -> None:
+    monkeypatch.setattr(build.sysconfig, "get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(build.opencv, "compiled_opencv", lambda folder: pytest.fail("it went on"))
+    with pytest.raises(build.SetupError, match=r"apt-get install python3\.11-dev"):
+        build.freeze()

@@ -54,7 +54,10 @@ def test_the_script_compiles_and_deletes_folders_of_its_own_only(
 ) -> None:
     assert setup("0.1.1", tmp_path, monkeypatch).is_file()
     assert "warning" not in capfd.readouterr().out
-    install_part, _, _ = SCRIPT.read_text("utf-8").partition("Section Uninstall")
+    install_part, _, removal = SCRIPT.read_text("utf-8").partition("Section Uninstall")
+    assert (
+        'Delete "$LOCALAPPDATA\\vademecum\\window.ini"' in removal
+    )  # the folder goes with it, if no workspace is left
     assert set(re.findall(r"RMDir /r (.*?)(?: ;.*)?\n", install_part)) == {'"${NEW}"', '"${OLD}"'}
 
 
