@@ -23,7 +23,8 @@ Mode = Literal["hybrid", "dense", "lexical"]
 
 CANDIDATES = 100  # taken from each index before fusion
 RERANKED = 20  # of the fused ranking, what a reranker reads: each costs as much as embedding a passage
-SEGMENT = 2000  # passages embedded between two publications: what a crash can cost
+SEGMENT = 2000  # passages embedded between two publications at most
+KEPT_EVERY_S = 20.0  # of a slow encoder: what a crash can cost
 
 
 class Retriever:
@@ -170,18 +171,45 @@ def embed_missing(session: Session, encoder: Encoder, model: str, monitor: Monit
 def _embed(session: Session, encoder: Encoder, key: str, monitor: Monitor) -> int:
     missing = session.workspace.vectors.missing(key)
     for start in range(0, len(missing), SEGMENT):
-        segment = missing[start : start + SEGMENT]
-        vectors = np.full((len(segment), encoder.dimension), np.nan, dtype=np.float32)
-        try:
-            encoder.encode(
-                [encoder.input_of(passage) for passage in segment],
-                report=lambda done, start=start: monitor.progress("Embedding passages", start + done, len(missing)),
-                into=vectors,
-            )
-        finally:  # cancelled, too
-            done = np.flatnonzero(~np.isnan(vectors[:, 0]))
-            _keep(session.workspace, key, [segment[row] for row in done], vectors[done])
+        _embed_segment(
+            session.workspace,
+            encoder,
+            key,
+            missing[start : start + SEGMENT],
+            lambda done, start=start: monitor.progress("Embedding passages", start + done, len(missing)),
+            monitor.clock,
+        )
     return len(missing)
+
+
+def _embed_segment(
+    workspace: Workspace,
+    encoder: Encoder,
+    key: str,
+    passages: Sequence[Passage],
+    report: Callable[[int], None],
+    clock: Callable[[], float],
+) -> None:
+    vectors = np.full((len(passages), encoder.dimension), np.nan, dtype=np.float32)
+    kept = np.zeros(len(passages), dtype=bool)
+    kept_s = clock()
+
+    def keep() -> None:
+        done = np.flatnonzero(~np.isnan(vectors[:, 0]) & ~kept)
+        _keep(workspace, key, [passages[row] for row in done], vectors[done])
+        kept[done] = True
+
+    def follow(done: int) -> None:
+        nonlocal kept_s
+        if clock() - kept_s >= KEPT_EVERY_S:
+            keep()
+            kept_s = clock()
+        report(done)
+
+    try:
+        encoder.encode([encoder.input_of(passage) for passage in passages], report=follow, into=vectors)
+    finally:  # cancelled, too
+        keep()
 
 
 def _keep(workspace: Workspace, key: str, passages: Sequence[Passage], vectors: np.ndarray) -> None:

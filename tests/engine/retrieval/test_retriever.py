@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -19,7 +20,7 @@ from engine.retrieval import encoder, lexical
 from engine.retrieval.job import BuildIndex
 from engine.retrieval.lexical import telling_terms
 from engine.retrieval.reranker import Reranker
-from engine.retrieval.retriever import Retriever, open_retriever
+from engine.retrieval.retriever import Retriever, open_retriever, vectors_key
 from engine.serving.job import Search, SearchMany
 from engine.session import BASE, Session
 from engine.workspace.job import RemoveDocuments
@@ -62,6 +63,19 @@ def test_a_cancelled_index_keeps_every_vector_that_is_done(filled: Session, monk
     with pytest.raises(Cancelled):
         BuildIndex().run(filled, monitor)
     assert BuildIndex().run(filled, Monitor()).embedded == 1  # the second was done when it was told
+
+
+def test_what_a_slow_encoder_has_done_is_kept_before_a_crash(filled: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "BATCH_TOKENS", 1)  # a passage at a time
+    left: list[int] = []
+
+    def count(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == "Embedding passages":
+            left.append(len(filled.workspace.vectors.missing(vectors_key(filled, filled.run(BASE).encoder))))
+
+    ticks = itertools.count(step=30.0)  # as if each look at the clock came half a minute later
+    BuildIndex().run(filled, Monitor(listen=count, clock=lambda: next(ticks)))
+    assert left == [2, 1, 0]
 
 
 def test_a_record_replaced_while_it_is_embedded_is_embedded_anew(session: Session, tmp_path: Path) -> None:
