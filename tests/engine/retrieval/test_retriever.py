@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Literal, cast
@@ -12,16 +13,17 @@ from typing import Literal, cast
 import numpy as np
 import pytest
 
-from engine.errors import Cancelled, DocumentError, QuestionError
+from engine.errors import Cancelled, DocumentError, QuestionError, RunError
+from engine.evaluation.job import Evaluate
 from engine.importing import ImportFiles
-from engine.jobs import Event, Monitor, Progress
+from engine.jobs import Event, Job, Monitor, Progress
 from engine.records import Matching
 from engine.retrieval import encoder, lexical
 from engine.retrieval.job import BuildIndex
 from engine.retrieval.lexical import telling_terms
 from engine.retrieval.reranker import Reranker
 from engine.retrieval.retriever import Retriever, open_retriever, vectors_key
-from engine.serving.job import Search, SearchMany
+from engine.serving.job import AnswerQuestion, Search, SearchMany
 from engine.session import BASE, Session
 from engine.workspace.job import RemoveDocuments
 from engine.workspace.scope import Scope
@@ -99,6 +101,21 @@ def test_a_search_sees_a_document_imported_after_the_last_search(filled: Session
     (tmp_path / "more.txt").write_text("Visiting hours end at eight.", encoding="utf-8")
     ImportFiles((str(tmp_path / "more.txt"),)).run(filled, Monitor())
     assert Search("visiting hours", mode="lexical").run(filled, Monitor()).hits[0].passage.title == "more"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        Search("dose", run_name="half"),
+        AnswerQuestion("dose", run_name="half"),
+        Evaluate("half"),
+        Evaluate("base", against="half"),
+    ],
+)
+def test_a_run_that_is_not_finished_is_not_asked(ask: Job[object], filled: Session) -> None:
+    filled.workspace.runs.add(replace(filled.run(BASE), id="half", state="interrupted"))
+    with pytest.raises(RunError, match="The run half is not finished"):
+        ask.run(filled, Monitor())
 
 
 def test_each_mode_gives_its_own_scores(filled: Session) -> None:
