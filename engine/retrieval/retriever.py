@@ -10,7 +10,7 @@ import numpy as np
 from engine.jobs import Monitor
 from engine.records import Fusion, Hit, Passage, Run
 from engine.retrieval.encoder import Encoder
-from engine.retrieval.fusion import Candidates, fuse, rerank
+from engine.retrieval.fusion import Candidates, followed, fuse, rerank
 from engine.retrieval.index import DenseIndex
 from engine.retrieval.lexical import LexicalIndex
 from engine.retrieval.reranker import Reranker
@@ -66,12 +66,20 @@ class Retriever:
         within the scope.
         """
         results: list[list[Hit]] = []
-        candidates = self.candidates(questions, mode=mode, top_k=max(top_k, CANDIDATES), scope=scope)
+        # A deeper search gives the same passages other lexical scores, and so another order: what it finds comes after.
+        deeper = mode == "hybrid" and top_k > CANDIDATES
+        depth = CANDIDATES if deeper else max(top_k, CANDIDATES)
+        candidates = self.candidates(questions, mode=mode, top_k=depth, scope=scope)
+        more = self.candidates(questions, mode=mode, top_k=top_k, scope=scope) if deeper else ()
         for row, found in enumerate(candidates):
             if hidden:
                 found = found.without(hidden[row])
             if mode == "hybrid":
                 scores = self._reranked(questions[row], found, fuse(found, self.fusion), check)
+                if deeper:
+                    rest = more[row].without({*found.passage_ids, *(hidden[row] if hidden else ())})
+                    scores = followed(scores, fuse(rest, self.fusion))
+                    found = found.followed_by(rest)
             else:
                 scores = found.dense if mode == "dense" else found.lexical
             order = np.argsort(-scores, kind="stable")[:top_k]

@@ -152,6 +152,21 @@ def test_a_document_removed_during_a_search_is_not_found(filled: Session) -> Non
     assert sorted(hit.passage.title for hit in hits) == ["dosage", "notice"]
 
 
+def test_the_first_passages_are_the_same_however_many_are_asked_for(
+    filled: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.retrieval.retriever.CANDIDATES", 3)
+    words = ("wine", "salt", "lamp", "door")
+    for number in range(24):
+        text = " ".join(words[number % 3 : number % 3 + 2] * (number % 5 + 1)) + f" and {number}."
+        (tmp_path / f"{number}.txt").write_text(text, encoding="utf-8")
+    ImportFiles(tuple(str(tmp_path / f"{number}.txt") for number in range(24))).run(filled, Monitor())
+    (few, many) = (Search("wine and salt lamp", top_k=top_k).run(filled, Monitor()).hits for top_k in (3, 20))
+    assert [(hit.passage.id, hit.score) for hit in many[:3]] == [(hit.passage.id, hit.score) for hit in few]
+    assert len({hit.passage.id for hit in many}) == 20
+    assert sorted((hit.score for hit in many), reverse=True) == [hit.score for hit in many]
+
+
 def test_a_passage_that_was_not_found_has_its_cosine_too(filled: Session) -> None:
     retriever = open_retriever(filled, filled.run(BASE), Monitor())
     (hits,) = retriever.search(["Who wears masks?"], top_k=3)
