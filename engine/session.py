@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import msgspec
 
 from engine.device import Device
+from engine.errors import RunError
 from engine.models.library import DEFAULT_ENCODER, DEFAULT_GENERATOR, ModelLibrary
 from engine.records import Fusion, Run
 from engine.workspace.workspace import Workspace
@@ -50,6 +51,17 @@ class Session:
         return Run(
             BASE, BASE, DEFAULT_ENCODER, DEFAULT_GENERATOR, fusion, kept=True, reason="The bundled models, untuned."
         )
+
+    def finished_run(self, name: str) -> Run:
+        """Return a run that can be asked. Raises RunError when there is none, or it isn't finished: half of it may be
+        the run it started from."""
+        run = self.run(name)
+        if run.state != "finished":
+            raise RunError(
+                f"The run {run.id} is not finished.",
+                hint="Resume it first: train with --resume, or Resume in the window.",
+            )
+        return run
 
     def set_base_fusion(self, fusion: Fusion, *, state: str) -> None:
         """Keep the fusion weight of the untuned retriever; `state` names the questions it was tuned on."""

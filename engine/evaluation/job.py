@@ -224,8 +224,8 @@ class Evaluate:
         started = time.perf_counter()
         current_run(session, BASE, monitor)
         asker = Asker(session, monitor)
-        run = session.run(self.run_name)
-        other = session.run(self.against) if self.against else None
+        run = session.finished_run(self.run_name)
+        other = session.finished_run(self.against) if self.against else None
         if other is not None and other.id == run.id:
             other = None
         run_ids = [run.id, *([other.id] if other else [])]

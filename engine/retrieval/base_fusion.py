@@ -13,8 +13,11 @@ MOST_QUESTIONS = 400  # more change the weight no more
 
 
 def current_run(session: Session, name: str, monitor: Monitor) -> Run:
-    """Return a run by its name; the base's fusion is brought up to the workspace's questions first."""
-    run = session.run(name)
+    """Return a run by its name; the base's fusion is brought up to the workspace's questions first.
+
+    Raises RunError when there is none that can be asked.
+    """
+    run = session.finished_run(name)
     if run.id != BASE:
         return run
     state = session.workspace.questions.evidence_state()

@@ -20,12 +20,20 @@ class Candidates:
 
     passage_ids: tuple[str, ...]
     dense: np.ndarray  # cosine of every candidate
-    lexical: np.ndarray  # BM25, 0 where no word matches
+    lexical: np.ndarray  # BM25, 0 where no word matches or the lexical index found enough that match better
 
     def without(self, passage_ids: Collection[str]) -> Candidates:
         """Return what is left without the passages named."""
         kept = [row for row, passage_id in enumerate(self.passage_ids) if passage_id not in passage_ids]
         return Candidates(tuple(self.passage_ids[row] for row in kept), self.dense[kept], self.lexical[kept])
+
+    def followed_by(self, others: Candidates) -> Candidates:
+        """Return these and the others after them."""
+        return Candidates(
+            self.passage_ids + others.passage_ids,
+            np.concatenate([self.dense, others.dense]),
+            np.concatenate([self.lexical, others.lexical]),
+        )
 
 
 def fuse(candidates: Candidates, fusion: Fusion) -> np.ndarray:
@@ -57,6 +65,13 @@ def rerank(fused: np.ndarray, rows: np.ndarray, judged: np.ndarray, *, weight: f
     scores = (1 - weight) * fused
     scores[rows] += weight * judged
     return scores
+
+
+def followed(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the scores and the others' behind them, those lowered so far that none is above any of the first."""
+    if not len(scores) or not len(others):
+        return np.concatenate([scores, others])
+    return np.concatenate([scores, others - max(float(others.max() - scores.min()), 0.0)])
 
 
 def tune(

@@ -66,12 +66,13 @@ class DenseIndex:
         """Bring the index up to what is stored. Raises DamagedError when stored vectors were altered."""
         with self._guard:
             stored = set(self._store.segments(self._encoder))
-            gone = [self._segments.pop(number) for number in self._segments.keys() - stored]
             new: dict[int, Segment] = {}
             for number in sorted(stored - self._segments.keys()):
                 segment = self._store.read(number)
                 if segment is not None and len(segment.numbers):
                     new[number] = segment
+            # After the reading, which may fail: what is taken off here must go from the index below.
+            gone = [self._segments.pop(number) for number in self._segments.keys() - stored]
             if not gone and not new:
                 return
             self._segments |= new

@@ -10,7 +10,7 @@ import numpy as np
 from engine.jobs import Monitor
 from engine.records import Fusion, Hit, Passage, Run
 from engine.retrieval.encoder import Encoder
-from engine.retrieval.fusion import Candidates, fuse, rerank
+from engine.retrieval.fusion import Candidates, followed, fuse, rerank
 from engine.retrieval.index import DenseIndex
 from engine.retrieval.lexical import LexicalIndex
 from engine.retrieval.reranker import Reranker
@@ -23,7 +23,8 @@ Mode = Literal["hybrid", "dense", "lexical"]
 
 CANDIDATES = 100  # taken from each index before fusion
 RERANKED = 20  # of the fused ranking, what a reranker reads: each costs as much as embedding a passage
-SEGMENT = 2000  # passages embedded between two publications: what a crash can cost
+SEGMENT = 2000  # passages embedded between two publications at most
+KEPT_EVERY_S = 20.0  # of a slow encoder: what a crash can cost
 
 
 class Retriever:
@@ -65,12 +66,20 @@ class Retriever:
         within the scope.
         """
         results: list[list[Hit]] = []
-        candidates = self.candidates(questions, mode=mode, top_k=max(top_k, CANDIDATES), scope=scope)
+        # A deeper search gives the same passages other lexical scores, and so another order: what it finds comes after.
+        deeper = mode == "hybrid" and top_k > CANDIDATES
+        depth = CANDIDATES if deeper else max(top_k, CANDIDATES)
+        candidates = self.candidates(questions, mode=mode, top_k=depth, scope=scope)
+        more = self.candidates(questions, mode=mode, top_k=top_k, scope=scope) if deeper else ()
         for row, found in enumerate(candidates):
             if hidden:
                 found = found.without(hidden[row])
             if mode == "hybrid":
                 scores = self._reranked(questions[row], found, fuse(found, self.fusion), check)
+                if deeper:
+                    rest = more[row].without({*found.passage_ids, *(hidden[row] if hidden else ())})
+                    scores = followed(scores, fuse(rest, self.fusion))
+                    found = found.followed_by(rest)
             else:
                 scores = found.dense if mode == "dense" else found.lexical
             order = np.argsort(-scores, kind="stable")[:top_k]
@@ -170,18 +179,45 @@ def embed_missing(session: Session, encoder: Encoder, model: str, monitor: Monit
 def _embed(session: Session, encoder: Encoder, key: str, monitor: Monitor) -> int:
     missing = session.workspace.vectors.missing(key)
     for start in range(0, len(missing), SEGMENT):
-        segment = missing[start : start + SEGMENT]
-        vectors = np.full((len(segment), encoder.dimension), np.nan, dtype=np.float32)
-        try:
-            encoder.encode(
-                [encoder.input_of(passage) for passage in segment],
-                report=lambda done, start=start: monitor.progress("Embedding passages", start + done, len(missing)),
-                into=vectors,
-            )
-        finally:  # cancelled, too
-            done = np.flatnonzero(~np.isnan(vectors[:, 0]))
-            _keep(session.workspace, key, [segment[row] for row in done], vectors[done])
+        _embed_segment(
+            session.workspace,
+            encoder,
+            key,
+            missing[start : start + SEGMENT],
+            lambda done, start=start: monitor.progress("Embedding passages", start + done, len(missing)),
+            monitor.clock,
+        )
     return len(missing)
+
+
+def _embed_segment(
+    workspace: Workspace,
+    encoder: Encoder,
+    key: str,
+    passages: Sequence[Passage],
+    report: Callable[[int], None],
+    clock: Callable[[], float],
+) -> None:
+    vectors = np.full((len(passages), encoder.dimension), np.nan, dtype=np.float32)
+    kept = np.zeros(len(passages), dtype=bool)
+    kept_s = clock()
+
+    def keep() -> None:
+        done = np.flatnonzero(~np.isnan(vectors[:, 0]) & ~kept)
+        _keep(workspace, key, [passages[row] for row in done], vectors[done])
+        kept[done] = True
+
+    def follow(done: int) -> None:
+        nonlocal kept_s
+        if clock() - kept_s >= KEPT_EVERY_S:
+            keep()
+            kept_s = clock()
+        report(done)
+
+    try:
+        encoder.encode([encoder.input_of(passage) for passage in passages], report=follow, into=vectors)
+    finally:  # cancelled, too
+        keep()
 
 
 def _keep(workspace: Workspace, key: str, passages: Sequence[Passage], vectors: np.ndarray) -> None:

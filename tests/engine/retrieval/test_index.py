@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engine.errors import DamagedError
 from engine.records import Document, Passage
 from engine.retrieval.index import DenseIndex
 from engine.workspace.workspace import Workspace
@@ -108,3 +109,18 @@ def test_a_vector_made_anew_takes_the_place_of_the_old(plain: Workspace) -> None
 
     assert names(plain, numbers[0]) == ["a:1"] and cosines[0, 0] == pytest.approx(1.0)
     assert len(index) == 3 and index.vectors(numbers[0])[0] == pytest.approx(-vectors[1])
+
+
+def test_what_was_removed_is_not_found_after_a_damaged_segment_either(plain: Workspace) -> None:
+    removed = store(plain, "a", 30)
+    store(plain, "b", 30)
+    index = made(plain)
+    plain.documents.remove(["a"])
+    new = store(plain, "c", 5)
+    row = plain.connection().execute("SELECT digest FROM segments ORDER BY rowid DESC LIMIT 1").fetchone()
+    (plain.path / "objects" / row[0][:2] / row[0]).write_bytes(b"\0" * new.nbytes)
+    with pytest.raises(DamagedError):
+        index.refresh()
+    index.refresh()
+    numbers, _ = index.search(removed, top_k=30)
+    assert set(names(plain, numbers.flatten())) == {f"b:{row}" for row in range(30)}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Literal, cast
@@ -11,16 +13,17 @@ from typing import Literal, cast
 import numpy as np
 import pytest
 
-from engine.errors import Cancelled, DocumentError, QuestionError
+from engine.errors import Cancelled, DocumentError, QuestionError, RunError
+from engine.evaluation.job import Evaluate
 from engine.importing import ImportFiles
-from engine.jobs import Event, Monitor, Progress
+from engine.jobs import Event, Job, Monitor, Progress
 from engine.records import Matching
 from engine.retrieval import encoder, lexical
 from engine.retrieval.job import BuildIndex
 from engine.retrieval.lexical import telling_terms
 from engine.retrieval.reranker import Reranker
-from engine.retrieval.retriever import Retriever, open_retriever
-from engine.serving.job import Search, SearchMany
+from engine.retrieval.retriever import Retriever, open_retriever, vectors_key
+from engine.serving.job import AnswerQuestion, Search, SearchMany
 from engine.session import BASE, Session
 from engine.workspace.job import RemoveDocuments
 from engine.workspace.scope import Scope
@@ -64,6 +67,19 @@ def test_a_cancelled_index_keeps_every_vector_that_is_done(filled: Session, monk
     assert BuildIndex().run(filled, Monitor()).embedded == 1  # the second was done when it was told
 
 
+def test_what_a_slow_encoder_has_done_is_kept_before_a_crash(filled: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "BATCH_TOKENS", 1)  # a passage at a time
+    left: list[int] = []
+
+    def count(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == "Embedding passages":
+            left.append(len(filled.workspace.vectors.missing(vectors_key(filled, filled.run(BASE).encoder))))
+
+    ticks = itertools.count(step=30.0)  # as if each look at the clock came half a minute later
+    BuildIndex().run(filled, Monitor(listen=count, clock=lambda: next(ticks)))
+    assert left == [2, 1, 0]
+
+
 def test_a_record_replaced_while_it_is_embedded_is_embedded_anew(session: Session, tmp_path: Path) -> None:
     corpus = tmp_path / "corpus.jsonl"
 
@@ -85,6 +101,21 @@ def test_a_search_sees_a_document_imported_after_the_last_search(filled: Session
     (tmp_path / "more.txt").write_text("Visiting hours end at eight.", encoding="utf-8")
     ImportFiles((str(tmp_path / "more.txt"),)).run(filled, Monitor())
     assert Search("visiting hours", mode="lexical").run(filled, Monitor()).hits[0].passage.title == "more"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        Search("dose", run_name="half"),
+        AnswerQuestion("dose", run_name="half"),
+        Evaluate("half"),
+        Evaluate("base", against="half"),
+    ],
+)
+def test_a_run_that_is_not_finished_is_not_asked(ask: Job[object], filled: Session) -> None:
+    filled.workspace.runs.add(replace(filled.run(BASE), id="half", state="interrupted"))
+    with pytest.raises(RunError, match="The run half is not finished"):
+        ask.run(filled, Monitor())
 
 
 def test_each_mode_gives_its_own_scores(filled: Session) -> None:
@@ -119,6 +150,21 @@ def test_a_document_removed_during_a_search_is_not_found(filled: Session) -> Non
     )
     (hits,) = slow.search(["Who wears masks?"], top_k=3)
     assert sorted(hit.passage.title for hit in hits) == ["dosage", "notice"]
+
+
+def test_the_first_passages_are_the_same_however_many_are_asked_for(
+    filled: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.retrieval.retriever.CANDIDATES", 3)
+    words = ("wine", "salt", "lamp", "door")
+    for number in range(24):
+        text = " ".join(words[number % 3 : number % 3 + 2] * (number % 5 + 1)) + f" and {number}."
+        (tmp_path / f"{number}.txt").write_text(text, encoding="utf-8")
+    ImportFiles(tuple(str(tmp_path / f"{number}.txt") for number in range(24))).run(filled, Monitor())
+    (few, many) = (Search("wine and salt lamp", top_k=top_k).run(filled, Monitor()).hits for top_k in (3, 20))
+    assert [(hit.passage.id, hit.score) for hit in many[:3]] == [(hit.passage.id, hit.score) for hit in few]
+    assert len({hit.passage.id for hit in many}) == 20
+    assert sorted((hit.score for hit in many), reverse=True) == [hit.score for hit in many]
 
 
 def test_a_passage_that_was_not_found_has_its_cosine_too(filled: Session) -> None:
