@@ -89,6 +89,9 @@ class Rag:
         first: list[float] = []
 
         def show(text: str) -> None:
+            if not text:
+                monitor.check()
+                return
             first.append(time.perf_counter())
             monitor.report(Token(text))
 
