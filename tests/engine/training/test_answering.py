@@ -174,6 +174,19 @@ def test_a_changed_document_is_never_answered_from_the_cache(asked: Session, tmp
     assert not open_rag(asked, run, Monitor()).answer(question, monitor=Monitor()).cached
 
 
+def test_a_question_repeated_in_a_conversation_comes_from_the_cache(asked: Session) -> None:
+    rag, question = open_rag(asked, reading_apart(asked), Monitor()), "What is the code of drug7?"
+
+    def ask(question: str, *earlier: str) -> Answer:
+        return rag.answer(question, monitor=Monitor(), asking=Asking(earlier=earlier))
+
+    ask(question)
+    assert ask(question, "What is the code of drug5?").cached
+    ask("Where is it kept?", question)
+    assert not ask("Where is it kept?", "What is the code of drug5?").cached
+    assert ask("Where is it kept?", "Who wrote the list of the ward?", question).cached
+
+
 def test_an_answer_during_which_the_documents_change_is_not_kept(asked: Session) -> None:
     question, workspace = "What is the code of drug7?", asked.workspace
     document = workspace.documents.list()[7].id
