@@ -171,7 +171,7 @@ class CheckPinned:
         from engine.evaluation.outcome import Asker
         from engine.evaluation.regression import pinned_report
 
-        asker = Asker(session, monitor, session.workspace.answers.clearings())
+        asker = Asker(session, monitor, session.workspace.index_version, session.workspace.answers.clearings())
         questions = pinned(session)
         if not questions:
             return None
@@ -179,7 +179,9 @@ class CheckPinned:
         other = session.run(self.against or run.parent or BASE)
         report = pinned_report(asker, run, other, questions)
         stored = msgspec.json.encode(report).decode("utf-8")
-        session.workspace.runs.save_report(run.id, _PINNED, stored)
+        with session.workspace.transaction():
+            asker.require_unchanged()
+            session.workspace.runs.save_report(run.id, _PINNED, stored)
         return report
 
 
@@ -221,7 +223,7 @@ class Evaluate:
 
         started = time.perf_counter()
         current_run(session, BASE, monitor)
-        asker = Asker(session, monitor, session.workspace.answers.clearings())
+        asker = Asker(session, monitor, session.workspace.index_version, session.workspace.answers.clearings())
         run = session.run(self.run_name)
         other = session.run(self.against) if self.against else None
         if other is not None and other.id == run.id:
@@ -246,6 +248,7 @@ class Evaluate:
         asked_s = time.perf_counter() - started
 
         monitor.progress("Comparing", 0, None)
+        asker.require_unchanged()
         with session.workspace.scratch() as scratch:
             measures = load_measures(scratch)
             shown = {one for ranked in (outcome, theirs) if ranked for ids in ranked.retrieved for one in ids}
@@ -290,7 +293,7 @@ class Evaluate:
             },
             against=compared(ours, against, groups, seed=self.seed) if against else None,
             baselines=beside,
-            per_question=_kept(session, run.id, self.split, rows),
+            per_question="",
             bleu_signature=ours.answers.bleu_signature,
             groups=documents,
             with_evidence=sum(1 for question in questions if question.evidence),
@@ -304,7 +307,10 @@ class Evaluate:
             seconds=time.perf_counter() - started,
             timings_s={"asking": asked_s, "comparing": time.perf_counter() - started - asked_s},
         )
-        _save(session, report)
+        with session.workspace.transaction():  # what is removed from now on takes the report's quotes along
+            asker.require_unchanged()
+            report = replace(report, per_question=_kept(session, run.id, self.split, rows))
+            _save(session, report)
         return report
 
 

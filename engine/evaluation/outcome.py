@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from engine import __version__
+from engine.errors import QuestionError
 from engine.evaluation.report import Latency, decoded
 from engine.generation.prompt import MAX_EVIDENCE
 from engine.generation.rag import Rag, no_documents, open_rag, open_search
@@ -90,7 +91,8 @@ class Asker:
 
     session: Session
     monitor: Monitor
-    since: int  # how often answers had been cleared when the questions were looked up
+    index: int  # the version of the documents when the questions were looked up
+    since: int  # and how often answers had been cleared
     _memories: dict[str, Memory] = field(default_factory=dict)  # by the run's generator
 
     def outcome(self, run: Run, questions: Sequence[Question]) -> Outcome:
@@ -136,13 +138,17 @@ class Asker:
                 for one in found
             ]
 
-        keys = [_key("hits", self._index, mode, bound, question.question) for question in questions]
+        keys = [_key("hits", self.index, mode, bound, question.question) for question in questions]
         kept = [decoded(one, tuple[_Found, ...]) or () for one in self._kept(keys, find, stage=stage)]
         passages = self.session.workspace.documents.passages_by_id(
             list({found.passage_id for one in kept for found in one})
         )
         return [
-            [Hit(passages[found.passage_id], found.score, found.dense, found.lexical, found.doubt) for found in one]
+            [
+                Hit(passages[found.passage_id], found.score, found.dense, found.lexical, found.doubt)
+                for found in one
+                if found.passage_id in passages  # else removed this moment
+            ]
             for one in kept
         ]
 
@@ -179,12 +185,15 @@ class Asker:
                 )
             ]
 
-        key = _key("latency", self._index, _bound(run), [question.question for question in timed])
+        key = _key("latency", self.index, _bound(run), [question.question for question in timed])
         return decoded(self._kept([key], ask, stage="Timing")[0], Latency)
 
-    @property
-    def _index(self) -> int:
-        return self.session.workspace.index_version
+    def require_unchanged(self) -> None:
+        """Raise QuestionError where documents changed since: what was asked about them would outlive them."""
+        if self.session.workspace.index_version != self.index:
+            raise QuestionError(
+                "Documents were removed or changed while they were asked about.", hint="Evaluate the run again."
+            )
 
     def _answers(
         self, run: Run, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], *, stage: str
@@ -199,7 +208,7 @@ class Asker:
             return [_json(_said(one)) for one in answers]
 
         keys = [
-            _key("answer", self._index, _bound(run), question.question, [hit.passage.id for hit in found])
+            _key("answer", self.index, _bound(run), question.question, [hit.passage.id for hit in found])
             for question, found in zip(questions, hits, strict=True)
         ]
         return tuple(msgspec.json.decode(one, type=Said) for one in self._kept(keys, answer, stage=stage))
@@ -220,7 +229,7 @@ class Asker:
             return [_json(_said(one)) for one in answers]
 
         keys = [
-            _key("read", self._index, _bound(run), questions[row].question, [passage.id for passage in shown])
+            _key("read", self.index, _bound(run), questions[row].question, [passage.id for passage in shown])
             for row, shown in zip(given, passages, strict=True)
         ]
         told = [msgspec.json.decode(one, type=Said) for one in self._kept(keys, read, stage=stage)]
@@ -235,6 +244,7 @@ class Asker:
 
     def _kept(self, keys: Sequence[str], make: Callable[[Sequence[int]], list[str]], *, stage: str) -> list[str]:
         """What is kept under each key; what is not yet is made, in batches, each published when it is there."""
+        self.require_unchanged()
         answers, workspace = self.session.workspace.answers, self.session.workspace
         kept = {key: held for key in keys if (held := answers.get(key)) is not None}
         missing = [row for row, key in enumerate(keys) if key not in kept]

@@ -39,7 +39,8 @@ def main() -> None:
         torch.set_num_threads(session.device.cores)
         run, monitor = session.run(chosen.run), Monitor()
         questions = held_out(session, "test")[: chosen.questions]
-        hits = Asker(session, monitor, session.workspace.answers.clearings()).hits(run, questions)
+        asker = Asker(session, monitor, workspace.index_version, workspace.answers.clearings())
+        hits = asker.hits(run, questions)
         rag = open_rag(session, run, monitor)
         texts = [question.question for question in questions]
         rag.answer_many(texts[:8], monitor=monitor, hits=hits[:8])  # warm

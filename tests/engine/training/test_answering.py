@@ -247,7 +247,7 @@ def test_a_search_is_in_the_order_in_which_passages_are_read_where_the_run_says_
     dense = [Search(question, 8, name, "dense").run(asked, Monitor()).hits for name in ("weighs", "does-not")]
     assert dense[0] == dense[1]
     assert rag.answer(question, monitor=Monitor()).hits[0].passage == answering
-    asker = Asker(asked, Monitor(), asked.workspace.answers.clearings())
+    asker = Asker(asked, Monitor(), asked.workspace.index_version, asked.workspace.answers.clearings())
     asked_again = [one for one in asked.workspace.questions.list("validation") if one.question == question]
     for name, hits in (("weighs", weighed), ("does-not", found)):
         (evaluated,) = asker.hits(asked.run(name), asked_again)
