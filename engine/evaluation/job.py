@@ -248,6 +248,7 @@ class Evaluate:
         asked_s = time.perf_counter() - started
 
         monitor.progress("Comparing", 0, None)
+        asker.check_documents()
         with session.workspace.scratch() as scratch:
             measures = load_measures(scratch)
             shown = {one for ranked in (outcome, theirs) if ranked for ids in ranked.retrieved for one in ids}
@@ -306,7 +307,7 @@ class Evaluate:
             seconds=time.perf_counter() - started,
             timings_s={"asking": asked_s, "comparing": time.perf_counter() - started - asked_s},
         )
-        with session.workspace.transaction():
+        with session.workspace.transaction():  # what is removed from now on takes the report's quotes along
             asker.check_documents()
             report = replace(report, per_question=_kept(session, run.id, self.split, rows))
             _save(session, report)

@@ -241,7 +241,7 @@ def _streamed(steps: Any, writer: PromptWriter, on_text: Callable[[str], None]) 
             break
         ids.append(step.token_id)
         text = writer.text(ids).partition(UNWRITABLE)[0]  # what comes after it is known when the answer is whole
-        if text.startswith(shown) and len(text) > len(shown):
-            on_text(text[len(shown) :])
-            shown = text
+        new = text[len(shown) :] if text.startswith(shown) else ""
+        shown += new
+        on_text(new)
     return Generated(writer.text(ids), math.exp(total / max(len(ids), 1)))

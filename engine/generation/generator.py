@@ -38,5 +38,5 @@ class Generator(Protocol):
         ...
 
     def stream(self, prompt: Sequence[int], *, max_tokens: int, on_text: Callable[[str], None]) -> Generated:
-        """Write one answer, passing on each new piece. Whatever `on_text` raises ends the writing."""
+        """Write one answer, passing on what is new at each token, which may be "". What `on_text` raises ends it."""
         ...

@@ -137,9 +137,9 @@ class _Streamer(BaseStreamer):
     def put(self, value: torch.Tensor) -> None:
         self._ids += value.reshape(-1).tolist()
         text = self._writer.text(self._ids[self._skipped :]).partition(UNWRITABLE)[0]
-        if text.startswith(self._shown) and len(text) > len(self._shown):
-            self._on_text(text[len(self._shown) :])
-            self._shown = text
+        new = text[len(self._shown) :] if text.startswith(self._shown) else ""
+        self._shown += new
+        self._on_text(new)
 
     def end(self) -> None:
         """Nothing is held back."""

@@ -73,7 +73,8 @@ class Rag:
     ) -> Answer:
         """Answer one question, streaming it as Token events. A repeated question comes from the cache."""
         started = time.perf_counter()
-        key = self._key(question, asking, scope)
+        searched = standalone(question, asking.earlier)
+        key = self._key(question, searched, asking, scope)
         held = self._session.workspace.answers.get(key)
         if held is not None:
             answer = msgspec.json.decode(held, type=Answer)
@@ -82,13 +83,15 @@ class Rag:
             return replace(
                 answer, cached=True, timings_ms={"retrieve": 0.0, "first_token": spent_ms, "total": spent_ms}
             )
-        searched = standalone(question, asking.earlier)
         found = self._found([searched], asking.top_k, scope, monitor)
         retrieved = time.perf_counter()
         (hits,) = self._in_order([searched], found, self._looked_at(asking), monitor)
         first: list[float] = []
 
         def show(text: str) -> None:
+            if not text:
+                monitor.check()
+                return
             first.append(time.perf_counter())
             monitor.report(Token(text))
 
@@ -282,9 +285,13 @@ class Rag:
             searched=searched if searched != question else "",
         )
 
-    def _key(self, question: str, asking: Asking, scope: Scope) -> str:
-        """Identity is content; bundled models, which a run only names, are those of this version of the program."""
-        parts = (__version__, question, self.run, self._session.workspace.index_version, asking, scope)
+    def _key(self, question: str, searched: str, asking: Asking, scope: Scope) -> str:
+        """Identity is content; bundled models, which a run only names, are those of this version of the program.
+
+        Of the conversation only what was made of it counts: a question that stands alone is the same one in each.
+        """
+        asked = (question, searched, replace(asking, earlier=()))
+        parts = (__version__, *asked, self.run, self._session.workspace.index_version, scope)
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 

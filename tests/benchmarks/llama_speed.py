@@ -94,7 +94,9 @@ def _ours(generator: Generator) -> Answerer:
         first: list[float] = []
         started = time.perf_counter()
         written = generator.stream(
-            ids, max_tokens=MOST_TOKENS, on_text=lambda text: first.append(time.perf_counter() - started)
+            ids,
+            max_tokens=MOST_TOKENS,
+            on_text=lambda text: first.append(time.perf_counter() - started) if text else None,
         )
         whole = time.perf_counter() - started
         return (first[0] if first else whole), whole, len(generator.writer.target(written.text))

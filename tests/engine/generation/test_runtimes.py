@@ -18,10 +18,12 @@ from transformers import (
 )
 
 from engine.device import Device
+from engine.errors import Cancelled
 from engine.generation.ctranslate import TranslatorGenerator, UnconvertibleError, convert, open_converted
 from engine.generation.generator import Generator
 from engine.generation.pytorch import TorchGenerator
 from engine.generation.runtimes import load_runtime
+from engine.generation.unwritable import UNWRITABLE
 from engine.generation.weights import load_generator, load_writer, model_files, own_weights, with_verdict
 from engine.jobs import Monitor
 from engine.models.library import CHAT_GENERATOR, DEFAULT_GENERATOR, ModelLibrary
@@ -114,6 +116,25 @@ def test_writing_stops_when_asked(runtime: str, tiny_library: ModelLibrary, tmp_
 
     cut = generator.generate([prompt], max_tokens=40, stopped=after_three)[0]
     assert len(asked) <= 5 and len(cut.text) <= len(whole.text)
+
+
+@pytest.mark.parametrize("runtime", ["ctranslate", "torch"])
+def test_a_stream_can_be_stopped_at_a_token_that_shows_nothing(
+    runtime: str, tiny_library: ModelLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = tiny_library.files(DEFAULT_GENERATOR)
+    writer = load_writer(files)
+    generator = ctranslate(files, tmp_path) if runtime == "ctranslate" else TorchGenerator(files, writer, CPU)
+    monkeypatch.setattr(generator.writer, "text", lambda ids: UNWRITABLE)  # as of Greek, which T5 has no tokens for
+    heard: list[str] = []
+
+    def stop(text: str) -> None:
+        heard.append(text)
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        generator.stream(generator.writer.prompt("What is it?", [PASSAGE]), max_tokens=40, on_text=stop)
+    assert heard == [""]
 
 
 @pytest.mark.slow
