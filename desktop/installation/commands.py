@@ -10,6 +10,7 @@ from desktop.installation.placing import (
     PROGRAM,
     Choices,
     default_folder,
+    folder_named,
     folder_of,
     install,
     rollback,
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     acts.add_argument("--rollback", action="store_true", help="go back to the version that was installed before")
     acts.add_argument("--update", type=Path, metavar="FILE", help="check the .run file of a newer version, install it")
     group.add_argument("--silent", action="store_true", help="ask nothing")
-    group.add_argument("--folder", type=Path, default=None, help="of the program; by default ~/.local/opt/vademecum")
+    group.add_argument("--folder", default=None, help="of the program; by default ~/.local/opt/vademecum")
     group.add_argument("--unpacked", action="store_true", help=argparse.SUPPRESS)  # the .run's copy: to be moved
     group.add_argument("--no-shortcuts", action="store_true", help="no menu entry, no commands in ~/.local/bin")
     group.add_argument("--no-association", action="store_true", help="don't open workspace.json with it")
@@ -55,7 +56,7 @@ def act(chosen: argparse.Namespace) -> int:
     try:
         if chosen.install:
             return _install(program, chosen)
-        folder = chosen.folder or folder_of(program)
+        folder = folder_of(program) if chosen.folder is None else folder_named(chosen.folder)
         if chosen.update:
             sys.stdout.write(update(chosen.update.absolute(), folder.resolve() / PROGRAM) + "\n")
             return 0
@@ -90,7 +91,8 @@ def _agrees(question: str) -> bool:
 
 def _install(source: Path, chosen: argparse.Namespace) -> int:
     if chosen.silent or not has_screen():
-        choices = Choices(chosen.folder or default_folder(), not chosen.no_shortcuts, not chosen.no_association)
+        folder = default_folder() if chosen.folder is None else folder_named(chosen.folder)
+        choices = Choices(folder, not chosen.no_shortcuts, not chosen.no_association)
         sys.stdout.write(f"Vademecum is installed in {install(source, choices, linked=chosen.unpacked)}\n")
         return 0
     from PySide6.QtWidgets import QApplication
@@ -102,6 +104,6 @@ def _install(source: Path, chosen: argparse.Namespace) -> int:
     apply_theme(application)
     page = InstallPage(source, linked=chosen.unpacked)
     if chosen.folder:
-        page.folder.setText(str(chosen.folder))
+        page.folder.setText(chosen.folder)
     page.exec()
     return 0 if page.program else 1

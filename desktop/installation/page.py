@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from desktop.installation.placing import Choices, InstallError, default_folder, install
+from desktop.installation.placing import Choices, InstallError, default_folder, folder_named, install
 from desktop.theme import MARGIN, SPACING, pixmap
 from engine.errors import EngineError
 
@@ -114,14 +114,9 @@ class InstallPage(QDialog):
     def start(self) -> None:
         """Install with what is chosen now."""
         try:
-            folder = Path(self.folder.text()).expanduser()
-        except RuntimeError:  # ~ and a name
-            self._explain(
-                InstallError(
-                    self.tr("There is no home folder for {0}.").format(self.folder.text()),
-                    hint=self.tr("Choose another folder."),
-                )
-            )
+            folder = folder_named(self.folder.text())
+        except InstallError as error:
+            self._explain(error)
             return
         choices = Choices(folder, self.shortcuts.isChecked(), self.association.isChecked())
         for widget in (self.go, self.folder, self.shortcuts, self.association, self.leave):

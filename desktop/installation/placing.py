@@ -46,6 +46,16 @@ def default_folder() -> Path:
     return Path.home() / ".local" / "opt" / "vademecum"
 
 
+def folder_named(text: str) -> Path:
+    """Return the folder that a person typed. Raises InstallError where there can be none of this name."""
+    try:
+        if text.strip():
+            return Path(text).expanduser()  # no shell does it after "--folder="
+    except RuntimeError as error:  # ~ and a name
+        raise InstallError(f"There is no home folder for {text}.", hint="Choose another folder.") from error
+    raise InstallError("No folder is named.", hint=f"Choose one, {default_folder()} for example.")
+
+
 def user_data_folder() -> Path:
     """Where workspaces and imported models lie by default: named when the program goes, because they stay."""
     return platformdirs.user_data_path("vademecum", appauthor=False)
@@ -98,6 +108,8 @@ def install(
     folder = choices.folder.resolve()  # as the running program will know it
     program = folder / PROGRAM
     with told(f"Vademecum can't be put into {folder}", folder):
+        if folder.is_relative_to(source.resolve()):
+            raise InstallError(f"{folder} lies inside what is to be installed.", hint="Choose another folder.")
         _refuse_foreign(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with workroom(folder) as room:

@@ -236,6 +236,13 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path, home: Path) -> Non
         install(package(tmp_path / "source", "1"), Choices(tmp_path), home=home)
 
 
+def test_a_folder_inside_what_is_installed_is_refused(tmp_path: Path, home: Path) -> None:
+    source = package(tmp_path / "source", "1")
+    with pytest.raises(InstallError, match="lies inside what is to be installed"):
+        install(source, Choices(source / "inside"), home=home)
+    assert not (source / "inside").exists()
+
+
 def test_uninstalling_takes_the_program_and_leaves_everything_of_the_person(tmp_path: Path, home: Path) -> None:
     own = home / ".local/share/vademecum/Ward/workspace.json"
     own.parent.mkdir(parents=True)

@@ -118,3 +118,28 @@ def test_there_is_nothing_to_update_where_there_is_no_program(
     named = str(tmp_path / "other")
     assert called(program, "--update", str(tmp_path / "f.run"), "--folder", named, patch=monkeypatch) == 1
     assert f"There is no Vademecum in {named}." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [("", "No folder is named."), ("~nobody-of-that-name/v", "There is no home folder for ~nobody-of-that-name/v.")],
+)
+def test_a_folder_that_can_not_be_is_told(
+    tmp_path: Path,
+    home: Path,
+    named: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source = package(tmp_path / "unpacked", "1")
+    assert called(source, "--install", "--silent", f"--folder={named}", patch=monkeypatch) == 1
+    assert capsys.readouterr().err.splitlines()[0] == told
+
+
+def test_a_folder_of_the_home_is_found_though_no_shell_names_it(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = package(tmp_path / "unpacked", "1")
+    assert called(source, "--install", "--silent", "--folder=~/apps/v", patch=monkeypatch) == 0
+    assert (home / "apps" / "v" / "program" / "vademecum").is_file()
