@@ -158,6 +158,17 @@ def without_unused(collected: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]
     return [entry for entry in collected if not UNUSED_FILES.search(entry[0].replace("\\", "/"))]
 
 
+def without_foreign_metadata(collected: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Drop the metadata of developers' tools, which PyInstaller collects for their entry points: no bill names them."""
+    needed = {canonicalize_name(distribution.name) for distribution in runtime_distributions()}
+
+    def is_foreign(name: str) -> bool:
+        folder, _, inside = name.replace("\\", "/").partition(".dist-info/")
+        return bool(inside) and "/" not in folder and canonicalize_name(folder.rpartition("-")[0]) not in needed
+
+    return [entry for entry in collected if not is_foreign(entry[0])]
+
+
 def without_orphans(binaries: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Drop the distribution's own libraries that nothing needs any more once the unused is gone."""
     from PyInstaller.depend.bindepend import get_imports

@@ -369,6 +369,15 @@ def test_nothing_that_only_developers_need_is_shipped(payload: ModuleType) -> No
     assert {"pytest", "onnx"} <= set(payload.excluded_modules())
 
 
+def test_no_metadata_of_what_is_not_shipped_is(payload: ModuleType) -> None:
+    names = ("hypothesis-6.1.dist-info/METADATA", "pytest_xdist-3.8.0.dist-info/entry_points.txt")
+    vendored = "setuptools/_vendor/jaraco.text-4.0.0.dist-info/METADATA"
+    kept = ("faiss_cpu-1.15.1.dist-info/METADATA", "numpy/__init__.py", vendored)
+    assert payload.without_foreign_metadata([(name, "", "") for name in names + kept]) == [
+        (name, "", "") for name in kept
+    ]
+
+
 def test_what_is_loaded_by_path_is_shipped_as_a_file(payload: ModuleType) -> None:
     inside = {f"{folder}/{Path(file).name}" for file, folder in payload.data_files()}
     assert "engine/evaluation/modules/rouge/rouge.py" in inside
