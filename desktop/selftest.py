@@ -13,6 +13,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication
 
 from desktop.screen import has_screen
+from engine.privacy import private
 from engine.selftest import PASSPHRASE, Check, SelfTestError, Verdict, engine_checks, headline, run_checks
 
 _WINDOW_TIME_MS = 60_000
@@ -26,7 +27,7 @@ def report(out: TextIO | None) -> int:
     """
     if out is None:
         path = platformdirs.user_log_path("vademecum", appauthor=False, ensure_exists=True) / "selftest.log"
-        with path.open("w", encoding="utf-8") as file:
+        with open(path, "w", encoding="utf-8", opener=private) as file:
             return report(file)
     if not has_screen():
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # on a server there is no screen to test on

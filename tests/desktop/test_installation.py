@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -368,4 +369,6 @@ def test_a_self_test_without_standard_output_writes_a_log(
     monkeypatch.setattr("desktop.selftest.engine_checks", lambda: ())
     monkeypatch.setattr("desktop.selftest.check_window", lambda folder: "It is painted.")
     assert report(None) == 0
-    assert "pass  window      It is painted." in next(tmp_path.rglob("selftest.log")).read_text("utf-8")
+    log = next(tmp_path.rglob("selftest.log"))
+    assert "pass  window      It is painted." in log.read_text("utf-8")
+    assert sys.platform == "win32" or log.stat().st_mode & 0o777 == 0o600  # as every log
