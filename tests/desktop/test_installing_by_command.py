@@ -132,6 +132,7 @@ def test_a_folder_that_can_not_be_is_told(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     source = package(tmp_path / "unpacked", "1")
     assert called(source, "--install", "--silent", f"--folder={named}", patch=monkeypatch) == 1
     assert capsys.readouterr().err.splitlines()[0] == told
@@ -140,6 +141,7 @@ def test_a_folder_that_can_not_be_is_told(
 def test_a_folder_of_the_home_is_found_though_no_shell_names_it(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     source = package(tmp_path / "unpacked", "1")
     assert called(source, "--install", "--silent", "--folder=~/apps/v", patch=monkeypatch) == 0
     assert (home / "apps" / "v" / "program" / "vademecum").is_file()
