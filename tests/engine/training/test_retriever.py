@@ -142,6 +142,13 @@ def test_what_is_as_near_as_the_evidence_is_no_negative_even_where_the_search_mi
     ]
 
 
+def test_a_question_whose_evidence_was_removed_meanwhile_is_left_out() -> None:
+    told = _Told({"right": 0.9, "wrong": 0.1}, {"right": "It is.", "wrong": "It is not."})
+    assert mined(told, Question("1", "?", ("x",), ("gone",)), Question("2", "?", ("x",), ("gone", "right"))) == [
+        ["wrong"]
+    ]
+
+
 @pytest.mark.parametrize(
     ("answer", "negatives"),
     [
