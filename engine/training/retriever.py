@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -294,4 +295,4 @@ def _holds(text: str, answers: Sequence[str]) -> bool:
 
 def _words(text: str) -> str:
     """The words with a space around each, so that only whole ones are found; a sign alone is none."""
-    return f" {' '.join(TOKEN.findall(text.casefold()))} "
+    return f" {' '.join(TOKEN.findall(unicodedata.normalize('NFC', text).casefold()))} "

@@ -149,6 +149,12 @@ def test_a_question_whose_evidence_was_removed_meanwhile_is_left_out() -> None:
     ]
 
 
+def test_an_answer_is_held_whichever_way_its_accents_are_encoded() -> None:
+    texts = {"right": "It is.", "café": "Au cafe\u0301 noir."}
+    told = _Told({"right": 0.9, "café": 0.1}, texts)
+    assert mined(told, Question("1", "?", ("caf\u00e9",), ("right",))) == [[]]
+
+
 @pytest.mark.parametrize(
     ("answer", "negatives"),
     [
