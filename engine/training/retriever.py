@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -54,7 +55,8 @@ def mine(
     """Pair each question with its evidence and with hard negatives from the hybrid index.
 
     A passage is never a negative if it is evidence, holds an accepted answer, or comes within `negative_margin` of the
-    evidence's own cosine (NV-Retriever, arXiv 2407.15831): it may well be right.
+    evidence's own cosine (NV-Retriever, arXiv 2407.15831): it may well be right. A question whose evidence was removed
+    meanwhile is left out.
     """
     pairs: list[Pair] = []
     size = 64
@@ -64,6 +66,8 @@ def mine(
         known = [[passage_id for passage_id in question.evidence if passage_id in passages] for question in batch]
         found = zip(known, retriever.cosines(asked, known), retriever.search(asked, top_k=MINED), strict=True)
         for question, (evidence, cosines, hits) in zip(batch, found, strict=True):
+            if not evidence:
+                continue
             ceiling = (1 - settings.negative_margin) * max(cosines, default=0.0)
             negatives = [
                 (hit.passage.id, retriever.encoder.input_of(hit.passage))
@@ -291,4 +295,4 @@ def _holds(text: str, answers: Sequence[str]) -> bool:
 
 def _words(text: str) -> str:
     """The words with a space around each, so that only whole ones are found; a sign alone is none."""
-    return f" {' '.join(TOKEN.findall(text.casefold()))} "
+    return f" {' '.join(TOKEN.findall(unicodedata.normalize('NFC', text).casefold()))} "

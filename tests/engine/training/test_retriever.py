@@ -142,6 +142,19 @@ def test_what_is_as_near_as_the_evidence_is_no_negative_even_where_the_search_mi
     ]
 
 
+def test_a_question_whose_evidence_was_removed_meanwhile_is_left_out() -> None:
+    told = _Told({"right": 0.9, "wrong": 0.1}, {"right": "It is.", "wrong": "It is not."})
+    assert mined(told, Question("1", "?", ("x",), ("gone",)), Question("2", "?", ("x",), ("gone", "right"))) == [
+        ["wrong"]
+    ]
+
+
+def test_an_answer_is_held_whichever_way_its_accents_are_encoded() -> None:
+    texts = {"right": "It is.", "café": "Au cafe\u0301 noir."}
+    told = _Told({"right": 0.9, "café": 0.1}, texts)
+    assert mined(told, Question("1", "?", ("caf\u00e9",), ("right",))) == [[]]
+
+
 @pytest.mark.parametrize(
     ("answer", "negatives"),
     [
