@@ -93,14 +93,12 @@ class Console:
             with redirect_stdout(self.err):
                 yield
         finally:
-            if self._bars is not None:
-                self._bars.stop()
-                self._bars = None
-                self._tasks.clear()
+            self._end_bars()
 
     def listen(self, event: Event) -> None:
         """Take an event of the running job."""
         if isinstance(event, Token) and self.streaming and not self.as_json:
+            self._end_bars()  # drawn once more, they would take the line that the answer is written on
             self.streamed += event.text
             self._put(event.text)
         if isinstance(event, Progress) and not self._due(event):
@@ -113,6 +111,12 @@ class Console:
             self._say(f"Step {event.step}: " + ", ".join(f"{name} {value:.4g}" for name, value in event.values.items()))
         elif isinstance(event, Progress):
             self._show(event)
+
+    def _end_bars(self) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+            self._tasks.clear()
 
     def _put(self, text: str) -> None:
         try:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -345,6 +346,24 @@ def test_ctrl_c_outside_a_job_is_told_like_one_within(
     )
     assert entry.main(["status", str(workspace), "--json"]) == 130
     assert _json(capsys)["error"]["type"] == "Cancelled"
+
+
+class _Terminal(StringIO):
+    """Both streams of a command, as a person sees them."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_bars_leave_an_answer_on_the_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = _Terminal()
+    console = Console(streaming=True, out=terminal, err=terminal)
+    with console.listening():
+        console.listen(Progress("Embedding passages", 1, 2))
+        console.listen(Token("5 "))
+        console.listen(Token("mg"))
+    assert terminal.getvalue().endswith("5 mg")
 
 
 def test_events_are_json_lines_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
