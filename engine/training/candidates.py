@@ -91,7 +91,15 @@ class Shortlist:
 
     def _published(self) -> _Epoch | None:
         held = self._workspace.runs.latest_checkpoint(self._run_id, stage=STAGE)
-        return msgspec.json.decode(self._workspace.objects.read(held.digest), type=_Epoch) if held else None
+        if held is None:
+            return None
+        epoch = msgspec.json.decode(self._workspace.objects.read(held.digest), type=_Epoch)
+        return epoch if self._is_of_now(epoch) else None
+
+    def _is_of_now(self, epoch: _Epoch) -> bool:
+        """Whether it lists every question and no passage that is gone: either may have changed since."""
+        listed = {passage_id for one in epoch.listed.values() for passage_id in one.passage_ids}
+        return listed <= self._passages.keys() and epoch.listed.keys() >= {question.id for question in self._questions}
 
     def _refreshed(self) -> Retriever:
         ids = list(self._passages)

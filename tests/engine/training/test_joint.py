@@ -19,6 +19,7 @@ from engine.settings import JointSettings
 from engine.training import joint_stage
 from engine.training.answering import reading_of
 from engine.training.job import Train
+from engine.workspace.job import RemoveDocuments
 from tests.engine.training.joint_tasks import joint_task
 from tests.engine.training.test_train_job import fill
 
@@ -144,6 +145,22 @@ def test_reading_one_by_one_ends_at_once_when_it_is_stopped(filled: Session, rea
     with pytest.raises(Cancelled):
         AnswerBatch((QUESTION, "Why?"), run_name="r").run(filled, monitor)
     assert monitor.asked < 30  # each of 256 tokens asks
+
+
+def test_a_stopped_training_goes_on_after_a_document_was_removed(filled: Session) -> None:
+    monitor = Monitor()
+
+    def cancel_at_a_step(event: Event) -> None:
+        if isinstance(event, Measured) and event.step > 0:
+            monitor.cancel()
+
+    monitor.listen = cancel_at_a_step
+    with pytest.raises(Cancelled):
+        joint().run(filled, monitor)
+    (run,) = filled.workspace.runs.list()
+    (asked,) = filled.workspace.questions.list("test")
+    RemoveDocuments((asked.document_id,)).run(filled, Monitor())
+    assert Train(resume=run.id).run(filled, Monitor()).state == "finished"
 
 
 def test_a_corpus_smaller_than_the_passages_asked_for_is_read_whole(filled: Session) -> None:
