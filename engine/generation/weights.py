@@ -18,6 +18,7 @@ from engine.generation.prompt import Layout, PromptWriter, Verdict
 from engine.models.assembly import assemble, require_all
 from engine.models.packing import read_weights
 from engine.models.published import LAYOUT
+from engine.models.safety import TOKENIZER_CONFIG
 
 VERDICT = "verdict.json"  # beside a tuned generator's weights: the words its answers and refusals open with
 
@@ -49,9 +50,16 @@ def load_generator(files: Mapping[str, bytes]) -> PreTrainedModel:
 def load_writer(files: Mapping[str, bytes]) -> PromptWriter:
     """Return the prompt writer that belongs to the model of a folder."""
     settings: dict[str, Any] = json.loads(files["config.json"])
+    tokenizer = Tokenizer.from_str(files["tokenizer.json"].decode("utf-8"))
     end = settings.get("eos_token_id", 1)
+    if end is None:  # transformers 5 leaves it to the tokenizer, by default in Qwen's configurations
+        end = tokenizer.token_to_id(json.loads(files[TOKENIZER_CONFIG]).get("eos_token") or "")
+    if end is None:
+        raise ModelError(
+            "The model doesn't say which token ends an answer.", hint="Name its eos_token_id in a copy's config.json."
+        )
     return PromptWriter(
-        Tokenizer.from_str(files["tokenizer.json"].decode("utf-8")),
+        tokenizer,
         kind="seq2seq" if settings.get("is_encoder_decoder") else "causal",
         end_id=end[0] if isinstance(end, list) else int(end),
         start_id=settings.get("bos_token_id"),

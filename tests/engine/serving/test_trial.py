@@ -25,6 +25,7 @@ from engine.device import Device
 from engine.errors import Cancelled, ModelError
 from engine.generation.pytorch import TorchGenerator
 from engine.generation.runtimes import load_runtime
+from engine.generation.weights import load_writer
 from engine.jobs import Monitor
 from engine.models.library import CHAT_GENERATOR, DEFAULT_ENCODER, DEFAULT_GENERATOR, ModelLibrary
 from engine.serving.trial import ImportModel, try_model
@@ -91,6 +92,16 @@ def test_published_models_are_taken_in_whatever_head_they_name(
     assert trial.works and trial.problem == ""
     if tokens_of == CHAT_GENERATOR:
         assert not isinstance(load_runtime(session, "published"), TorchGenerator)  # the fast form knows it, too
+
+
+def test_a_model_may_leave_it_to_its_tokenizer_which_token_ends_an_answer(session: Session, tmp_path: Path) -> None:
+    folder = copied(session.library, tmp_path / "silent", CHAT_GENERATOR, eos_token_id=None)
+    assert ImportModel(str(folder)).run(session, Monitor()).works
+    files = session.library.files("silent")
+    assert load_writer(files).end_id == load_writer(session.library.files(CHAT_GENERATOR)).end_id
+    nameless = {**files, "tokenizer_config.json": b"{}"}
+    with pytest.raises(ModelError, match="which token ends an answer"):
+        load_writer(nameless)
 
 
 def copied(library: ModelLibrary, folder: Path, name: str = DEFAULT_ENCODER, **changed: object) -> Path:
