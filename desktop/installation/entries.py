@@ -26,7 +26,7 @@ def desktop_entry(program: Path, *, shown: bool = True) -> str:
         "[Desktop Entry]\nType=Application\nName=Vademecum\n"
         "Comment=Answers from your documents, on your machine\n"
         "Comment[de]=Antworten aus Ihren Dokumenten, auf Ihrem Rechner\n"
-        f"{_exec_line(program)}\nIcon=vademecum\nTerminal=false\nCategories=Office;Education;\n"
+        f"{_exec_line(program)}\nIcon=vademecum\nTerminal=false\nCategories=Office;\n"
         f"MimeType={MIME_TYPE};\nStartupWMClass=vademecum\n" + ("" if shown else "NoDisplay=true\n")
     )
 
