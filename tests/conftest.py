@@ -16,6 +16,7 @@ import pytest
 
 from engine.device import Device
 from engine.models.library import ModelLibrary
+from engine.offline import network_is_open
 from engine.session import Session
 from engine.workspace.workspace import Workspace
 from tests.tiny_models import make_tiny_models
@@ -26,6 +27,14 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long comes first: of the two processes of `make test` none is left with it alone at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(autouse=True)
+def _network_stays_open() -> Iterator[None]:
+    """The filter of the kernel can't be taken off again: in the tests' own process it would fail those that serve."""
+    before = network_is_open()
+    yield
+    assert network_is_open() or not before, "This test closed the network of the tests' own process."
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -22,6 +22,7 @@ def test_a_checkpoint_is_imported_tuned_evaluated_asked_and_exported(
 ) -> None:
     monkeypatch.setenv("VADEMECUM_MODELS", str(tiny_models))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setattr(entry, "go_offline", lambda: True)  # it could not be taken back
 
     def call(*arguments: object) -> dict[str, Any]:
         assert entry.main([*map(str, arguments), "--json"]) == 0, capsys.readouterr().err
