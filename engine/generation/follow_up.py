@@ -35,7 +35,7 @@ _SMALL_WRITTEN = """
     el los las unos unas del al y qué cuál cuáles cuándo dónde quién quiénes cuánto cuánta cómo por para con si hay debe
     puede lo gli uno dei della di da e è qual quale quali quando perché quanto quanti cosa chi può deve
 """
-_SMALL = frozenset(_SMALL_WRITTEN.split())
+_SAYING_NOTHING = STOP_WORDS | _POINTING | frozenset(_SMALL_WRITTEN.split())
 _LEAST_CONTENT_WORDS = 2  # a question with fewer says too little to be searched for
 _MOST_CONTENT_WORDS = 8  # one with more stands on its own, whatever its "their" means
 _CHARACTERS_A_WORD = 3  # of scripts that write no spaces: two say a word, but those for "what is" are among them
@@ -78,4 +78,4 @@ def _length(words: Sequence[str]) -> int:
 
 
 def _content(question: str) -> list[str]:
-    return [word for word in _WORD.findall(question) if word.casefold() not in STOP_WORDS | _POINTING | _SMALL]
+    return [word for word in _WORD.findall(question) if word.casefold() not in _SAYING_NOTHING]

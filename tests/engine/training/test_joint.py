@@ -21,6 +21,7 @@ from engine.training.answering import reading_of
 from engine.training.job import Train
 from engine.workspace.job import RemoveDocuments
 from tests.engine.training.joint_tasks import joint_task
+from tests.engine.training.stopping import run_until
 from tests.engine.training.test_train_job import fill
 
 QUESTION = "What is the usual dose of heparin?"
@@ -89,16 +90,7 @@ def test_a_cancelled_joint_training_goes_on_with_the_same_passages(
         return Probe(precision, {}, {})
 
     monkeypatch.setattr("engine.training.loop.probe_precision", probed)
-    monitor = Monitor()
-
-    def cancel_at_three(event: Event) -> None:
-        if isinstance(event, Measured) and "joint/train_loss" in event.values and event.step == 3:
-            monitor.cancel()
-
-    monitor.listen = cancel_at_three
-    with pytest.raises(Cancelled):
-        joint().run(filled, monitor)
-    (stopped,) = filled.workspace.runs.list()
+    stopped = run_until(joint(), filled, lambda event: "joint/train_loss" in event.values and event.step == 3)
     seen: dict[int, float] = {}
 
     def note(event: Event) -> None:
@@ -148,16 +140,7 @@ def test_reading_one_by_one_ends_at_once_when_it_is_stopped(filled: Session, rea
 
 
 def test_a_stopped_training_goes_on_after_a_document_was_removed(filled: Session) -> None:
-    monitor = Monitor()
-
-    def cancel_at_a_step(event: Event) -> None:
-        if isinstance(event, Measured) and event.step > 0:
-            monitor.cancel()
-
-    monitor.listen = cancel_at_a_step
-    with pytest.raises(Cancelled):
-        joint().run(filled, monitor)
-    (run,) = filled.workspace.runs.list()
+    run = run_until(joint(), filled, lambda event: event.step > 0)
     (asked,) = filled.workspace.questions.list("test")
     RemoveDocuments((asked.document_id,)).run(filled, Monitor())
     assert Train(resume=run.id).run(filled, Monitor()).state == "finished"

@@ -31,6 +31,7 @@ from engine.training.loop import Pace, Task
 from engine.training.retriever import interpolate
 from engine.training.retriever_stage import DENSE
 from engine.workspace.job import RemoveDocuments
+from tests.engine.training.stopping import run_until
 
 Gains = Callable[[Encoder], np.ndarray]
 
@@ -282,16 +283,7 @@ def test_a_tuned_run_searches_and_answers(filled: Session) -> None:
 
 @pytest.mark.parametrize("stage", ["retriever", "generator"])
 def test_a_cancelled_training_is_resumed_and_ends_like_an_undisturbed_one(filled: Session, stage: str) -> None:
-    monitor = Monitor()
-
-    def cancel_at_three(event: Event) -> None:
-        if isinstance(event, Measured) and f"{stage}/train_loss" in event.values and event.step == 3:
-            monitor.cancel()
-
-    monitor.listen = cancel_at_three
-    with pytest.raises(Cancelled):
-        quick("all").run(filled, monitor)
-    (stopped,) = filled.workspace.runs.list()
+    stopped = run_until(quick("all"), filled, lambda event: f"{stage}/train_loss" in event.values and event.step == 3)
     assert stopped.state == "interrupted"
     steps: list[tuple[str, int]] = []
 
@@ -307,16 +299,7 @@ def test_a_cancelled_training_is_resumed_and_ends_like_an_undisturbed_one(filled
 
 
 def test_a_stopped_training_is_named_when_a_document_it_learned_from_is_removed(filled: Session) -> None:
-    monitor = Monitor()
-
-    def cancel_at_a_step(event: Event) -> None:
-        if isinstance(event, Measured) and event.step > 0:
-            monitor.cancel()
-
-    monitor.listen = cancel_at_a_step
-    with pytest.raises(Cancelled):
-        quick("retriever").run(filled, monitor)
-    (run,) = filled.workspace.runs.list()
+    run = run_until(quick("retriever"), filled, lambda event: event.step > 0)
     question = filled.workspace.questions.list("train")[0]
     removed = RemoveDocuments((question.document_id,)).run(filled, Monitor())
     assert removed.runs_that_learned_from_it == (run.id,)
@@ -326,16 +309,11 @@ def test_a_stopped_training_is_named_when_a_document_it_learned_from_is_removed(
 def test_a_training_is_not_resumed_where_its_model_no_longer_fits(
     filled: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monitor = Monitor()
-
-    def cancel(event: Event) -> None:
-        if isinstance(event, Measured) and "retriever/train_loss" in event.values:
-            monitor.cancel()
-
-    monitor.listen = cancel
-    with pytest.raises(Cancelled):
-        replace(quick("retriever"), encoder=DEFAULT_ENCODER).run(filled, monitor)
-    (stopped,) = filled.workspace.runs.list()
+    stopped = run_until(
+        replace(quick("retriever"), encoder=DEFAULT_ENCODER),
+        filled,
+        lambda event: "retriever/train_loss" in event.values,
+    )
     monkeypatch.setattr(Device, "free_memory_bytes", lambda self: 2**20)
     monkeypatch.setattr(Device, "resident_bytes", lambda self: 0)
     with pytest.raises(TrainingError, match=r"of memory, 0\.0 are free"):
