@@ -161,7 +161,10 @@ class ListAmendments:
 
 @dataclass(frozen=True, slots=True)
 class CheckPinned:
-    """Ask a run and the one before it the pinned questions; None where none is pinned."""
+    """Ask a run and the one before it the pinned questions; None where none is pinned.
+
+    Raises RunError for a run that is not finished.
+    """
 
     run_name: str = "active"
     against: str = ""  # "" is the run it was trained from
@@ -172,11 +175,11 @@ class CheckPinned:
         from engine.evaluation.regression import pinned_report
 
         asker = Asker(session, monitor)
+        run = session.finished_run(self.run_name)
         questions = pinned(session)
         if not questions:
             return None
-        run = session.run(self.run_name)
-        other = session.run(self.against or run.parent or BASE)
+        other = session.finished_run(self.against or run.parent or BASE)
         report = pinned_report(asker, run, other, questions)
         stored = msgspec.json.encode(report).decode("utf-8")
         with session.workspace.transaction():

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from engine.errors import Cancelled, DocumentError, QuestionError, RunError
-from engine.evaluation.job import Evaluate
+from engine.evaluation.job import CheckPinned, Evaluate
 from engine.importing import ImportFiles
 from engine.jobs import Event, Job, Monitor, Progress
 from engine.records import Matching
@@ -110,6 +110,7 @@ def test_a_search_sees_a_document_imported_after_the_last_search(filled: Session
         AnswerQuestion("dose", run_name="half"),
         Evaluate("half"),
         Evaluate("base", against="half"),
+        CheckPinned("half"),
     ],
 )
 def test_a_run_that_is_not_finished_is_not_asked(ask: Job[object], filled: Session) -> None:
