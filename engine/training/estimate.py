@@ -30,8 +30,7 @@ from engine.training.headings import EPOCHS as HEADING_EPOCHS
 from engine.training.headings import are_headings
 from engine.training.job import Estimate, Train
 from engine.training.loop import time_steps
-from engine.training.retriever import INTERPOLATIONS, PART_TOKENS, POOL_DEPTH, Pair, RetrieverTask
-from engine.training.room import BACKWARD, TRAINED_BYTES, kept_bytes_per_token
+from engine.training.retriever import INTERPOLATIONS, POOL_DEPTH, Pair, RetrieverTask
 
 TIMED_STEPS = 3
 TIMED_QUESTIONS = 12  # of validation, of answering and of searching
@@ -53,6 +52,7 @@ class _Cost:
     validation_s: float
     other_s: float  # what comes before the first step and after the last
     memory_bytes: int  # beside the program itself
+    kept_bytes: int = 0  # of it what is taken only where there is room
 
     def trained_s(self, epochs: int, *, validations: int = 1) -> float:
         """Time of so many epochs with their validations, and the one before the first: what a time budget ends."""
@@ -151,8 +151,7 @@ class _Estimator:
         encoder.encode(batch)  # probes the precision and warms up, before the clock runs
         passage_s = self._timed_s(lambda: encoder.encode(batch)) / len(batch)
         task = RetrieverTask(encoder, self._pairs(), settings, score=lambda encoder: 0.0, seed=self._job.seed)
-        few = rows[: max(1, PART_TOKENS // longest)]
-        kept = kept_bytes_per_token(encoder.model, lambda: (encoder.forward(few).sum(), len(few) * longest))
+        task.fit_memory(self._session.device)
         pace = time_steps(task, range(min(TIMED_STEPS - 1, task.steps_per_epoch)), self._session.device)
         step_s = statistics.mean(pace.steps_s.values()) + pace.update_s
         brought = len(self._validation) * (2 + POOL_SHARE * 2 * POOL_DEPTH)  # itself, its evidence, and hits
@@ -164,11 +163,9 @@ class _Estimator:
             other_s=(missing + len(self._passages) + (3 + len(INTERPOLATIONS)) * GENERAL_PASSAGES) * passage_s
             + (1 + len(INTERPOLATIONS)) * validation_s
             + self._searching_s("retriever"),
-            memory_bytes=round(
-                sum(map(len, files.values()))
-                + (4 + 4 + TRAINED_BYTES) * parameters  # the weights, and the base's to mix them with
-                + BACKWARD * kept * PART_TOKENS
-            ),
+            # The weights, and the base's to mix them with, beside what training takes.
+            memory_bytes=sum(map(len, files.values())) + (4 + 4) * parameters + task.needed_bytes + task.kept_bytes,
+            kept_bytes=task.kept_bytes,
         )
 
     def _pairs(self) -> list[Pair]:
@@ -228,7 +225,7 @@ class _Estimator:
             epoch_s=share * read_s + found_s + retriever.other_s / 2,  # all passages are embedded anew
             validation_s=generator.validation_s * settings.passages / PASSAGES_OF_A_STEP,
             other_s=retriever.other_s + JOINT_READINGS * settings.passages * written_s,
-            memory_bytes=generator.memory_bytes + retriever.memory_bytes,
+            memory_bytes=generator.memory_bytes + retriever.memory_bytes - retriever.kept_bytes,
         )
 
     def _choosing_s(self) -> float:

@@ -96,6 +96,7 @@ def tune_on_headings(lesson: Lesson) -> Run:
     before = {MEASURE: float(untuned.mean()), **check.guarded(known)}
     pairs = _pairs(lesson.training, passages)
     task = RetrieverTask(encoder, pairs, fitted(settings, encoder, pairs), score=check.score, seed=lesson.seed)
+    task.fit_memory(session.device)
     outcome = train(
         task,
         lesson.plan(settings, validations_per_epoch=2),

@@ -10,20 +10,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from engine.device import Device
 from engine.evaluation.metrics import ndcg_at
 from engine.jobs import Monitor
 from engine.questions.folding import TOKEN
 from engine.records import Passage, Question
-from engine.retrieval.encoder import Encoder, Text, length_buckets
+from engine.retrieval.encoder import Encoder, Text, autocast, length_buckets
 from engine.retrieval.fusion import DENSE_ONLY, Candidates, metric_values, tune
 from engine.retrieval.retriever import Retriever
 from engine.settings import RetrieverSettings
 from engine.training.chance import exceeds
+from engine.training.room import BACKWARD, TRAINED_BYTES, kept_bytes_per_token
 
 MINED = 30  # hits looked at for hard negatives
 POOL_DEPTH = 10  # of each index's hits per validation question that enter the validation pool
 PROBED_PAIRS = 4
 PART_TOKENS = 4096  # padded tokens embedded at once with gradients
+KEPT_SHARE = 0.25  # of the free memory, for what a step's first pass keeps for the second
 STEPS_PER_EPOCH = 10  # at least, where a batch can be made smaller for it: few pairs need their steps too
 LEAST_BATCH = 8
 HARDEST = 10  # of the negatives mined, those drawn from
@@ -174,30 +177,62 @@ class RetrieverTask:
         self._score = score
         self._settings = settings
         self._seed = seed
+        self._kept_tokens = 0
+        self.needed_bytes = 0  # of memory, beside the loaded model
+        self.kept_bytes = 0  # and what more is taken where there is room
         without_dropout(self.model)
+
+    def fit_memory(self, device: Device) -> None:
+        """Let a step's first pass keep for the second what a share of the free memory holds: that is embedded once."""
+        _, rows, _ = self._batch(0)
+        parts = list(length_buckets([len(row) for row in rows], PART_TOKENS))
+        tokens = sum(len(part) * max(len(rows[index]) for index in part) for part in parts)
+        few = [rows[index] for index in parts[0]]
+
+        def probe() -> tuple[torch.Tensor, int]:
+            with autocast(device, self._encoder.precision):
+                return self._encoder.forward(few).sum(), len(few) * max(map(len, few))
+
+        each = kept_bytes_per_token(self.model, probe)
+        self._kept_tokens = min(tokens, int(KEPT_SHARE * device.free_memory_bytes() / each))
+        parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        self.needed_bytes = round(TRAINED_BYTES * parameters + BACKWARD * each * PART_TOKENS)
+        self.kept_bytes = round(each * self._kept_tokens)
 
     def losses(self, step: int) -> Iterator[torch.Tensor]:
         """Cross-entropy of the right passage among all of the batch, at the settings' temperature.
 
-        Gradients are cached (GradCache, arXiv 2101.06983): all texts are embedded without gradients, the loss is
-        differentiated down to the vectors, and each part of the batch is then embedded again to carry its share on into
-        the weights. The gradient is the whole batch's, the memory that of one part.
+        Gradients are cached (GradCache, arXiv 2101.06983): all texts are embedded, the loss is differentiated down to
+        the vectors, and each part of the batch then carries its share on into the weights. A part that there is no
+        memory to keep is embedded without gradients and again with them. The gradient is the whole batch's.
         """
+        batch, rows, passage_ids = self._batch(step)
+        parts = list(length_buckets([len(row) for row in rows], PART_TOKENS))
+        vectors = torch.empty((len(rows), self._encoder.dimension), device=self._encoder.device.kind)  # (B + P, D)
+        kept: dict[int, torch.Tensor] = {}
+        room = self._kept_tokens
+        for place, part in enumerate(parts):
+            texts = [rows[index] for index in part]
+            room -= len(texts) * max(map(len, texts))
+            with torch.set_grad_enabled(room >= 0):
+                embedded = self._encoder.forward(texts)
+            vectors[part] = embedded.detach()
+            if room >= 0:
+                kept[place] = embedded
+        loss = self._contrast(vectors.requires_grad_(), batch, passage_ids)
+        (gradient,) = torch.autograd.grad(loss, vectors)
+        for place, part in enumerate(parts):
+            embedded = kept.pop(place) if place in kept else self._encoder.forward([rows[index] for index in part])
+            carried = (embedded * gradient[part]).sum()
+            yield carried - carried.detach() + loss.detach() / len(parts)  # the loss by value, the cached gradient
+
+    def _batch(self, step: int) -> tuple[list[Pair], list[list[int]], list[str]]:
+        """Return the pairs of a step, and their texts as `_rows` does."""
         epoch, position = divmod(step, self.steps_per_epoch)
         order = list(range(len(self._pairs)))
         random.Random(f"{self._seed} {epoch}").shuffle(order)
         batch = [self._pairs[row] for row in order[position :: self.steps_per_epoch]]
-        rows, passage_ids = self._rows(batch, random.Random(f"{self._seed} {step}"))
-        parts = list(length_buckets([len(row) for row in rows], PART_TOKENS))
-        vectors = torch.empty((len(rows), self._encoder.dimension), device=self._encoder.device.kind)  # (B + P, D)
-        with torch.no_grad():
-            for part in parts:
-                vectors[part] = self._encoder.forward([rows[index] for index in part])
-        loss = self._contrast(vectors.requires_grad_(), batch, passage_ids)
-        (gradient,) = torch.autograd.grad(loss, vectors)
-        for part in parts:
-            carried = (self._encoder.forward([rows[index] for index in part]) * gradient[part]).sum()
-            yield carried - carried.detach() + loss.detach() / len(parts)  # the loss by value, the cached gradient
+        return batch, *self._rows(batch, random.Random(f"{self._seed} {step}"))
 
     def probe(self) -> torch.Tensor:
         """The loss of a few pairs."""

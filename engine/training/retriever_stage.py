@@ -95,6 +95,7 @@ def _tune_encoder(lesson: Lesson, retriever: Retriever, *, least_general: float)
         return float(validation.gains(encoder).mean())
 
     task = RetrieverTask(encoder, pairs, fitted(settings, encoder, pairs), score=score, seed=lesson.seed)
+    task.fit_memory(session.device)
     outcome = train(
         task,
         lesson.plan(settings, validations_per_epoch=1),

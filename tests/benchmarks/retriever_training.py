@@ -143,6 +143,7 @@ def ours(
     settings = fitted(RetrieverSettings(epochs=epochs), encoder, pairs)
     rising = iter(range(100))  # keeps the last weights
     task = RetrieverTask(encoder, pairs, settings, score=lambda encoder: float(next(rising)), seed=0)
+    task.fit_memory(session.device)
     plan = Plan(epochs, settings.learning_rate, settings.warmup_share, patience=9)
     run = session.run(BASE)
     session.workspace.runs.add(run.__class__("bench", "retriever", run.encoder, run.generator, run.fusion))

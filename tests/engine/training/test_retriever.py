@@ -81,16 +81,50 @@ def step_gradient(task: RetrieverTask, precision: Precision = "fp32") -> tuple[f
     return sum(values), gradient, len(values)
 
 
-def test_cached_gradients_equal_the_whole_batch(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+def fit_to(task: RetrieverTask, share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settle what a step keeps where there is memory for this share of its first step."""
+    monkeypatch.setattr(Device, "free_memory_bytes", lambda device: 2**40)
+    task.fit_memory(CPU)
+    monkeypatch.setattr(
+        Device, "free_memory_bytes", lambda device: 1.01 * share * task.kept_bytes / retriever.KEPT_SHARE
+    )
+    task.fit_memory(CPU)
+
+
+@pytest.mark.parametrize("kept", [0, 0.5, 1])
+def test_cached_gradients_equal_the_whole_batch(kept: float, encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     task = task_of(encoder, [pair(number) for number in range(6)])
     whole_loss, whole, parts = step_gradient(task)
     assert parts == 1
     monkeypatch.setattr(retriever, "PART_TOKENS", 64)
+    fit_to(task, kept, monkeypatch)
     loss, cached, parts = step_gradient(task)
     assert parts > 3
     assert loss == pytest.approx(whole_loss, rel=1e-5)
     assert torch.allclose(cached, whole, rtol=1e-3, atol=1e-6)
     assert whole.abs().max() > 1e-3
+
+
+def test_what_there_is_memory_to_keep_is_embedded_once(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retriever, "PART_TOKENS", 64)
+    embedded: list[int] = []
+    forward = encoder.forward
+
+    def counted(rows: list[list[int]]) -> torch.Tensor:
+        embedded.append(len(rows))
+        return forward(rows)
+
+    monkeypatch.setattr(encoder, "forward", counted)
+    times: list[float] = []
+    for kept in (0, 0.5, 1):
+        task = task_of(encoder, [pair(number) for number in range(6)])
+        fit_to(task, kept, monkeypatch)
+        embedded.clear()
+        step_gradient(task)
+        times.append(sum(embedded) / 18)
+    assert times[0] == 2
+    assert 1 < times[1] < 2
+    assert times[2] == 1
 
 
 def test_bf16_loses_no_part_of_the_gradient(encoder: Encoder) -> None:
