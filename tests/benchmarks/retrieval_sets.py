@@ -1,6 +1,6 @@
 """Retrieval on the shared question sets: BM25, dense, reciprocal ranks, fixed and tuned weight, untuned and tuned.
 
-usage: python -m tests.benchmarks.retrieval_sets [SET…] [--seeds 0 1 2] [--encoders NAME…] [--heads off]
+usage: python -m tests.benchmarks.retrieval_sets [SET…] [--seeds 0 1 2] [--encoders NAME…] [--preset NAME] [--heads off]
 
 Prints one line a row: nDCG@10 and hit@1/5/20 on the test questions, with the 95 % interval of a bootstrap over
 documents. `--seeds` trains the retriever with each of them, as `train --what retriever` does, and adds its rows and
@@ -32,6 +32,7 @@ from engine.retrieval.base_fusion import labelled
 from engine.retrieval.fusion import Candidates, tune
 from engine.retrieval.retriever import Mode, Retriever, load_retriever
 from engine.session import BASE, Session
+from engine.settings import PRESETS
 from engine.training.forgetting import GENERAL
 from engine.training.job import Train
 from engine.workspace.workspace import Workspace
@@ -64,6 +65,7 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", default=SETS, metavar="SET")
     parser.add_argument("--seeds", nargs="*", type=int, default=())
     parser.add_argument("--encoders", nargs="*", default=())
+    parser.add_argument("--preset", choices=PRESETS, default="balanced")
     parser.add_argument("--heads", choices=("on", "off"), default="on")
     chosen = parser.parse_args()
     print(f"{'set':<20}{'row':<28}{'nDCG@10':>9}{'95 %':>15}{'hit@1':>8}{'hit@5':>8}{'hit@20':>8}", flush=True)
@@ -75,14 +77,14 @@ def main() -> None:
                 files = [DATA / name / file for file in ("corpus.jsonl", "train.jsonl", "test.jsonl")]
                 ImportFiles(tuple(str(file) for file in files)).run(session, Monitor())
                 for encoder in chosen.encoders or _bundled(session.library):
-                    _measure(session, name, encoder, chosen.seeds)
+                    _measure(session, name, encoder, chosen.seeds, chosen.preset)
 
 
 def _bundled(library: ModelLibrary) -> list[str]:
     return [name for name in (DEFAULT_ENCODER, BETTER_ENCODER) if library.has(name)]  # set-up may have left one out
 
 
-def _measure(session: Session, name: str, encoder: str, seeds: Sequence[int]) -> None:
+def _measure(session: Session, name: str, encoder: str, seeds: Sequence[int], preset: str) -> None:
     untuned = []
     for row in untuned_rows(session, encoder):
         untuned.append(row)
@@ -91,7 +93,7 @@ def _measure(session: Session, name: str, encoder: str, seeds: Sequence[int]) ->
     for seed in seeds:
         session.workspace.runs.activate(BASE)
         started = time.perf_counter()
-        run = Train(what="retriever", encoder=encoder, seed=seed).run(session, Monitor())
+        run = Train(what="retriever", encoder=encoder, preset=preset, seed=seed).run(session, Monitor())
         minutes = (time.perf_counter() - started) / 60
         for row in tuned_rows(session, run, f"seed {seed}"):
             print(f"{name:<20}{row}", flush=True)
@@ -100,7 +102,8 @@ def _measure(session: Session, name: str, encoder: str, seeds: Sequence[int]) ->
             gained = f"{100 * more.mean():+.1f} ({low:+.1f} to {high:+.1f})"
             print(f"{'':<20}  hit@1 {gained} against {best.name}; {minutes:.1f} minutes, kept: {run.kept}", flush=True)
         before, after = 100 * run.before[GENERAL], 100 * run.after[GENERAL]
-        print(f"{'':<20}  general check set {before:.1f} → {after:.1f}", flush=True)
+        steps = f"best after {run.best_step} of {run.steps} steps"
+        print(f"{'':<20}  general check set {before:.1f} → {after:.1f}; {steps}", flush=True)
 
 
 def untuned_rows(session: Session, encoder: str) -> Iterator[Row]:
