@@ -188,6 +188,7 @@ def theirs(
     transformer = Transformer(str(session.library.folder(name)), max_seq_length=256)
     pooling = Pooling(transformer.get_embedding_dimension())
     model = SentenceTransformer(modules=[transformer, pooling, Normalize()], device="cpu")
+    model.float()  # the library's file has fewer bits
     rows = [
         {"anchor": pair.question, "positive": "".join(pair.positive), "negative": "".join(pair.negatives[0][1])}
         for pair in pairs
