@@ -30,10 +30,10 @@ from engine.models.library import BETTER_ENCODER, DEFAULT_ENCODER, ModelLibrary
 from engine.records import Fusion, Passage, Question, Run
 from engine.retrieval.base_fusion import labelled
 from engine.retrieval.fusion import Candidates, tune
-from engine.retrieval.retriever import Mode, Retriever, load_retriever
+from engine.retrieval.retriever import Mode, Retriever, load_encoder, load_retriever
 from engine.session import BASE, Session
 from engine.settings import PRESETS
-from engine.training.forgetting import GENERAL
+from engine.training.forgetting import GENERAL, general_ndcg
 from engine.training.job import Train
 from engine.workspace.workspace import Workspace
 
@@ -90,6 +90,7 @@ def _measure(session: Session, name: str, encoder: str, seeds: Sequence[int], pr
         untuned.append(row)
         print(f"{name:<20}{row}", flush=True)
     best = max(untuned, key=lambda row: row.hits[1].mean())
+    before = 100 * general_ndcg(load_encoder(session, encoder))
     for seed in seeds:
         session.workspace.runs.activate(BASE)
         started = time.perf_counter()
@@ -101,7 +102,7 @@ def _measure(session: Session, name: str, encoder: str, seeds: Sequence[int], pr
             low, high = _interval(more, row.documents)
             gained = f"{100 * more.mean():+.1f} ({low:+.1f} to {high:+.1f})"
             print(f"{'':<20}  hit@1 {gained} against {best.name}; {minutes:.1f} minutes, kept: {run.kept}", flush=True)
-        before, after = 100 * run.before[GENERAL], 100 * run.after[GENERAL]
+        after = 100 * run.after[GENERAL]
         steps = f"best after {run.best_step} of {run.steps} steps"
         print(f"{'':<20}  general check set {before:.1f} → {after:.1f}; {steps}", flush=True)
 
