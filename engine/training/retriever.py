@@ -185,16 +185,14 @@ class RetrieverTask:
     def fit_memory(self, device: Device) -> None:
         """Let a step's first pass keep for the second what a share of the free memory holds: that is embedded once."""
         _, rows, _ = self._batch(0)
-        parts = list(length_buckets([len(row) for row in rows], PART_TOKENS))
-        tokens = sum(len(part) * max(len(rows[index]) for index in part) for part in parts)
-        few = [rows[index] for index in parts[0]]
+        texts = [[rows[index] for index in part] for part in _parts(rows)]
 
         def probe() -> tuple[torch.Tensor, int]:
             with autocast(device, self._encoder.precision):
-                return self._encoder.forward(few).sum(), len(few) * max(map(len, few))
+                return self._encoder.forward(texts[0]).sum(), _tokens(texts[0])
 
         each = kept_bytes_per_token(self.model, probe)
-        self._kept_tokens = min(tokens, int(KEPT_SHARE * device.free_memory_bytes() / each))
+        self._kept_tokens = min(sum(map(_tokens, texts)), int(KEPT_SHARE * device.free_memory_bytes() / each))
         parameters = sum(parameter.numel() for parameter in self.model.parameters())
         self.needed_bytes = round(TRAINED_BYTES * parameters + BACKWARD * each * PART_TOKENS)
         self.kept_bytes = round(each * self._kept_tokens)
@@ -207,22 +205,22 @@ class RetrieverTask:
         memory to keep is embedded without gradients and again with them. The gradient is the whole batch's.
         """
         batch, rows, passage_ids = self._batch(step)
-        parts = list(length_buckets([len(row) for row in rows], PART_TOKENS))
+        parts = _parts(rows)
+        texts = [[rows[index] for index in part] for part in parts]
         vectors = torch.empty((len(rows), self._encoder.dimension), device=self._encoder.device.kind)  # (B + P, D)
         kept: dict[int, torch.Tensor] = {}
         room = self._kept_tokens
         for place, part in enumerate(parts):
-            texts = [rows[index] for index in part]
-            room -= len(texts) * max(map(len, texts))
+            room -= _tokens(texts[place])
             with torch.set_grad_enabled(room >= 0):
-                embedded = self._encoder.forward(texts)
+                embedded = self._encoder.forward(texts[place])
             vectors[part] = embedded.detach()
             if room >= 0:
                 kept[place] = embedded
         loss = self._contrast(vectors.requires_grad_(), batch, passage_ids)
         (gradient,) = torch.autograd.grad(loss, vectors)
         for place, part in enumerate(parts):
-            embedded = kept.pop(place) if place in kept else self._encoder.forward([rows[index] for index in part])
+            embedded = kept.pop(place) if place in kept else self._encoder.forward(texts[place])
             carried = (embedded * gradient[part]).sum()
             yield carried - carried.detach() + loss.detach() / len(parts)  # the loss by value, the cached gradient
 
@@ -257,6 +255,16 @@ class RetrieverTask:
     def validate(self) -> dict[str, float]:
         """nDCG@10 on the validation pool, of the fused ranking and the dense one: their mean."""
         return {"validation_ndcg@10": self._score(self._encoder)}
+
+
+def _parts(rows: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The places of rows that are embedded at once, the longest first."""
+    return list(length_buckets([len(row) for row in rows], PART_TOKENS))
+
+
+def _tokens(texts: Sequence[Sequence[int]]) -> int:
+    """The padded tokens of texts embedded at once."""
+    return len(texts) * max(map(len, texts))
 
 
 def contrast(scores: torch.Tensor, batch: Sequence[Pair], passage_ids: Sequence[str]) -> torch.Tensor:
