@@ -128,13 +128,14 @@ class TrainSettings:
     retriever: RetrieverSettings = RetrieverSettings()
     generator: GeneratorSettings = GeneratorSettings()
     joint: JointSettings = JointSettings()
+    tries_encoders: bool = False  # start from the one of the bundled encoders that finds more untuned
 
 
 PRESETS: dict[Preset, TrainSettings] = {
     "quick": TrainSettings(RetrieverSettings(epochs=2), GeneratorSettings(epochs=1)),
     "balanced": TrainSettings(),
     "thorough": TrainSettings(
-        RetrieverSettings(epochs=6, hard_negatives=3), GeneratorSettings(epochs=4), JointSettings(epochs=3)
+        generator=GeneratorSettings(epochs=4), joint=JointSettings(epochs=3), tries_encoders=True
     ),
 }
 
@@ -146,8 +147,9 @@ def chosen(preset: str, *, epochs: int | None, batch_size: int | None, learning_
     given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     settings = PRESETS[preset]
-    return TrainSettings(
-        replace(settings.retriever, **changes),
-        replace(settings.generator, **changes),
-        replace(settings.joint, **changes),
+    return replace(
+        settings,
+        retriever=replace(settings.retriever, **changes),
+        generator=replace(settings.generator, **changes),
+        joint=replace(settings.joint, **changes),
     )

@@ -80,6 +80,12 @@ class TrainingForm(QFrame):
         ):
             self._preset.addItem(name, value)
         self._preset.setCurrentIndex(1)
+        self._preset.setToolTip(
+            self.tr(
+                "Thorough takes longest: more passes, and both search models are tried on your questions first. "
+                "The time told is the slower one's."
+            )
+        )
         self._minutes = QSpinBox()
         self._minutes.setRange(0, _MOST_MINUTES)
         self._minutes.setSpecialValueText(self.tr("no limit"))

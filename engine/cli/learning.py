@@ -33,7 +33,10 @@ def train(
         Literal["retriever", "generator", "joint", "all"], typer.Option("--what", help="What is fine-tuned.")
     ] = "all",
     model: Annotated[str, typer.Option("--model", metavar="NAME", help="Start from this model of the library.")] = "",
-    preset: Annotated[Literal["quick", "balanced", "thorough"], typer.Option("--preset")] = "balanced",
+    preset: Annotated[
+        Literal["quick", "balanced", "thorough"],
+        typer.Option("--preset", help="Thorough also tries both bundled encoders."),
+    ] = "balanced",
     epochs: Annotated[int | None, typer.Option("--epochs", metavar="N")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", metavar="N")] = None,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", metavar="R")] = None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.evaluation.metrics import ndcg_at
 from engine.jobs import Monitor
 from engine.records import Fusion, Question, Run
@@ -49,5 +51,10 @@ def labelled(session: Session) -> list[Question]:
     found = [question for question in stored.list("validation") if question.evidence]
     if len(found) < MIN_QUESTIONS_FOR_WEIGHT:
         found += [question for question in stored.list("train") if question.evidence]
-    step = max(len(found) / MOST_QUESTIONS, 1.0)  # spread over all of them
-    return [found[int(place * step)] for place in range(min(len(found), MOST_QUESTIONS))]
+    return spread(found)
+
+
+def spread(questions: Sequence[Question]) -> list[Question]:
+    """Return the questions, or of more than 400 so many, spread over all of them."""
+    step = max(len(questions) / MOST_QUESTIONS, 1.0)
+    return [questions[int(place * step)] for place in range(min(len(questions), MOST_QUESTIONS))]

@@ -19,7 +19,13 @@ from engine.retrieval.base_fusion import current_run
 from engine.session import BASE, Session
 from engine.settings import SettingError, TrainSettings, chosen
 from engine.training.answering import FOUND, READ, calibrated
-from engine.training.choice import check_memory, models_to_start_from, told_of_generator
+from engine.training.choice import (
+    better_encoder,
+    check_memory,
+    models_to_start_from,
+    told_of_generator,
+    tries_encoders,
+)
 from engine.training.generator_stage import tune_generator
 from engine.training.headings import LEAST_HEADS, MEASURE, are_headings, heading_questions, suffers, tune_on_headings
 from engine.training.joint_stage import tune_joint
@@ -59,14 +65,17 @@ class Course:
             if run.state not in ("interrupted", "failed", "running"):
                 raise RunError(f"Run {run.id} is finished: there is nothing to resume.", hint="Start a new training.")
             job = msgspec.convert({**run.settings, "resume": run.id}, type=type(job))
-        settings_of(job)
+        settings = settings_of(job)
         check_memory(job, session)
-        training, _ = lesson_questions(session, job.what)  # both checked before a row is written
+        training, validation = lesson_questions(session, job.what)  # both checked before a row is written
         if job.resume:
             run = session.bound(replace(run, state="running"))
             runs.update(run)
             return cls(job, run, session, monitor)
         parent = current_run(session, "active", monitor)
+        questions = (*training, *validation)
+        if tries_encoders(job, settings, parent, questions, session):
+            job = replace(job, encoder=better_encoder(parent, questions, session, monitor))
         changes = models_to_start_from(job, parent, training, session)
         run = replace(
             parent,

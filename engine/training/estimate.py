@@ -15,6 +15,7 @@ from engine.generation.confidence import MIN_QUESTIONS
 from engine.generation.runtimes import load_runtime
 from engine.generation.weights import load_generator, load_writer
 from engine.jobs import Monitor
+from engine.models.library import BETTER_ENCODER
 from engine.models.memory import LIBRARIES
 from engine.records import Hit, Run
 from engine.retrieval.encoder import BATCH_TOKENS, Encoder
@@ -23,7 +24,7 @@ from engine.retrieval.retriever import vectors_key
 from engine.session import Session
 from engine.training.adapters import add_adapters
 from engine.training.answering import BATCH, READ_APART, READ_TOGETHER, WEIGHED
-from engine.training.choice import check_memory, models_to_start_from
+from engine.training.choice import check_memory, models_to_start_from, tries_encoders
 from engine.training.course import budget_s, lesson_questions, settings_of, stages_of
 from engine.training.generator import GeneratorTask, ground
 from engine.training.headings import EPOCHS as HEADING_EPOCHS
@@ -78,10 +79,12 @@ def estimate(job: Train, session: Session, monitor: Monitor) -> Estimate:
     Keeps nothing but what the training needs too: a converted generator, and copies of imported models. Raises what
     `Train` would at its start.
     """
-    settings_of(job)
-    training, _ = lesson_questions(session, job.what)
+    settings = settings_of(job)
+    training, validation = lesson_questions(session, job.what)
     check_memory(job, session)
     parent = session.run("active")
+    if tries_encoders(job, settings, parent, (*training, *validation), session):
+        job = replace(job, encoder=BETTER_ENCODER)  # which one it will be is not known yet: no more than this
     run = session.bound(replace(parent, **models_to_start_from(job, parent, training, session)))
     session.device.set_threads()
     estimator = _Estimator(job, run, session, monitor)
