@@ -32,6 +32,7 @@ from engine.generation.remembering import Memory, RememberingGenerator
 from engine.generation.runtimes import load_reader, load_runtime
 from engine.jobs import Monitor, Token
 from engine.records import AS_TUNED, REFUSAL, Answer, Asking, Hit, Passage, Run
+from engine.retrieval.lexical import LexicalIndex
 from engine.retrieval.prior import log_priors
 from engine.retrieval.retriever import Mode, Retriever, open_retriever
 from engine.session import Session
@@ -328,7 +329,10 @@ def open_search(
     """Return the run's search, loaded.
 
     Where it was found better so, the run's generator says which of the passages found answer, and those come first.
+    For words alone nothing is loaded, and no passage needs a vector.
     """
+    if mode == "lexical":
+        return partial(LexicalIndex(session.workspace).hits, matching=run.fusion.matching)
     if run.weighs_search and mode == "hybrid":
         return partial(open_rag(session, run, monitor, memory=memory).find, monitor=monitor)
     return partial(open_retriever(session, run, monitor).search, mode=mode, check=monitor.check)

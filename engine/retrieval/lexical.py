@@ -5,17 +5,19 @@ A tuned run also weighs whether the question's words stand next to or near each 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations, pairwise
 
 import numpy as np
 
-from engine.records import Matching
+from engine.records import Hit, Matching
 from engine.workspace.database import listed
 from engine.workspace.matching import query_terms
+from engine.workspace.scope import EVERYTHING, Scope
 from engine.workspace.workspace import Workspace
 
 PLAIN = Matching()
+CANDIDATES = 100  # BM25's best that a learnt matching orders anew
 MAX_TERMS = 64  # a pasted page is a query too; more terms add time, not precision
 MAX_ROWS = 45_000  # matches that BM25 scores for one question over many passages: rare terms first
 EXACT_PASSAGES = 50_000  # up to this many passages every term is scored, however frequent
@@ -76,6 +78,37 @@ class LexicalIndex:
         rows, features = self._features(question, top_k, allowed)
         scores = features @ np.array([1.0, matching.phrase, matching.near, matching.length])
         return [(rows[place], float(scores[place])) for place in np.argsort(-scores, kind="stable")]
+
+    def hits(
+        self,
+        questions: Sequence[str],
+        *,
+        top_k: int,
+        matching: Matching = PLAIN,
+        scope: Scope = EVERYTHING,
+        hidden: Sequence[Collection[str]] = (),
+    ) -> list[list[Hit]]:
+        """Return for each question what its words alone find within `scope`, best first: no model, no vector is used.
+
+        `hidden` names for each question passages that are passed over as if they were not there. Raises QuestionError
+        when no document is within the scope.
+        """
+        allowed = self._workspace.selection.passages_within(scope) if scope.limits else None
+        results: list[list[Hit]] = []
+        for row, question in enumerate(questions):
+            found = dict(self.search(question, top_k=max(top_k, CANDIDATES), matching=matching, allowed=allowed))
+            ids = self._workspace.documents.passage_ids([*found])
+            passed_over = hidden[row] if hidden else ()
+            kept = [number for number in found if number in ids and ids[number] not in passed_over][:top_k]
+            passages = self._workspace.documents.passages_by_id([ids[number] for number in kept])
+            results.append(
+                [
+                    Hit(passages[ids[number]], found[number], lexical=found[number])
+                    for number in kept
+                    if ids[number] in passages
+                ]
+            )
+        return results
 
     def features(self, question: str, *, top_k: int) -> tuple[list[str], np.ndarray]:
         """Return the ids of BM25's best passages and what may count, of shape (passages, 4).

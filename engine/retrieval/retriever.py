@@ -12,7 +12,7 @@ from engine.records import Fusion, Hit, Passage, Run
 from engine.retrieval.encoder import Encoder
 from engine.retrieval.fusion import Candidates, followed, fuse, rerank
 from engine.retrieval.index import DenseIndex
-from engine.retrieval.lexical import LexicalIndex
+from engine.retrieval.lexical import CANDIDATES, LexicalIndex
 from engine.retrieval.reranker import Reranker
 from engine.session import TUNED, Session
 from engine.workspace.scope import EVERYTHING, Scope
@@ -21,7 +21,6 @@ from engine.workspace.workspace import Workspace
 
 Mode = Literal["hybrid", "dense", "lexical"]
 
-CANDIDATES = 100  # taken from each index before fusion
 RERANKED = 20  # of the fused ranking, what a reranker reads: each costs as much as embedding a passage
 SEGMENT = 2000  # passages embedded between two publications at most
 KEPT_EVERY_S = 20.0  # of a slow encoder: what a crash can cost
@@ -65,6 +64,9 @@ class Retriever:
         they were not there. `check` is called between what a reranker reads. Raises QuestionError when no document is
         within the scope.
         """
+        if mode == "lexical":
+            matching = self.fusion.matching
+            return self.lexical.hits(questions, top_k=top_k, matching=matching, scope=scope, hidden=hidden)
         results: list[list[Hit]] = []
         # A deeper search gives the same passages other lexical scores, and so another order: what it finds comes after.
         deeper = mode == "hybrid" and top_k > CANDIDATES
@@ -81,7 +83,7 @@ class Retriever:
                     scores = followed(scores, fuse(rest, self.fusion))
                     found = found.followed_by(rest)
             else:
-                scores = found.dense if mode == "dense" else found.lexical
+                scores = found.dense
             order = np.argsort(-scores, kind="stable")[:top_k]
             passages = self._workspace.documents.passages_by_id([found.passage_ids[row] for row in order])
             results.append(
@@ -89,7 +91,7 @@ class Retriever:
                     Hit(
                         passages[found.passage_ids[row]],
                         float(scores[row]),
-                        dense=None if mode == "lexical" else float(found.dense[row]),
+                        dense=float(found.dense[row]),
                         lexical=None if mode == "dense" else float(found.lexical[row]),
                     )
                     for row in order
@@ -99,16 +101,17 @@ class Retriever:
         return results
 
     def candidates(
-        self, questions: Sequence[str], *, mode: Mode = "hybrid", top_k: int = CANDIDATES, scope: Scope = EVERYTHING
+        self,
+        questions: Sequence[str],
+        *,
+        mode: Literal["hybrid", "dense"] = "hybrid",
+        top_k: int = CANDIDATES,
+        scope: Scope = EVERYTHING,
     ) -> list[Candidates]:
         """Return what the indexes found for each question, with both scores of every candidate."""
         allowed = self._workspace.selection.passages_within(scope) if scope.limits else None
-        if mode == "lexical":
-            near = np.empty((len(questions), 0), dtype=np.int64)
-            vectors = np.zeros((len(questions), self.encoder.dimension), dtype=np.float32)
-        else:
-            vectors = self.encoder.encode(questions, questions=True)
-            near, _ = self.index.search(vectors, top_k=top_k, allowed=allowed)
+        vectors = self.encoder.encode(questions, questions=True)
+        near, _ = self.index.search(vectors, top_k=top_k, allowed=allowed)
         return [
             self._scored(question, vector, numbers[numbers >= 0], mode=mode, top_k=top_k, allowed=allowed)
             for question, vector, numbers in zip(questions, vectors, near, strict=True)

@@ -44,7 +44,9 @@ class SearchMany:
 
         asked = [checked_question(question) for question in self.questions]
         scope = self.scope.checked()
-        run = current_run(session, self.run_name, monitor)
+        # Words are found without a weight of theirs against the vectors: not one passage is embedded for it.
+        by_words = self.mode == "lexical"
+        run = session.finished_run(self.run_name) if by_words else current_run(session, self.run_name, monitor)
         search = open_search(session, run, monitor, mode=self.mode)
         started = time.perf_counter()
         found = search(asked, top_k=self.top_k, scope=scope)

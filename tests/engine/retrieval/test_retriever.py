@@ -17,6 +17,7 @@ from engine.errors import Cancelled, DocumentError, QuestionError, RunError
 from engine.evaluation.job import CheckPinned, Evaluate
 from engine.importing import ImportFiles
 from engine.jobs import Event, Job, Monitor, Progress
+from engine.models.library import ModelLibrary
 from engine.records import Matching
 from engine.retrieval import encoder, lexical
 from engine.retrieval.job import BuildIndex
@@ -117,6 +118,12 @@ def test_a_run_that_is_not_finished_is_not_asked(ask: Job[object], filled: Sessi
     filled.workspace.runs.add(replace(filled.run(BASE), id="half", state="interrupted"))
     with pytest.raises(RunError, match="The run half is not finished"):
         ask.run(filled, Monitor())
+
+
+def test_words_are_found_before_anything_is_embedded(filled: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ModelLibrary, "files", None)  # whoever reads a model fails
+    hit = Search("terminate the agreement", mode="lexical").run(filled, Monitor()).hits[0]
+    assert (hit.passage.title, hit.dense, hit.lexical) == ("notice", None, hit.score)
 
 
 def test_each_mode_gives_its_own_scores(filled: Session) -> None:
