@@ -26,20 +26,21 @@ def current_run(session: Session, name: str, monitor: Monitor) -> Run:
     if session.base_fusion_state() == state:
         return run
     with session.guard("base fusion"):
-        session.set_base_fusion(_tuned(session, run, monitor), state=state)
+        session.set_base_fusion(untuned_fusion(session, run, monitor), state=state)
     return session.run(name)
 
 
-def _tuned(session: Session, base: Run, monitor: Monitor) -> Fusion:
+def untuned_fusion(session: Session, run: Run, monitor: Monitor) -> Fusion:
+    """Return the fusion of a run whose encoder has learnt from no question here, tuned on all that are labelled."""
     questions = labelled(session)
     if len(questions) < MIN_QUESTIONS_FOR_WEIGHT:
         return Fusion()
-    retriever = load_retriever(session, base, monitor)
+    retriever = load_retriever(session, run, monitor)
     found = [
         retriever.candidates([question.question])[0]
         for question in monitor.track(questions, "Weighing words and sense")
     ]
-    return tune(found, [question.evidence for question in questions], metric=ndcg_at)
+    return tune(found, [question.evidence for question in questions], metric=ndcg_at, known=run.fusion)
 
 
 def labelled(session: Session) -> list[Question]:

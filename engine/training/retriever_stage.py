@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from engine.evaluation.metrics import hit_at, ndcg_at
 from engine.records import Fusion, Question, Run
+from engine.retrieval.base_fusion import untuned_fusion
 from engine.retrieval.encoder import Encoder
-from engine.retrieval.fusion import DENSE_ONLY, mean_metric, tune
+from engine.retrieval.fusion import DENSE_ONLY, MIN_QUESTIONS_FOR_WEIGHT, mean_metric, tune
 from engine.retrieval.retriever import Retriever, load_retriever, vectors_key
 from engine.session import TUNED
 from engine.training.forgetting import GENERAL, MOST_FORGOTTEN, general_ndcg
@@ -28,10 +29,13 @@ def tune_retriever(lesson: Lesson) -> Run:
     the fusion weight tuned for each.
     """
     session, monitor = lesson.session, lesson.monitor
+    another = lesson.parent.encoder != lesson.run.encoder
     retriever = load_retriever(session, lesson.run, monitor)
+    if another and len(lesson.validation) < MIN_QUESTIONS_FOR_WEIGHT:  # the parent's weight is of its own encoder
+        retriever.fusion = untuned_fusion(session, lesson.run, monitor)
     retriever.fusion, untuned = _measured_in_general(retriever, lesson)
     parent_fusion, before = retriever.fusion, untuned
-    if lesson.parent.encoder != lesson.run.encoder:
+    if another:
         parent_fusion, before = _measured_in_general(load_retriever(session, lesson.parent, monitor), lesson)
     matching = learn_matching(lesson.training, retriever.lexical, monitor)
     retriever.fusion = replace(retriever.fusion, matching=matching)

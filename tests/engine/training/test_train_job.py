@@ -20,6 +20,7 @@ from engine.jobs import Event, Measured, Monitor, Progress
 from engine.models.library import CHAT_GENERATOR, DEFAULT_ENCODER, DEFAULT_GENERATOR, ModelLibrary
 from engine.records import Fusion, Run
 from engine.retrieval.encoder import Encoder
+from engine.retrieval.retriever import Retriever
 from engine.serving.job import AnswerBatch, AnswerQuestion, Search
 from engine.session import BASE, TUNED, Session
 from engine.settings import SettingError
@@ -222,6 +223,36 @@ def test_a_run_keeps_the_imported_encoder_it_was_trained_with(
     filled.workspace.objects.sweep()
     again = Session(workspace=filled.workspace, library=filled.library, device=filled.device)
     assert Search("dose of heparin", run_name=run.id).run(again, Monitor()).run == run.id
+
+
+@pytest.mark.parametrize(
+    ("encoder", "fewest", "weights"),
+    [
+        pytest.param("other-encoder", 30, [0.35, 0.6, 0.35, 0.35], id="another one: its own weight, too"),
+        pytest.param("other-encoder", 1, [0.6, 0.6, 0.6, 0.6], id="validation questions enough to choose it"),
+        pytest.param("", 30, [0.6, 0.6, 0.6], id="the parent's"),
+    ],
+)
+def test_the_weight_is_never_another_encoders(
+    encoder: str,
+    fewest: int,
+    weights: list[float],
+    filled: Session,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    import_other_encoder(filled, tmp_path / "other-encoder")
+    own, measured_with = Fusion(0.35, dense_unit=0.5, lexical_unit=9.0), list[float]()
+
+    def measured(retriever: Retriever, *asked: object) -> tuple[Fusion, dict[str, float]]:
+        measured_with.append(retriever.fusion.weight)
+        return retriever.fusion, {"ndcg@10": 0.5, DENSE: 0.5, "hit@1": 0.5}
+
+    monkeypatch.setattr(retriever_stage, "measured", measured)
+    monkeypatch.setattr(retriever_stage, "untuned_fusion", lambda *asked: own)
+    monkeypatch.setattr(retriever_stage, "MIN_QUESTIONS_FOR_WEIGHT", fewest)
+    quick("retriever", encoder=encoder).run(filled, Monitor())
+    assert measured_with == weights  # untuned; the parent, where that is another; with matching learnt; tuned
 
 
 def test_a_training_outlives_the_model_it_started_from(filled: Session, tmp_path: Path) -> None:
