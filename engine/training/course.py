@@ -246,7 +246,10 @@ def _reason(run: Run, kept: bool) -> str:
             parts.append(f"{stage} {verdict}: {measure} {run.before[measure]:.3f} → {run.after[measure]:.3f}")
     if run.weighs_search and READ in run.after:
         parts.append(f"searches are in the order it reads: ndcg@10 {run.after[FOUND]:.3f} → {run.after[READ]:.3f}")
-    told = " Learnt from titles and headings, for want of questions to train on: weaker." if from_headings else ""
+    encoder = run.settings.get("encoder")  # named, or chosen as the one that finds more
+    told = f" The search started from {encoder}." if encoder and "retriever kept" in run.after else ""
+    if from_headings:
+        told += " Learnt from titles and headings, for want of questions to train on: weaker."
     return ("Kept. " if kept else "Not kept. ") + "; ".join(parts) + "." + told
 
 

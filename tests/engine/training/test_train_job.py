@@ -209,6 +209,7 @@ def test_another_encoder_is_kept_only_if_it_beats_the_active_runs(
     run = quick("retriever", encoder="other-encoder").run(filled, Monitor())
     assert (run.kept, run.encoder, filled.workspace.runs.active) == (False, DEFAULT_ENCODER, BASE)
     assert (run.before["ndcg@10"], run.after["ndcg@10"]) == (0.9, 0.8)
+    assert run.reason.endswith("The search started from other-encoder.")
 
 
 def test_a_run_keeps_the_imported_encoder_it_was_trained_with(
