@@ -58,7 +58,7 @@ def test_test_questions_tune_nothing(asked: Session) -> None:
 def test_the_same_questions_are_not_measured_again(asked: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     ask(asked, 40)
     current_run(asked, "base", Monitor())
-    monkeypatch.setattr("engine.retrieval.base_fusion._tuned", lambda *a: pytest.fail("measured again"))
+    monkeypatch.setattr("engine.retrieval.base_fusion.untuned_fusion", lambda *a: pytest.fail("measured again"))
     assert current_run(asked, "base", Monitor()).fusion != Fusion()
 
 
