@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from engine.evaluation.metrics import ndcg_at
 from engine.jobs import Monitor
 from engine.records import Fusion, Question, Run
-from engine.retrieval.fusion import MIN_QUESTIONS_FOR_WEIGHT, tune
-from engine.retrieval.retriever import load_retriever
+from engine.retrieval.fusion import MIN_QUESTIONS_FOR_WEIGHT, Candidates, tune
+from engine.retrieval.retriever import Retriever, load_retriever
 from engine.session import BASE, Session
 
 MOST_QUESTIONS = 400  # more change the weight no more
@@ -26,21 +26,25 @@ def current_run(session: Session, name: str, monitor: Monitor) -> Run:
     if session.base_fusion_state() == state:
         return run
     with session.guard("base fusion"):
-        session.set_base_fusion(untuned_fusion(session, run, monitor), state=state)
+        questions = labelled(session)
+        enough = len(questions) >= MIN_QUESTIONS_FOR_WEIGHT  # else nothing is loaded, and no passage embedded
+        fusion = untuned_fusion(load_retriever(session, run, monitor), questions, monitor) if enough else Fusion()
+        session.set_base_fusion(fusion, state=state)
     return session.run(name)
 
 
-def untuned_fusion(session: Session, run: Run, monitor: Monitor) -> Fusion:
-    """Return the fusion of a run whose encoder has learnt from no question here, tuned on all that are labelled."""
-    questions = labelled(session)
-    if len(questions) < MIN_QUESTIONS_FOR_WEIGHT:
-        return Fusion()
-    retriever = load_retriever(session, run, monitor)
-    found = [
-        retriever.candidates([question.question])[0]
-        for question in monitor.track(questions, "Weighing words and sense")
-    ]
-    return tune(found, [question.evidence for question in questions], metric=ndcg_at, known=run.fusion)
+def untuned_fusion(retriever: Retriever, questions: Sequence[Question], monitor: Monitor) -> Fusion:
+    """Return the fusion of an encoder that has learnt from none of the labelled `questions`; the default below 30."""
+    found = candidates_of(retriever, questions, monitor, stage="Weighing words and sense")
+    known = Fusion(matching=retriever.fusion.matching)
+    return tune(found, [question.evidence for question in questions], metric=ndcg_at, known=known)
+
+
+def candidates_of(
+    retriever: Retriever, questions: Sequence[Question], monitor: Monitor, *, stage: str
+) -> list[Candidates]:
+    """Return what is found for each question, one at a time, with progress."""
+    return [retriever.candidates([question.question])[0] for question in monitor.track(questions, stage)]
 
 
 def labelled(session: Session) -> list[Question]:

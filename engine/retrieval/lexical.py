@@ -17,7 +17,7 @@ from engine.workspace.scope import EVERYTHING, Scope
 from engine.workspace.workspace import Workspace
 
 PLAIN = Matching()
-CANDIDATES = 100  # BM25's best that a learnt matching orders anew
+CANDIDATES = 100  # BM25's best that a learnt matching orders anew; taken from either index before fusion
 MAX_TERMS = 64  # a pasted page is a query too; more terms add time, not precision
 MAX_ROWS = 45_000  # matches that BM25 scores for one question over many passages: rare terms first
 EXACT_PASSAGES = 50_000  # up to this many passages every term is scored, however frequent

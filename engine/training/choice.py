@@ -16,7 +16,7 @@ from engine.models.library import BETTER_ENCODER, CHAT_GENERATOR, DEFAULT_ENCODE
 from engine.models.memory import lack_of_memory
 from engine.models.published import CONTEXT, GENERATOR, QUESTION
 from engine.records import Question, Run
-from engine.retrieval.base_fusion import spread
+from engine.retrieval.base_fusion import candidates_of, spread
 from engine.retrieval.fusion import DENSE_ONLY, MIN_QUESTIONS_FOR_WEIGHT, metric_values, tune
 from engine.retrieval.retriever import load_retriever, vectors_key
 from engine.session import TUNED, Session
@@ -64,10 +64,7 @@ def better_encoder(parent: Run, questions: Sequence[Question], session: Session,
 
 
 def _found_untuned(run: Run, questions: Sequence[Question], session: Session, monitor: Monitor) -> np.ndarray:
-    retriever = load_retriever(session, run, monitor)
-    found = [
-        retriever.candidates([question.question])[0] for question in monitor.track(questions, f"Trying {run.encoder}")
-    ]
+    found = candidates_of(load_retriever(session, run, monitor), questions, monitor, stage=f"Trying {run.encoder}")
     evidence = [question.evidence for question in questions]
     fusions = (tune(found, evidence, metric=ndcg_at, known=run.fusion), DENSE_ONLY)
     return np.mean([metric_values(found, evidence, fusion, metric=ndcg_at) for fusion in fusions], axis=0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from engine.evaluation.metrics import hit_at, ndcg_at
 from engine.records import Fusion, Question, Run
-from engine.retrieval.base_fusion import untuned_fusion
+from engine.retrieval.base_fusion import labelled, untuned_fusion
 from engine.retrieval.encoder import Encoder
 from engine.retrieval.fusion import DENSE_ONLY, MIN_QUESTIONS_FOR_WEIGHT, mean_metric, tune
 from engine.retrieval.retriever import Retriever, load_retriever, vectors_key
@@ -32,7 +32,7 @@ def tune_retriever(lesson: Lesson) -> Run:
     another = lesson.parent.encoder != lesson.run.encoder
     retriever = load_retriever(session, lesson.run, monitor)
     if another and len(lesson.validation) < MIN_QUESTIONS_FOR_WEIGHT:  # the parent's weight is of its own encoder
-        retriever.fusion = untuned_fusion(session, lesson.run, monitor)
+        retriever.fusion = untuned_fusion(retriever, labelled(session), monitor)
     retriever.fusion, untuned = _measured_in_general(retriever, lesson)
     parent_fusion, before = retriever.fusion, untuned
     if another:
