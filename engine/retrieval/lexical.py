@@ -61,7 +61,7 @@ class LexicalIndex:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._exact = workspace.documents.passage_count() <= EXACT_PASSAGES
+        self.exact = workspace.documents.passage_count() <= EXACT_PASSAGES
         self._frequencies: dict[str, int] = {}  # passages a term matches, at most MAX_ROWS + 1
 
     def search(
@@ -141,7 +141,7 @@ class LexicalIndex:
         """Return the question's words, and its terms to look for."""
         words = list(query_terms(question))
         terms = telling_terms(words)
-        return words, terms if self._exact else self._rarest(terms)
+        return words, terms if self.exact else self._rarest(terms)
 
     def _found(self, terms: Sequence[str], top_k: int, allowed: np.ndarray | None) -> list[tuple[int, float, int]]:
         if not terms:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,8 @@ from engine.workspace.vectors import VectorStore
 from engine.workspace.workspace import Workspace
 
 Mode = Literal["hybrid", "dense", "lexical"]
+Words = list[dict[int, float]]  # for each question the lexical scores of its passages by row number
+Near = tuple[np.ndarray, np.ndarray]  # for each question its vector, and its nearest passages by row number
 
 RERANKED = 20  # of the fused ranking, what a reranker reads: each costs as much as embedding a passage
 SEGMENT = 2000  # passages embedded between two publications at most
@@ -47,6 +50,11 @@ class Retriever:
         self.fusion = fusion
         self._workspace = workspace
         self.lexical = LexicalIndex(workspace)
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="words")  # one thread: its database connection stays
+
+    def close(self) -> None:
+        """End the thread that looks for words."""
+        self._beside.shutdown()
 
     def search(
         self,
@@ -110,11 +118,24 @@ class Retriever:
     ) -> list[Candidates]:
         """Return what the indexes found for each question, with both scores of every candidate."""
         allowed = self._workspace.selection.passages_within(scope) if scope.limits else None
-        vectors = self.encoder.encode(questions, questions=True)
-        near, _ = self.index.search(vectors, top_k=top_k, allowed=allowed)
+
+        def by_words() -> Words:
+            matching = self.fusion.matching
+            return [
+                dict(self.lexical.search(one, top_k=top_k, matching=matching, allowed=allowed)) for one in questions
+            ]
+
+        def by_meaning() -> Near:
+            vectors = self.encoder.encode(questions, questions=True)
+            return vectors, self.index.search(vectors, top_k=top_k, allowed=allowed)[0]
+
+        if mode == "dense":
+            lexical, (vectors, near) = [{} for _ in questions], by_meaning()
+        else:
+            lexical, (vectors, near) = self._both(by_words, by_meaning)
         return [
-            self._scored(question, vector, numbers[numbers >= 0], mode=mode, top_k=top_k, allowed=allowed)
-            for question, vector, numbers in zip(questions, vectors, near, strict=True)
+            self._scored(vector, numbers[numbers >= 0], found)
+            for vector, numbers, found in zip(vectors, near, lexical, strict=True)
         ]
 
     def cosines(self, questions: Sequence[str], passage_ids: Sequence[Collection[str]]) -> list[np.ndarray]:
@@ -140,20 +161,20 @@ class Retriever:
         scores = self._reranker.scores(question, texts, check=check)
         return rerank(fused, rows, scores, weight=self._rerank_weight)
 
-    def _scored(
-        self,
-        question: str,
-        vector: np.ndarray,
-        near: np.ndarray,
-        *,
-        mode: Mode,
-        top_k: int,
-        allowed: np.ndarray | None,
-    ) -> Candidates:
-        lexical: dict[int, float] = {}
-        if mode != "dense":
-            found = self.lexical.search(question, top_k=top_k, matching=self.fusion.matching, allowed=allowed)
-            lexical = dict(found)
+    def _both(self, by_words: Callable[[], Words], by_meaning: Callable[[], Near]) -> tuple[Words, Near]:
+        """Do both: at once over many passages, where either takes as long as the other; over few the second thread
+        would cost the embedding of the question more than it saves."""
+        if self.lexical.exact:
+            return by_words(), by_meaning()
+        words = self._beside.submit(by_words)
+        try:
+            with self.encoder.device.core_spared():
+                near = by_meaning()
+        finally:
+            wait([words])
+        return words.result(), near
+
+    def _scored(self, vector: np.ndarray, near: np.ndarray, lexical: Mapping[int, float]) -> Candidates:
         numbers = self.index.known(np.array(list(dict.fromkeys([*near.tolist(), *lexical])), dtype=np.int64))
         ids = self._workspace.documents.passage_ids(numbers.tolist())
         there = np.array([number for number in numbers.tolist() if number in ids], dtype=np.int64)

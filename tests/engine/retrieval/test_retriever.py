@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import pytest
+import torch
 
 from engine.errors import Cancelled, DocumentError, QuestionError, RunError
 from engine.evaluation.job import CheckPinned, Evaluate
@@ -334,10 +337,64 @@ def test_frequent_terms_are_left_out_of_a_match_over_very_many_passages(
     assert [score > 0 for _, score in index.search("days seven thirty", top_k=5)] == [True, True]
 
 
-def test_phrases_count_within_a_choice_however_many_stand_outside_it(
-    filled: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lexical, "MOST_PAIRED", 2, raising=False)  # of all passages, as it was
+def searched(session: Session, *, many: bool, first: Callable[[str], object]) -> list[list[tuple[str, float]]]:
+    """Search for two questions, as over `many` passages; `first` is called before words are looked for, and before a
+    question is embedded."""
+    retriever = open_retriever(session, session.run(BASE), Monitor())
+    by_words, by_meaning = retriever.lexical.search, retriever.encoder.encode
+
+    def look_for_words(question: str, **options: Any) -> list[tuple[int, float]]:
+        first("words")
+        return by_words(question, **options)
+
+    def embed(texts: Sequence[str], **options: Any) -> np.ndarray:
+        first("meaning")
+        return by_meaning(texts, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(retriever.lexical, "exact", not many)
+        patched.setattr(retriever.lexical, "search", look_for_words)
+        patched.setattr(retriever.encoder, "encode", embed)
+        questions = ("How is amoxicillin given?", "Who wears masks?")
+        found = [hits for one in questions for hits in retriever.search([one], top_k=3)]
+    return [[(hit.passage.title, hit.score) for hit in hits] for hits in found]
+
+
+def test_over_many_passages_both_indexes_are_searched_at_once_and_find_the_same(filled: Session) -> None:
+    one_after_the_other = searched(filled, many=False, first=lambda _: None)
+    both = threading.Barrier(2)
+    threads: dict[str, set[str]] = {"words": set(), "meaning": set()}
+    cores = torch.get_num_threads()
+    used: list[int] = []
+
+    def meet(what: str) -> None:
+        threads[what].add(threading.current_thread().name)
+        if what == "meaning":
+            used.append(torch.get_num_threads())
+        both.wait(20)  # raises when the other isn't under way meanwhile
+
+    assert searched(filled, many=True, first=meet) == one_after_the_other
+    assert len(threads["words"]) == 1 and threads["words"].isdisjoint(threads["meaning"])
+    assert used == [max(1, cores - 1)] * 2 and torch.get_num_threads() == cores
+
+
+@pytest.mark.parametrize("failing", ["words", "meaning"])
+def test_what_fails_in_either_search_is_told_and_nothing_runs_on(filled: Session, failing: str) -> None:
+    ended: list[str] = []
+
+    def fail(what: str) -> None:
+        if what == failing:
+            raise Cancelled
+        time.sleep(0.1)
+        ended.append(what)
+
+    cores = torch.get_num_threads()
+    with pytest.raises(Cancelled):
+        searched(filled, many=True, first=fail)
+    assert len(ended) == 1 and torch.get_num_threads() == cores
+
+
+def test_phrases_count_within_a_choice_however_many_stand_outside_it(filled: Session, tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         (tmp_path / f"{name}.txt").write_text(f"Red wine, red wine, red wine {name}.", encoding="utf-8")
     (tmp_path / "d.txt").write_text("Stains of red wine are washed out with salt and water.", encoding="utf-8")
