@@ -265,6 +265,7 @@ class TrainingPage(QWidget):
 
     def _show_running(self) -> None:
         self.form.show_running(self._thread is not None)
+        self._curves.show_awaited(self._thread is not None)
         self._show_buttons()
 
     def _pause_or_resume(self) -> None:

@@ -41,6 +41,7 @@ class Curves(QWidget):
         self._soon = QLabel(self.tr("The first points appear here soon."))
         self._soon.setObjectName("page_subtitle")
         self._soon.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._soon.hide()
         self._grid = QGridLayout()
         self._grid.setSpacing(8)
         inner = QWidget()
@@ -92,7 +93,11 @@ class Curves(QWidget):
         self._stale.clear()
         self._newest.clear()
         self._latest.clear()
-        self._soon.show()
+        self._soon.hide()
+
+    def show_awaited(self, awaited: bool) -> None:
+        """Say that the first points come soon, or, when none come any more, no longer say so."""
+        self._soon.setVisible(awaited and not self._plots)
 
     def add(self, points: Iterable[Measured], *, model: str) -> None:
         """Add `points`. Values named without a model, as in a run of one model only, belong to `model`.

@@ -5,7 +5,7 @@ A tuned run also weighs whether the question's words stand next to or near each 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -86,20 +86,17 @@ class LexicalIndex:
         top_k: int,
         matching: Matching = PLAIN,
         scope: Scope = EVERYTHING,
-        hidden: Sequence[Collection[str]] = (),
     ) -> list[list[Hit]]:
         """Return for each question what its words alone find within `scope`, best first: no model, no vector is used.
 
-        `hidden` names for each question passages that are passed over as if they were not there. Raises QuestionError
-        when no document is within the scope.
+        Raises QuestionError when no document is within the scope.
         """
         allowed = self._workspace.selection.passages_within(scope) if scope.limits else None
         results: list[list[Hit]] = []
-        for row, question in enumerate(questions):
+        for question in questions:
             found = dict(self.search(question, top_k=max(top_k, CANDIDATES), matching=matching, allowed=allowed))
             ids = self._workspace.documents.passage_ids([*found])
-            passed_over = hidden[row] if hidden else ()
-            kept = [number for number in found if number in ids and ids[number] not in passed_over][:top_k]
+            kept = [number for number in found if number in ids][:top_k]
             passages = self._workspace.documents.passages_by_id([ids[number] for number in kept])
             results.append(
                 [

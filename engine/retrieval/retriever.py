@@ -61,7 +61,7 @@ class Retriever:
         questions: Sequence[str],
         *,
         top_k: int,
-        mode: Mode = "hybrid",
+        mode: Literal["hybrid", "dense"] = "hybrid",
         scope: Scope = EVERYTHING,
         hidden: Sequence[Collection[str]] = (),
         check: Callable[[], None] = lambda: None,
@@ -72,9 +72,6 @@ class Retriever:
         they were not there. `check` is called between what a reranker reads. Raises QuestionError when no document is
         within the scope.
         """
-        if mode == "lexical":
-            matching = self.fusion.matching
-            return self.lexical.hits(questions, top_k=top_k, matching=matching, scope=scope, hidden=hidden)
         results: list[list[Hit]] = []
         # A deeper search gives the same passages other lexical scores, and so another order: what it finds comes after.
         deeper = mode == "hybrid" and top_k > CANDIDATES

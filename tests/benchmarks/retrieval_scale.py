@@ -12,6 +12,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,6 @@ BATCH_DOCUMENTS = 200
 REAL = 1_000  # passages whose vectors the others are made of
 QUESTIONS = 200
 TOP_K = 10
-MODES = ("hybrid", "dense", "lexical")
 
 
 def say(**values: object) -> None:
@@ -135,9 +135,12 @@ def measure(session: Session, key: str, text: Text, questions: np.ndarray, libra
     retriever = open_retriever(session, session.run("base"), Monitor())
     say(opened_s=time.perf_counter() - started, cells=retriever.index.divided, flat_max=FLAT_MAX)
     asked = [text.question() for _ in range(QUESTIONS)]
-    spent = {
-        mode: timed(lambda one, mode=mode: retriever.search([one], top_k=TOP_K, mode=mode), asked) for mode in MODES
+    searches = {
+        "hybrid": retriever.search,
+        "dense": partial(retriever.search, mode="dense"),
+        "lexical": retriever.lexical.hits,
     }
+    spent = {mode: timed(lambda one, ask=ask: ask([one], top_k=TOP_K), asked) for mode, ask in searches.items()}
     for mode, (first, p50, p95) in spent.items():
         say(mode=mode, questions=QUESTIONS, first_pass_p95_ms=first, p50_ms=p50, p95_ms=p95)
     exact = DenseIndex(session.workspace.vectors, key, questions.shape[1], flat_max=10**9)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -143,7 +144,8 @@ def tuned_rows(session: Session, run: Run, name: str) -> Iterator[Row]:
 def measured(session: Session, retriever: Retriever, encoder: str, name: str, mode: Mode) -> Row:
     """Search for all test questions."""
     questions = _tested(session)
-    hits = retriever.search([question.question for question in questions], top_k=DEPTH, mode=mode)
+    search = retriever.lexical.hits if mode == "lexical" else partial(retriever.search, mode=mode)
+    hits = search([question.question for question in questions], top_k=DEPTH)
     return _row(encoder, name, [[hit.passage.id for hit in one] for one in hits], questions)
 
 

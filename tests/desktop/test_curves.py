@@ -33,6 +33,22 @@ def test_a_resumed_training_draws_each_step_once(qtbot: QtBot) -> None:
     assert widget.points("generator/train_loss") == [(1, 9.0), (2, 9.0), (3, 9.0), (4, 1.0)]
 
 
+def test_points_are_promised_only_while_a_training_may_bring_some(qtbot: QtBot) -> None:
+    widget = curves(qtbot)
+    assert widget._soon.isHidden()
+    widget.show_awaited(True)
+    assert not widget._soon.isHidden()
+    widget.show_awaited(False)  # it failed before the first one
+    assert widget._soon.isHidden()
+    widget.show_awaited(True)
+    widget.add([Measured(1, {"train_loss": 2.0})], model="retriever")
+    widget._draw_one()
+    assert widget._soon.isHidden()
+    widget.clear()
+    widget.show_awaited(True)
+    assert not widget._soon.isHidden()
+
+
 def test_four_curves_become_four_plots_one_a_tick(qtbot: QtBot) -> None:
     widget = curves(qtbot)
     names = ("retriever/train_loss", "retriever/validation_ndcg@10", "generator/train_loss", "generator/validation_f1")

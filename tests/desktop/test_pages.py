@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QDoubleSpinBox,
     QFileDialog,
+    QLabel,
     QLineEdit,
     QMessageBox,
     QPlainTextEdit,
@@ -376,11 +377,14 @@ def test_a_refused_training_says_why(qtbot: QtBot, jobs: JobQueue, client: FakeC
 def test_a_training_ended_by_a_bug_says_so(qtbot: QtBot, jobs: JobQueue, client: FakeClient) -> None:
     page = TrainingPage(jobs)
     qtbot.addWidget(page)
+    (soon,) = (label for label in page.curves.findChildren(QLabel) if "appear here soon" in label.text())
     page.start_training(Train("all"))
     client.tell("Train", Progress("Training", 3, 10, 5.0))
     qtbot.waitUntil(lambda: page.stage == "Training · 3 / 10 · about 5 s left")
+    assert not soon.isHidden()
     client.tickets["Train"].end(Broken("Traceback"))
     qtbot.waitUntil(lambda: page.stage.startswith("Stopped by a mistake in the program."))
+    assert soon.isHidden()  # none will come
     assert button(page, "Start training").isEnabled()
 
 
