@@ -378,6 +378,25 @@ def test_over_many_passages_both_indexes_are_searched_at_once_and_find_the_same(
     assert used == [max(1, cores - 1)] * 2 and torch.get_num_threads() == cores
 
 
+def test_the_thread_that_looks_for_words_ends_with_its_index(filled: Session, tmp_path: Path) -> None:
+    def threads() -> list[str]:
+        return [thread.name for thread in threading.enumerate() if thread.name.startswith("words")]
+
+    before = threads()
+    searched(filled, many=True, first=lambda _: None)
+    assert len(threads()) == len(before) + 1
+    (tmp_path / "more.txt").write_text("Visiting hours end at eight.", encoding="utf-8")
+    ImportFiles((str(tmp_path / "more.txt"),)).run(filled, Monitor())
+    searched(filled, many=True, first=lambda _: None)  # by another retriever
+    for _ in range(100):
+        if len(threads()) == len(before) + 1:
+            break
+        time.sleep(0.05)
+    assert len(threads()) == len(before) + 1
+    filled.close()
+    assert len(threads()) == len(before)
+
+
 @pytest.mark.parametrize("failing", ["words", "meaning"])
 def test_what_fails_in_either_search_is_told_and_nothing_runs_on(filled: Session, failing: str) -> None:
     ended: list[str] = []
