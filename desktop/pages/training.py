@@ -253,10 +253,14 @@ class TrainingPage(QWidget):
         self._stage.setText(self.tr("Stopped by an error."))
 
     def _show_cancelled(self) -> None:
-        self._stage.setText(self.tr("Cancelled. Select the run below to resume it."))
+        self._stage.setText(self.tr("Cancelled. A run that had begun is listed below: select it to resume it."))
 
     def _show_broken(self) -> None:
-        self._stage.setText(self.tr("Stopped by a mistake in the program. Select the run below to resume it."))
+        self._stage.setText(
+            self.tr(
+                "Stopped by a mistake in the program. A run that had begun is listed below: select it to resume it."
+            )
+        )
 
     def _forget_thread(self) -> None:
         self._thread = None
