@@ -159,9 +159,11 @@ class Retriever:
         return rerank(fused, rows, scores, weight=self._rerank_weight)
 
     def _both(self, by_words: Callable[[], Words], by_meaning: Callable[[], Near]) -> tuple[Words, Near]:
-        """Do both: at once over many passages, where either takes as long as the other; over few the second thread
-        would cost the embedding of the question more than it saves."""
-        if self.lexical.exact:
+        """Do both: at once over many passages, where either takes as long as the other, if there is a core for each.
+
+        Over few the second thread would cost the embedding of the question more than it saves.
+        """
+        if self.lexical.exact or self.encoder.device.cores == 1:
             return by_words(), by_meaning()
         words = self._beside.submit(by_words)
         try:

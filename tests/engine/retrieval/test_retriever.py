@@ -337,7 +337,9 @@ def test_frequent_terms_are_left_out_of_a_match_over_very_many_passages(
     assert [score > 0 for _, score in index.search("days seven thirty", top_k=5)] == [True, True]
 
 
-def searched(session: Session, *, many: bool, first: Callable[[str], object]) -> list[list[tuple[str, float]]]:
+def searched(
+    session: Session, *, many: bool, first: Callable[[str], object], cores: int = 2
+) -> list[list[tuple[str, float]]]:
     """Search for two questions, as over `many` passages; `first` is called before words are looked for, and before a
     question is embedded."""
     retriever = open_retriever(session, session.run(BASE), Monitor())
@@ -353,6 +355,7 @@ def searched(session: Session, *, many: bool, first: Callable[[str], object]) ->
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(retriever.lexical, "exact", not many)
+        patched.setattr(retriever.encoder, "device", replace(session.device, cores=cores))
         patched.setattr(retriever.lexical, "search", look_for_words)
         patched.setattr(retriever.encoder, "encode", embed)
         questions = ("How is amoxicillin given?", "Who wears masks?")
@@ -376,6 +379,12 @@ def test_over_many_passages_both_indexes_are_searched_at_once_and_find_the_same(
     assert searched(filled, many=True, first=meet) == one_after_the_other
     assert len(threads["words"]) == 1 and threads["words"].isdisjoint(threads["meaning"])
     assert used == [max(1, cores - 1)] * 2 and torch.get_num_threads() == cores
+
+
+def test_one_core_searches_one_index_after_the_other(filled: Session) -> None:
+    names: set[str] = set()
+    searched(filled, many=True, first=lambda _: names.add(threading.current_thread().name), cores=1)
+    assert names == {threading.current_thread().name}
 
 
 def test_the_thread_that_looks_for_words_ends_with_its_index(filled: Session, tmp_path: Path) -> None:
