@@ -61,7 +61,7 @@ class LexicalIndex:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self.exact = workspace.documents.passage_count() <= EXACT_PASSAGES
+        self.exact = workspace.documents.passage_count() <= EXACT_PASSAGES  # and so takes a few milliseconds
         self._frequencies: dict[str, int] = {}  # passages a term matches, at most MAX_ROWS + 1
 
     def search(
