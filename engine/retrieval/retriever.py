@@ -50,11 +50,8 @@ class Retriever:
         self.fusion = fusion
         self._workspace = workspace
         self.lexical = LexicalIndex(workspace)
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="words")  # one thread: its database connection stays
-
-    def close(self) -> None:
-        """End the thread that looks for words."""
-        self._beside.shutdown()
+        # One thread, so that its database connection stays; it ends with the retriever.
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="words")
 
     def search(
         self,

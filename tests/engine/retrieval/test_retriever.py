@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.errors import Cancelled, DocumentError, QuestionError, RunError
+from engine.errors import Cancelled, DocumentError, QuestionError, RunError, WorkspaceError
 from engine.evaluation.job import CheckPinned, Evaluate
 from engine.importing import ImportFiles
 from engine.jobs import Event, Job, Monitor, Progress
@@ -391,19 +391,31 @@ def test_the_thread_that_looks_for_words_ends_with_its_index(filled: Session, tm
     def threads() -> list[str]:
         return [thread.name for thread in threading.enumerate() if thread.name.startswith("words")]
 
+    def settled(count: int) -> int:
+        """How many there are, once there are `count`, or after five seconds."""
+        until = time.monotonic() + 5
+        while len(threads()) != count and time.monotonic() < until:
+            time.sleep(0.01)
+        return len(threads())
+
     before = threads()
     searched(filled, many=True, first=lambda _: None)
     assert len(threads()) == len(before) + 1
     (tmp_path / "more.txt").write_text("Visiting hours end at eight.", encoding="utf-8")
     ImportFiles((str(tmp_path / "more.txt"),)).run(filled, Monitor())
     searched(filled, many=True, first=lambda _: None)  # by another retriever
-    for _ in range(100):
-        if len(threads()) == len(before) + 1:
-            break
-        time.sleep(0.05)
-    assert len(threads()) == len(before) + 1
+    assert settled(len(before) + 1) == len(before) + 1
     filled.close()
-    assert len(threads()) == len(before)
+    assert settled(len(before)) == len(before)
+
+
+def test_a_search_under_way_while_the_workspace_is_closed_is_told_so(filled: Session) -> None:
+    retriever = open_retriever(filled, filled.run(BASE), Monitor())
+    retriever.lexical.exact = False  # as over many passages
+    retriever.encoder.device = replace(filled.device, cores=2)
+    filled.close()
+    with pytest.raises(WorkspaceError, match="The workspace is closed"):
+        retriever.search(["How is amoxicillin given?"], top_k=3)
 
 
 @pytest.mark.parametrize("failing", ["words", "meaning"])
